@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT */
+/**
+ * @file owner.h
+ * One thread and one queue that many queue counters share.
+ *
+ * A counter of the queue backend that is made without an owner has one of its own. Sharing one saves
+ * threads, and gives all the counters that share it one FIFO order: what is queued first is applied first,
+ * whichever of the counters it is for.
+ *
+ * Unless a function says otherwise: it returns 0 or a negative errno value, leaves `errno` and, on error,
+ * its outputs as they were, is MT-Safe, is not safe in a signal handler, and is no cancellation point.
+ */
+#ifndef TSCOUNTER_OWNER_H
+#define TSCOUNTER_OWNER_H
+
+#include <stddef.h>
+
+#include <tscounter/macros.h>
+
+TSC_BEGIN_DECLS
+
+/** A thread that owns values, and the queue of messages to it. Counted by references. */
+typedef struct tsc_owner tsc_owner_t;
+
+/** What an owner is to be like. Belongs to one thread at a time. */
+typedef struct tsc_owner_attr tsc_owner_attr_t;
+
+/**
+ * Starts an owner.
+ *
+ * The caller gets the first reference. The attributes are copied; `attr` stays the caller's. The new thread
+ * blocks all signals. After a `fork` it exists in the child again from the first operation that needs it.
+ *
+ * @param[out] owner the new owner
+ * @param attr its attributes, or NULL for the defaults
+ * @retval 0 done
+ * @retval -EINVAL `owner` is NULL
+ * @retval -ENOTSUP the queue backend is not part of this build
+ * @retval -ENOMEM out of memory
+ * @retval -EAGAIN no thread can be started
+ * @since 1.0
+ */
+TSC_API int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr);
+
+/**
+ * Takes one more reference.
+ *
+ * @param owner the owner, or NULL
+ * @return `owner`
+ * @since 1.0
+ */
+TSC_API tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner);
+
+/**
+ * Gives a reference back. The last one (each counter and each attr that names the owner holds one too)
+ * applies what is queued, and returns when the thread has ended. On the thread of an owner, or inside an
+ * update callback, it does not wait: the thread ends by itself.
+ *
+ * @param owner the owner; NULL is accepted
+ * @since 1.0
+ */
+TSC_API void tsc_owner_unref(tsc_owner_t *owner);
+
+/**
+ * Makes a set of attributes: a queue of 1024 messages, a thread named "tscounter".
+ *
+ * @param[out] attr the new attributes, which the caller destroys
+ * @retval 0 done
+ * @retval -EINVAL `attr` is NULL
+ * @retval -ENOMEM out of memory
+ * @since 1.0
+ */
+TSC_API int tsc_owner_attr_create(tsc_owner_attr_t **attr);
+
+/**
+ * Frees a set of attributes. Owners made from it are not touched.
+ *
+ * @param attr the attributes; NULL is accepted
+ * @since 1.0
+ */
+TSC_API void tsc_owner_attr_destroy(tsc_owner_attr_t *attr);
+
+/**
+ * Sets how many messages the queue holds before a sender has to wait.
+ *
+ * @param attr the attributes
+ * @param messages 1 to 2^24, rounded up to a power of two
+ * @retval 0 done
+ * @retval -EINVAL `attr` is NULL, or `messages` is out of range
+ * @since 1.0
+ */
+TSC_API int tsc_owner_attr_set_queue_capacity(tsc_owner_attr_t *attr, size_t messages);
+
+/**
+ * Sets the name under which debuggers and `top` show the thread.
+ *
+ * @param attr the attributes
+ * @param name at most 15 bytes; copied
+ * @retval 0 done
+ * @retval -EINVAL `attr` or `name` is NULL, or `name` is too long
+ * @since 1.0
+ */
+TSC_API int tsc_owner_attr_set_thread_name(tsc_owner_attr_t *attr, const char *name);
+
+TSC_END_DECLS
+
+#endif

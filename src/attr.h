@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_ATTR_H
+#define TSC_ATTR_H
+
+#include "bounds.h"
+
+#include <tscounter/attr.h>
+
+enum {
+    TSC_NAME_MAX_BYTES = 255,
+    TSC_QUEUE_CAPACITY_DEFAULT = 1024,
+    TSC_QUEUE_CAPACITY_MAX = 1 << 24,
+};
+
+struct tsc_counter_attr {
+    int64_t initial;
+    struct tsc_bounds bounds;
+    bool track_peak;
+    size_t queue_capacity;
+    struct tsc_owner *owner;
+    char name[TSC_NAME_MAX_BYTES + 1];
+};
+
+extern const struct tsc_counter_attr tsc_counter_attr_default;
+
+#endif

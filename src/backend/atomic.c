@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: MIT */
+/* The atomic backend: one atomic integer. */
+#include "backend/backend.h"
+#include "sync/deadline.h"
+#include "sync/watch.h"
+
+#include <errno.h>
+
+/*
+ * The state is 0 for a counter that needs nothing but the addition, and then the fast path is two looks at it around the
+ * addition. CAREFUL is set for life where there are bounds or a peak: such changes are compare-and-swap loops.
+ */
+enum { CLOSED = 1, CAREFUL = 2, WATCHED = 4 };
+
+struct atomic_counter {
+    struct tsc_counter base;
+    _Atomic uint32_t state;
+    bool track_peak;
+    struct tsc_bounds bounds;
+    struct tsc_watch watch;
+    struct tsc_eventcount admitted_left;
+
+    /* What every change writes lies apart from what every change reads. */
+    _Alignas(TSC_CACHE_ALIGN) _Atomic int64_t value;
+    _Atomic int64_t peak;
+    _Atomic uint32_t admitted;
+};
+
+static struct atomic_counter *as_atomic(struct tsc_counter *counter)
+{
+    return (struct atomic_counter *)counter;
+}
+
+/*
+ * The order between a change and the others, which is why both sides are seq_cst: of a change's write of the value and
+ * its look at the state, and another thread's write of the state and its look at the value, one sees the other.
+ *
+ *  - close: an increment that does not see CLOSED has its addition before the close, so it is in each value read after. One
+ *    that sees it takes the addition back, and is refused.
+ *  - waiting: a change that does not see WATCHED, or does not see the watch armed, is seen by the waiter's look.
+ */
+static int64_t look_at_value(struct atomic_counter *atomic)
+{
+    return atomic_load_explicit(&atomic->value, memory_order_seq_cst);
+}
+
+static uint32_t look_at_state(struct atomic_counter *atomic)
+{
+    return atomic_load_explicit(&atomic->state, memory_order_seq_cst);
+}
+
+/* Ends a change for whoever waits for a lower value. */
+static void check_watch(struct atomic_counter *atomic)
+{
+    if (look_at_state(atomic) & WATCHED)
+        tsc_watch_check(&atomic->watch, look_at_value(atomic));
+}
+
+/* Ends an addition that was made while the state was, or became, other than 0. */
+TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
+{
+    int result = 0;
+
+    if (delta > 0 && (look_at_state(atomic) & CLOSED)) {
+        atomic_fetch_sub_explicit(&atomic->value, delta, memory_order_seq_cst);
+        result = -ESHUTDOWN;
+    }
+    check_watch(atomic);
+    return result;
+}
+
+/*
+ * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an addition
+ * back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees CLOSED, or close
+ * sees this.
+ */
+static void leave(struct atomic_counter *atomic)
+{
+    uint32_t admitted = atomic_load_explicit(&atomic->admitted, memory_order_relaxed);
+
+    /* Stops at 0: a fork in a handler that interrupted the change has reset the count in the child. */
+    while (admitted != 0 && !atomic_compare_exchange_weak_explicit(&atomic->admitted, &admitted, admitted - 1,
+                                                                   memory_order_seq_cst, memory_order_relaxed))
+        ;
+    tsc_eventcount_notify_all(&atomic->admitted_left);
+}
+
+static bool admit(struct atomic_counter *atomic)
+{
+    atomic_fetch_add_explicit(&atomic->admitted, 1, memory_order_seq_cst);
+    if (!(look_at_state(atomic) & CLOSED))
+        return true;
+    leave(atomic);
+    return false;
+}
+
+static void wait_until_admitted_left(struct atomic_counter *atomic)
+{
+    while (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) != 0) {
+        uint32_t key = tsc_eventcount_prepare(&atomic->admitted_left);
+
+        if (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) == 0)
+            tsc_eventcount_cancel(&atomic->admitted_left);
+        else
+            tsc_eventcount_commit(&atomic->admitted_left, key, TSC_NEVER);
+    }
+}
+
+/*
+ * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to it. So
+ * the highest value is the higher of the two. relaxed: the value's release and acquire carry the peak along.
+ */
+static void raise_peak(struct atomic_counter *atomic, int64_t value)
+{
+    int64_t peak = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
+
+    while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value, memory_order_relaxed,
+                                                                  memory_order_relaxed))
+        ;
+}
+
+/* False, and `current` is the value found, where another change came in between. */
+static bool swap(struct atomic_counter *atomic, int64_t *current, int64_t wanted)
+{
+    if (atomic->track_peak)
+        raise_peak(atomic, *current);
+    return atomic_compare_exchange_weak_explicit(&atomic->value, current, wanted, memory_order_seq_cst,
+                                                 memory_order_acquire);
+}
+
+static int careful_add(struct atomic_counter *atomic, int64_t delta, int64_t *previous)
+{
+    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t sum;
+    int result;
+
+    if (delta > 0 && !admit(atomic))
+        return -ESHUTDOWN;
+    do
+        result = tsc_bounds_add(&atomic->bounds, current, delta, &sum);
+    while (result >= 0 && !swap(atomic, &current, sum));
+    if (result >= 0)
+        *previous = current;
+    if (delta > 0)
+        leave(atomic);
+    check_watch(atomic);
+    return result;
+}
+
+static int careful_exchange(struct atomic_counter *atomic, int64_t value, int64_t *previous)
+{
+    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t allowed;
+    int result = tsc_bounds_set(&atomic->bounds, value, &allowed);
+
+    if (result < 0)
+        return result;
+    while (!swap(atomic, &current, allowed))
+        ;
+    *previous = current;
+    check_watch(atomic);
+    return result;
+}
+
+static int careful_compare_exchange(struct atomic_counter *atomic, int64_t *expected, int64_t desired)
+{
+    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t allowed;
+    int result = tsc_bounds_set(&atomic->bounds, desired, &allowed);
+
+    do {
+        if (current != *expected) {
+            *expected = current;
+            return 0;
+        }
+        if (result < 0)
+            return result;
+    } while (!swap(atomic, &current, allowed));
+    check_watch(atomic);
+    return 1;
+}
+
+static int add_unless_closed(struct atomic_counter *atomic, uint32_t state, int64_t delta, int64_t *previous)
+{
+    if (delta > 0 && (state & CLOSED))
+        return -ESHUTDOWN;
+    if (state & CAREFUL)
+        return careful_add(atomic, delta, previous);
+    *previous = atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    return look_at_state(atomic) != 0 ? settle(atomic, delta) : 0;
+}
+
+TSC_COLD static int add_slowly(struct atomic_counter *atomic, uint32_t state, int64_t delta)
+{
+    int64_t previous;
+
+    return add_unless_closed(atomic, state, delta, &previous);
+}
+
+/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look decides. */
+static uint32_t state_at_first_look(struct atomic_counter *atomic)
+{
+    return atomic_load_explicit(&atomic->state, memory_order_relaxed);
+}
+
+static int atomic_counter_add(struct tsc_counter *counter, int64_t delta)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+    uint32_t state = state_at_first_look(atomic);
+
+    if (tsc_unlikely(state != 0))
+        return add_slowly(atomic, state, delta);
+    atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    if (tsc_unlikely(look_at_state(atomic) != 0))
+        return settle(atomic, delta);
+    return 0;
+}
+
+static int atomic_counter_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+    int64_t found;
+    int result = add_unless_closed(atomic, state_at_first_look(atomic), delta, &found);
+
+    if (result >= 0)
+        *previous = found;
+    return result;
+}
+
+static int atomic_counter_get(struct tsc_counter *counter, int64_t *value)
+{
+    /* acquire: pairs with the release in every change. */
+    *value = atomic_load_explicit(&as_atomic(counter)->value, memory_order_acquire);
+    return 0;
+}
+
+static int atomic_counter_get_peak(struct tsc_counter *counter, int64_t *peak)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+    int64_t value;
+    int64_t highest_before;
+
+    if (!atomic->track_peak)
+        return -ENOTSUP;
+    /* In this order: the peak that comes with a value covers all values before it. */
+    value = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    highest_before = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
+    *peak = value > highest_before ? value : highest_before;
+    return 0;
+}
+
+static int atomic_counter_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+    uint32_t state = state_at_first_look(atomic);
+
+    if (state & CLOSED)
+        return -ESHUTDOWN;
+    if (state & CAREFUL)
+        return careful_exchange(atomic, value, previous);
+    *previous = atomic_exchange_explicit(&atomic->value, value, memory_order_seq_cst);
+    check_watch(atomic);
+    return 0;
+}
+
+static int atomic_counter_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+    uint32_t state = state_at_first_look(atomic);
+
+    if (state & CLOSED)
+        return -ESHUTDOWN;
+    if (state & CAREFUL)
+        return careful_compare_exchange(atomic, expected, desired);
+    if (!atomic_compare_exchange_strong_explicit(&atomic->value, expected, desired, memory_order_seq_cst,
+                                                 memory_order_acquire))
+        return 0;
+    check_watch(atomic);
+    return 1;
+}
+
+static int atomic_counter_flush(struct tsc_counter *counter)
+{
+    (void)counter;
+    return 0;
+}
+
+static int atomic_counter_close(struct tsc_counter *counter)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+
+    atomic_fetch_or_explicit(&atomic->state, CLOSED, memory_order_seq_cst);
+    wait_until_admitted_left(atomic);
+    return 0;
+}
+
+static int look(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)deadline;
+    *value = look_at_value(subject);
+    return 0;
+}
+
+static int atomic_counter_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+
+    /* For ever: to take it back would have to be argued against the waiters that come and the changes under way. */
+    if (timeout_ns != 0)
+        atomic_fetch_or_explicit(&atomic->state, WATCHED, memory_order_seq_cst);
+    return tsc_watch_wait(&atomic->watch, threshold, timeout_ns, look, counter);
+}
+
+static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
+{
+    struct atomic_counter *atomic = as_atomic(counter);
+
+    atomic->bounds = attr->bounds;
+    atomic->track_peak = attr->track_peak;
+    atomic_init(&atomic->state, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
+    atomic_init(&atomic->value, attr->initial);
+    atomic_init(&atomic->peak, attr->initial);
+    tsc_watch_init(&atomic->watch);
+    return 0;
+}
+
+static void atomic_counter_fini(struct tsc_counter *counter)
+{
+    (void)counter;
+}
+
+/* Only what is not as it should be is written, so that a fork copies no page for nothing. */
+static void atomic_counter_child(struct tsc_fork_node *node)
+{
+    struct atomic_counter *atomic = as_atomic(tsc_counter_of_fork_node(node));
+
+    if (atomic_load_explicit(&atomic->admitted, memory_order_relaxed) != 0)
+        atomic_store_explicit(&atomic->admitted, 0, memory_order_relaxed);
+    tsc_eventcount_forget_sleepers(&atomic->admitted_left);
+    tsc_watch_forget_waiters(&atomic->watch);
+}
+
+const struct tsc_backend_ops tsc_atomic_ops = {
+    .counter_size = sizeof(struct atomic_counter),
+    .init = atomic_counter_init,
+    .fini = atomic_counter_fini,
+    .release = tsc_counter_free,
+    .fork = {.child = atomic_counter_child},
+    .add = atomic_counter_add,
+    .try_add = atomic_counter_add,
+    .get = atomic_counter_get,
+    .get_peak = atomic_counter_get_peak,
+    .fetch_add = atomic_counter_fetch_add,
+    .exchange = atomic_counter_exchange,
+    .compare_exchange = atomic_counter_compare_exchange,
+    .flush = atomic_counter_flush,
+    .close = atomic_counter_close,
+    .wait_at_most = atomic_counter_wait_at_most,
+};

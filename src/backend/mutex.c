@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+/* The mutex backend: a value under a lock. */
+#include "backend/backend.h"
+#include "callback.h"
+#include "sequential.h"
+#include "sync/watch.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+struct mutex_counter {
+    struct tsc_counter base;
+    struct tsc_watch watch;
+
+    _Alignas(TSC_CACHE_ALIGN) pthread_mutex_t lock;
+    _Atomic(uintptr_t) updater; /* the thread that is inside an update callback, or 0 */
+    struct tsc_sequential state;
+    bool closed;
+};
+
+static struct mutex_counter *mutex_counter(struct tsc_counter *counter)
+{
+    return (struct mutex_counter *)counter;
+}
+
+static uintptr_t this_thread(void)
+{
+    return (uintptr_t)pthread_self();
+}
+
+/* relaxed: a thread can find itself only where it wrote itself. */
+static bool inside_own_callback(struct mutex_counter *mutex)
+{
+    uintptr_t updater = atomic_load_explicit(&mutex->updater, memory_order_relaxed);
+
+    return tsc_unlikely(updater != 0) && updater == this_thread();
+}
+
+static int lock(struct mutex_counter *mutex)
+{
+    if (inside_own_callback(mutex))
+        return -EDEADLK;
+    pthread_mutex_lock(&mutex->lock);
+    return 0;
+}
+
+/*
+ * Ends a change. A waiter arms the watch before it locks to look at the value: either its look came before this change, and
+ * the lock makes the armed watch visible here, or it comes after and sees the change.
+ */
+static int unlock_changed(struct mutex_counter *mutex, int result)
+{
+    int64_t value = tsc_sequential_value(&mutex->state);
+
+    pthread_mutex_unlock(&mutex->lock);
+    tsc_watch_check(&mutex->watch, value);
+    return result;
+}
+
+static int mutex_add(struct tsc_counter *counter, int64_t delta)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int64_t previous;
+    int error = lock(mutex);
+
+    if (tsc_unlikely(error))
+        return error;
+    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, &previous));
+}
+
+static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int64_t previous;
+
+    if (inside_own_callback(mutex))
+        return -EDEADLK;
+    if (pthread_mutex_trylock(&mutex->lock) != 0)
+        return -EAGAIN;
+    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, &previous));
+}
+
+static int mutex_get(struct tsc_counter *counter, int64_t *value)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error = lock(mutex);
+
+    if (error)
+        return error;
+    *value = tsc_sequential_value(&mutex->state);
+    pthread_mutex_unlock(&mutex->lock);
+    return 0;
+}
+
+static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error;
+
+    if (!mutex->state.track_peak)
+        return -ENOTSUP;
+    error = lock(mutex);
+    if (error)
+        return error;
+    *peak = atomic_load_explicit(&mutex->state.peak, memory_order_relaxed);
+    pthread_mutex_unlock(&mutex->lock);
+    return 0;
+}
+
+static int mutex_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error = lock(mutex);
+
+    if (error)
+        return error;
+    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, previous));
+}
+
+static int mutex_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error = lock(mutex);
+
+    if (error)
+        return error;
+    return unlock_changed(mutex, tsc_sequential_exchange(&mutex->state, value, mutex->closed, previous));
+}
+
+static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error = lock(mutex);
+
+    if (error)
+        return error;
+    return unlock_changed(mutex,
+                          tsc_sequential_compare_exchange(&mutex->state, expected, desired, mutex->closed));
+}
+
+/*
+ * The lock is held and the callback about to run. The update holds a reference of its own: an unref inside the callback is
+ * never the last.
+ */
+static void begin_callback(struct mutex_counter *mutex)
+{
+    tsc_counter_ref(&mutex->base);
+    tsc_callback_enter();
+    atomic_store_explicit(&mutex->updater, this_thread(), memory_order_relaxed);
+}
+
+static void end_callback(struct mutex_counter *mutex)
+{
+    atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
+    tsc_callback_leave();
+}
+
+/* Cancellation, or an exception, leaves the callback. */
+static void abandon_update(void *arg)
+{
+    struct mutex_counter *mutex = arg;
+
+    end_callback(mutex);
+    pthread_mutex_unlock(&mutex->lock);
+    tsc_counter_unref(&mutex->base);
+}
+
+static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int64_t value;
+    int result = lock(mutex);
+
+    if (result)
+        return result;
+    value = tsc_sequential_value(&mutex->state);
+    begin_callback(mutex);
+    pthread_cleanup_push(abandon_update, mutex);
+    result = update(&value, arg);
+    pthread_cleanup_pop(0);
+    end_callback(mutex);
+    result = unlock_changed(mutex, tsc_sequential_commit(&mutex->state, value, result, mutex->closed));
+    tsc_counter_unref(counter);
+    return result;
+}
+
+static int mutex_flush(struct tsc_counter *counter)
+{
+    return inside_own_callback(mutex_counter(counter)) ? -EDEADLK : 0;
+}
+
+static int mutex_close(struct tsc_counter *counter)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+    int error = lock(mutex);
+
+    if (error)
+        return error;
+    mutex->closed = true;
+    pthread_mutex_unlock(&mutex->lock);
+    return 0;
+}
+
+static int look(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)deadline;
+    return mutex_get(subject, value);
+}
+
+static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+
+    if (inside_own_callback(mutex))
+        return -EDEADLK;
+    return tsc_watch_wait(&mutex->watch, threshold, timeout_ns, look, counter);
+}
+
+static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
+{
+    struct mutex_counter *mutex = mutex_counter(counter);
+
+    if (pthread_mutex_init(&mutex->lock, NULL) != 0)
+        return -ENOMEM;
+    atomic_init(&mutex->updater, 0);
+    tsc_sequential_init(&mutex->state, attr);
+    tsc_watch_init(&mutex->watch);
+    return 0;
+}
+
+static void mutex_fini(struct tsc_counter *counter)
+{
+    pthread_mutex_destroy(&mutex_counter(counter)->lock);
+}
+
+/*
+ * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held by a
+ * callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment between them.
+ */
+static void mutex_child(struct tsc_fork_node *node)
+{
+    struct mutex_counter *mutex = mutex_counter(tsc_counter_of_fork_node(node));
+
+    pthread_mutex_init(&mutex->lock, NULL);
+    atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
+    tsc_sequential_repair(&mutex->state);
+    tsc_watch_forget_waiters(&mutex->watch);
+}
+
+const struct tsc_backend_ops tsc_mutex_ops = {
+    .counter_size = sizeof(struct mutex_counter),
+    .init = mutex_init,
+    .fini = mutex_fini,
+    .release = tsc_counter_free,
+    .fork = {.child = mutex_child},
+    .add = mutex_add,
+    .try_add = mutex_try_add,
+    .get = mutex_get,
+    .get_peak = mutex_get_peak,
+    .fetch_add = mutex_fetch_add,
+    .exchange = mutex_exchange,
+    .compare_exchange = mutex_compare_exchange,
+    .update = mutex_update,
+    .flush = mutex_flush,
+    .close = mutex_close,
+    .wait_at_most = mutex_wait_at_most,
+};

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_COMPILER_H
+#define TSC_COMPILER_H
+
+#include <stddef.h>
+
+#ifdef __GNUC__
+#define tsc_likely(condition) __builtin_expect(!!(condition), 1)
+#define tsc_unlikely(condition) __builtin_expect(!!(condition), 0)
+/* Kept out of line, so that the fast path that ends in a call of it needs no frame. */
+#define TSC_COLD __attribute__((cold, noinline))
+#else
+#define tsc_likely(condition) (condition)
+#define tsc_unlikely(condition) (condition)
+#define TSC_COLD
+#endif
+
+/* Two lines: the adjacent-line prefetcher of x86 fetches pairs, so one line apart is still false sharing. */
+#define TSC_CACHE_ALIGN 128
+
+#define tsc_container_of(member_pointer, type, member) ((type *)((char *)(member_pointer)-offsetof(type, member)))
+
+#endif

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: MIT */
+#include "backend/backend.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, const struct tsc_counter_attr *attr)
+{
+    if (found == NULL || (attr->owner != NULL && backend != TSC_BACKEND_QUEUE))
+        return -EINVAL;
+    if (found->ops == NULL || (attr->bounds.bounded && !(found->caps & TSC_CAP_BOUNDS)) ||
+        (attr->track_peak && !(found->caps & TSC_CAP_PEAK)))
+        return -ENOTSUP;
+    if (attr->bounds.bounded && (attr->initial < attr->bounds.min || attr->initial > attr->bounds.max))
+        return -ERANGE;
+    return 0;
+}
+
+/* The name lies behind the counter. */
+static struct tsc_counter *allocate(size_t counter_size, const char *name)
+{
+    size_t name_size = strlen(name) + 1;
+    void *memory;
+
+    if (posix_memalign(&memory, TSC_CACHE_ALIGN, counter_size + name_size) != 0)
+        return NULL;
+    memset(memory, 0, counter_size);
+    ((struct tsc_counter *)memory)->name = memcpy((char *)memory + counter_size, name, name_size);
+    return memory;
+}
+
+static int start(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
+{
+    int error = counter->ops->init(counter, attr);
+
+    if (error)
+        return error;
+    error = tsc_fork_register(&counter->fork_node, &counter->ops->fork);
+    if (error)
+        counter->ops->fini(counter);
+    return error;
+}
+
+static int create(struct tsc_counter **counter, tsc_backend_t backend, const struct tsc_counter_attr *attr)
+{
+    const struct tsc_backend *found = tsc_backend_find(backend);
+    struct tsc_counter *created;
+    int error = check_attr(backend, found, attr);
+
+    if (error)
+        return error;
+    created = allocate(found->ops->counter_size, attr->name);
+    if (created == NULL)
+        return -ENOMEM;
+    created->ops = found->ops;
+    created->backend = backend;
+    atomic_init(&created->references, 1);
+    error = start(created, attr);
+    if (error)
+        free(created);
+    else
+        *counter = created;
+    return error;
+}
+
+int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc_counter_attr_t *attr)
+{
+    int saved_errno = errno;
+    int error;
+
+    if (counter == NULL)
+        return -EINVAL;
+    *counter = NULL;
+    error = create(counter, backend, attr != NULL ? attr : &tsc_counter_attr_default);
+    errno = saved_errno;
+    return error;
+}
+
+void tsc_counter_free(struct tsc_counter *counter)
+{
+    tsc_fork_unregister(&counter->fork_node);
+    counter->ops->fini(counter);
+    free(counter);
+}
+
+tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)
+{
+    /* relaxed: who takes a reference has one. */
+    if (counter != NULL)
+        atomic_fetch_add_explicit(&counter->references, 1, memory_order_relaxed);
+    return counter;
+}
+
+void tsc_counter_unref(tsc_counter_t *counter)
+{
+    /* acq_rel: what the others did with their references comes before the end. */
+    if (counter != NULL && atomic_fetch_sub_explicit(&counter->references, 1, memory_order_acq_rel) == 1)
+        counter->ops->release(counter);
+}
+
+int tsc_counter_inc(tsc_counter_t *counter)
+{
+    return tsc_counter_add(counter, 1);
+}
+
+int tsc_counter_dec(tsc_counter_t *counter)
+{
+    return tsc_counter_add(counter, -1);
+}
+
+int tsc_counter_add(tsc_counter_t *counter, int64_t delta)
+{
+    if (tsc_unlikely(counter == NULL))
+        return -EINVAL;
+    return counter->ops->add(counter, delta);
+}
+
+int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta)
+{
+    if (tsc_unlikely(counter == NULL))
+        return -EINVAL;
+    return counter->ops->try_add(counter, delta);
+}
+
+int tsc_counter_get(tsc_counter_t *counter, int64_t *value)
+{
+    if (tsc_unlikely(counter == NULL || value == NULL))
+        return -EINVAL;
+    return counter->ops->get(counter, value);
+}
+
+int tsc_counter_get_interval(tsc_counter_t *counter, int64_t *low, int64_t *high)
+{
+    int64_t value;
+    int error;
+
+    if (counter == NULL || low == NULL || high == NULL)
+        return -EINVAL;
+    if (counter->ops->get_interval != NULL)
+        return counter->ops->get_interval(counter, low, high);
+    error = counter->ops->get(counter, &value);
+    if (!error)
+        *low = *high = value;
+    return error;
+}
+
+int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64_t *delta)
+{
+    int64_t value;
+    int error;
+
+    if (counter == NULL || cursor == NULL || delta == NULL)
+        return -EINVAL;
+    error = counter->ops->get(counter, &value);
+    if (error)
+        return error;
+    *delta = tsc_wrapping_sub(value, *cursor);
+    *cursor = value;
+    return 0;
+}
+
+int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak)
+{
+    if (counter == NULL || peak == NULL)
+        return -EINVAL;
+    if (counter->ops->get_peak == NULL)
+        return -ENOTSUP;
+    return counter->ops->get_peak(counter, peak);
+}
+
+int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previous)
+{
+    if (tsc_unlikely(counter == NULL || previous == NULL))
+        return -EINVAL;
+    if (tsc_unlikely(counter->ops->fetch_add == NULL))
+        return -ENOTSUP;
+    return counter->ops->fetch_add(counter, delta, previous);
+}
+
+int tsc_counter_set(tsc_counter_t *counter, int64_t value)
+{
+    int64_t previous;
+
+    return tsc_counter_exchange(counter, value, &previous);
+}
+
+int tsc_counter_exchange(tsc_counter_t *counter, int64_t value, int64_t *previous)
+{
+    if (counter == NULL || previous == NULL)
+        return -EINVAL;
+    if (counter->ops->exchange == NULL)
+        return -ENOTSUP;
+    return counter->ops->exchange(counter, value, previous);
+}
+
+int tsc_counter_compare_exchange(tsc_counter_t *counter, int64_t *expected, int64_t desired)
+{
+    if (counter == NULL || expected == NULL)
+        return -EINVAL;
+    if (counter->ops->compare_exchange == NULL)
+        return -ENOTSUP;
+    return counter->ops->compare_exchange(counter, expected, desired);
+}
+
+int tsc_counter_update(tsc_counter_t *counter, tsc_update_fn update, void *arg)
+{
+    if (counter == NULL || update == NULL)
+        return -EINVAL;
+    if (counter->ops->update == NULL)
+        return -ENOTSUP;
+    return counter->ops->update(counter, update, arg);
+}
+
+int tsc_counter_flush(tsc_counter_t *counter)
+{
+    return counter == NULL ? -EINVAL : counter->ops->flush(counter);
+}
+
+int tsc_counter_close(tsc_counter_t *counter)
+{
+    return counter == NULL ? -EINVAL : counter->ops->close(counter);
+}
+
+int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns)
+{
+    return counter == NULL ? -EINVAL : counter->ops->wait_at_most(counter, threshold, timeout_ns);
+}
+
+int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend)
+{
+    if (counter == NULL || backend == NULL)
+        return -EINVAL;
+    *backend = counter->backend;
+    return 0;
+}
+
+const char *tsc_counter_get_name(tsc_counter_t *counter)
+{
+    return counter != NULL ? counter->name : NULL;
+}

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_SEQUENTIAL_H
+#define TSC_SEQUENTIAL_H
+
+#include "attr.h"
+#include "bounds.h"
+
+#include <stdatomic.h>
+
+/*
+ * A counter that one thread at a time changes: what each change of the contract means when nobody interferes. The mutex
+ * backend calls these functions under its lock, the queue backend on its owner's thread.
+ *
+ * The members are atomic for two readers that hold no lock: the queue's readers (a release of the owner pairs with their
+ * acquire), and the child of a fork, which must not find half of a number. Each change stores the value first and the
+ * peak after, or the child could find a peak that never was.
+ */
+struct tsc_sequential {
+    _Atomic int64_t value;
+    _Atomic int64_t peak;
+    struct tsc_bounds bounds;
+    bool track_peak;
+};
+
+static inline void tsc_sequential_init(struct tsc_sequential *state, const struct tsc_counter_attr *attr)
+{
+    atomic_init(&state->value, attr->initial);
+    atomic_init(&state->peak, attr->initial);
+    state->bounds = attr->bounds;
+    state->track_peak = attr->track_peak;
+}
+
+/* For the one thread that may change the counter. */
+static inline int64_t tsc_sequential_value(struct tsc_sequential *state)
+{
+    return atomic_load_explicit(&state->value, memory_order_relaxed);
+}
+
+static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t value)
+{
+    atomic_store_explicit(&state->value, value, memory_order_release);
+    if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))
+        atomic_store_explicit(&state->peak, value, memory_order_release);
+}
+
+static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta, bool closed, int64_t *previous)
+{
+    int64_t value = tsc_sequential_value(state);
+    int64_t sum;
+    int result;
+
+    if (tsc_unlikely(closed && delta > 0))
+        return -ESHUTDOWN;
+    result = tsc_bounds_add(&state->bounds, value, delta, &sum);
+    if (tsc_unlikely(result < 0))
+        return result;
+    tsc_sequential_store(state, sum);
+    *previous = value;
+    return result;
+}
+
+static inline int tsc_sequential_exchange(struct tsc_sequential *state, int64_t wanted, bool closed, int64_t *previous)
+{
+    int64_t value = tsc_sequential_value(state);
+    int64_t allowed;
+    int result;
+
+    if (closed)
+        return -ESHUTDOWN;
+    result = tsc_bounds_set(&state->bounds, wanted, &allowed);
+    if (result < 0)
+        return result;
+    tsc_sequential_store(state, allowed);
+    *previous = value;
+    return result;
+}
+
+static inline int tsc_sequential_compare_exchange(struct tsc_sequential *state, int64_t *expected, int64_t desired,
+                                                  bool closed)
+{
+    int64_t value = tsc_sequential_value(state);
+    int result;
+
+    if (closed)
+        return -ESHUTDOWN;
+    if (value != *expected) {
+        *expected = value;
+        return 0;
+    }
+    result = tsc_sequential_exchange(state, desired, closed, &value);
+    return result < 0 ? result : 1;
+}
+
+/* Ends an update whose callback made `wanted` of the value and answered `answer`. */
+static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wanted, int answer, bool closed)
+{
+    int64_t allowed;
+    int result;
+
+    if (answer != 0)
+        return answer > 0 ? -EINVAL : answer;
+    if (closed && wanted > tsc_sequential_value(state))
+        return -ESHUTDOWN;
+    result = tsc_bounds_set(&state->bounds, wanted, &allowed);
+    if (result >= 0)
+        tsc_sequential_store(state, allowed);
+    return result;
+}
+
+/* In the child of a fork that came between the two stores of a change. */
+static inline void tsc_sequential_repair(struct tsc_sequential *state)
+{
+    tsc_sequential_store(state, tsc_sequential_value(state));
+}
+
+#endif

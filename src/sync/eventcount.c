@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/eventcount.h"
+
+#include "sync/futex.h"
+
+#include <pthread.h>
+
+/* Stops at 0: after a fork the count was reset, and the one thread of the child may come from inside a commit. */
+static void one_sleeper_less(void *arg)
+{
+    struct tsc_eventcount *eventcount = arg;
+    uint32_t sleepers = atomic_load_explicit(&eventcount->sleepers, memory_order_relaxed);
+
+    while (sleepers != 0 &&
+           !atomic_compare_exchange_weak_explicit(&eventcount->sleepers, &sleepers, sleepers - 1,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)
+{
+    one_sleeper_less(eventcount);
+}
+
+static bool epoch_is(struct tsc_eventcount *eventcount, uint32_t key)
+{
+    /* acquire: what the notifier did before is seen by the one it wakes. */
+    return atomic_load_explicit(&eventcount->epoch, memory_order_acquire) == key;
+}
+
+bool tsc_eventcount_commit(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline)
+{
+    bool in_time = true;
+
+    while (in_time && epoch_is(eventcount, key))
+        in_time = tsc_futex_wait(&eventcount->epoch, key, deadline);
+    one_sleeper_less(eventcount);
+    return in_time;
+}
+
+bool tsc_eventcount_commit_cancellable(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline)
+{
+    bool in_time = true;
+
+    pthread_cleanup_push(one_sleeper_less, eventcount);
+    while (in_time && epoch_is(eventcount, key))
+        in_time = tsc_futex_wait_cancellable(&eventcount->epoch, key, deadline);
+    pthread_cleanup_pop(1);
+    return in_time;
+}
+
+void tsc_eventcount_wake(struct tsc_eventcount *eventcount, int sleepers)
+{
+    /* release: pairs with prepare and epoch_is. */
+    atomic_fetch_add_explicit(&eventcount->epoch, 1, memory_order_release);
+    tsc_futex_wake(&eventcount->epoch, sleepers);
+}

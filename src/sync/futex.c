@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/futex.h"
+
+#include "sync/deadline.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+#include <pthread.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* The time that the system call takes is the kernel's, whatever the size of the C library's time_t. */
+#ifdef SYS_futex
+#define FUTEX_CALL SYS_futex
+typedef struct __kernel_old_timespec futex_time;
+#else
+#define FUTEX_CALL SYS_futex_time64
+typedef struct __kernel_timespec futex_time;
+#endif
+
+static long futex_wait_until(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    futex_time until;
+
+    if (deadline == TSC_NEVER)
+        return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+    if (deadline / TSC_NS_PER_S > LONG_MAX)
+        until.tv_sec = LONG_MAX;
+    else
+        until.tv_sec = deadline / TSC_NS_PER_S;
+    until.tv_nsec = deadline % TSC_NS_PER_S;
+    return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    int saved_errno = errno;
+    bool in_time = futex_wait_until(word, value, deadline) == 0 || errno != ETIMEDOUT;
+
+    errno = saved_errno;
+    return in_time;
+}
+
+/*
+ * The system call is not a cancellation point of the C library, and a deferred cancellation does not interrupt it.
+ * So cancellation is asynchronous while the thread is in the call. The function holds nothing that would have to be undone:
+ * whatever instruction the cancellation hits, the handlers of the callers see a thread that is inside this call.
+ */
+__attribute__((noinline)) bool tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    bool in_time;
+    int type;
+
+    pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    in_time = tsc_futex_wait(word, value, deadline);
+    pthread_setcanceltype(type, NULL);
+    return in_time;
+}
+
+void tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
+{
+    int saved_errno = errno;
+
+    syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);
+    errno = saved_errno;
+}

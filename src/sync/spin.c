@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/spin.h"
+
+#include "sync/deadline.h"
+
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8 };
+
+static _Atomic uint32_t spinning;
+static _Atomic uint32_t processors;
+
+static uint32_t count_processors(void)
+{
+    cpu_set_t allowed;
+
+    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
+        return (uint32_t)CPU_COUNT(&allowed);
+    return (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static uint32_t processor_count(void)
+{
+    uint32_t count = atomic_load_explicit(&processors, memory_order_relaxed);
+
+    if (count == 0) {
+        count = count_processors();
+        atomic_store_explicit(&processors, count, memory_order_relaxed);
+    }
+    return count;
+}
+
+bool tsc_spin_pays(void)
+{
+    return processor_count() > 1;
+}
+
+static bool look_until(bool (*ready)(void *), void *arg, int64_t deadline)
+{
+    do {
+        for (int look = 0; look < LOOKS_BETWEEN_CLOCKS; look++) {
+            if (ready(arg))
+                return true;
+            for (int pause = 0; pause < PAUSES_BETWEEN_LOOKS; pause++)
+                tsc_pause();
+        }
+    } while (tsc_now() < deadline);
+    return ready(arg);
+}
+
+bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
+{
+    bool answer;
+
+    if (ready(arg))
+        return true;
+    /* relaxed: a count that is a little off spins a little too often or too seldom. */
+    if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
+        answer = look_until(ready, arg, tsc_now() + budget_ns);
+    else
+        answer = ready(arg);
+    atomic_fetch_sub_explicit(&spinning, 1, memory_order_relaxed);
+    return answer;
+}

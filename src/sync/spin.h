@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_SPIN_H
+#define TSC_SPIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+static inline void tsc_pause(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__) || (defined(__ARM_ARCH) && __ARM_ARCH >= 7)
+    __asm__ volatile("yield" ::: "memory");
+#else
+    __asm__ volatile("" ::: "memory");
+#endif
+}
+
+/* Whether a thread that spins can be waiting for another one that runs: not on one processor. */
+bool tsc_spin_pays(void);
+
+/*
+ * Spins until `ready` or the budget is used up; answers what `ready` said last. Not all processors spin at a time:
+ * where that is so already it looks once.
+ */
+bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_WATCH_H
+#define TSC_WATCH_H
+
+#include "compiler.h"
+#include "sync/eventcount.h"
+
+/*
+ * Waiting until a value is at most a threshold.
+ *
+ * The waiter prepares to sleep, arms the watch, looks at the value, and sleeps. A changer changes the value, looks at the
+ * watch, and fires it if the value is at most the threshold. Firing disarms the watch and wakes all waiters, who
+ * arm it again if the value is not low enough for them.
+ *
+ * No wake-up is lost if of the waiter's look at the value and the changer's look at the watch one sees the other side
+ * (each backend says why that is so): a changer that sees the watch armed fires it, and fires it after the waiter has
+ * prepared, so the waiter's commit returns.
+ */
+struct tsc_watch {
+    _Atomic int64_t threshold;
+    struct tsc_eventcount waiters;
+};
+
+/* Disarmed is the lowest threshold: a value that reaches it may fire for no one. */
+#define TSC_WATCH_DISARMED INT64_MIN
+
+typedef int (*tsc_watch_look_fn)(void *subject, int64_t deadline, int64_t *value);
+
+static inline void tsc_watch_init(struct tsc_watch *watch)
+{
+    atomic_init(&watch->threshold, TSC_WATCH_DISARMED);
+}
+
+void tsc_watch_fire(struct tsc_watch *watch);
+
+/* Safe in a signal handler. seq_cst: the changer's look at the watch. */
+static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
+{
+    if (tsc_unlikely(value <= atomic_load_explicit(&watch->threshold, memory_order_seq_cst)))
+        tsc_watch_fire(watch);
+}
+
+/* A cancellation point. Answers 0, -ETIMEDOUT, or the error of `look`, which is told by when to give up. */
+int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+                   void *subject);
+
+/* In the child of a fork: those who waited are not in it. */
+static inline void tsc_watch_forget_waiters(struct tsc_watch *watch)
+{
+    tsc_eventcount_forget_sleepers(&watch->waiters);
+}
+
+#endif
