@@ -3,7 +3,8 @@
 #define TSC_FORK_H
 
 /*
- * What has to be made right in the child of a fork: a list of nodes, each embedded in the object that it stands for.
+ * What has to be made right in the child of a fork: a list of nodes, each embedded in the object that it stands
+ * for.
  *
  * While fork() runs, the lock of the list is held, and so is that of each node that has one. A node's lock must be
  * one that its holders give back soon, and nobody may take the lock of the list while holding a node's.

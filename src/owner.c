@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
+#include "queue/owner.h"
 #include "attr.h"
 #include "backend/backend.h"
-#include "queue/owner.h"
 
 #include <errno.h>
 #include <stdlib.h>

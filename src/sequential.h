@@ -8,12 +8,12 @@
 #include <stdatomic.h>
 
 /*
- * A counter that one thread at a time changes: what each change of the contract means when nobody interferes. The mutex
- * backend calls these functions under its lock, the queue backend on its owner's thread.
+ * A counter that one thread at a time changes: what each change of the contract means when nobody interferes. The
+ * mutex backend calls these functions under its lock, the queue backend on its owner's thread.
  *
- * The members are atomic for two readers that hold no lock: the queue's readers (a release of the owner pairs with their
- * acquire), and the child of a fork, which must not find half of a number. Each change stores the value first and the
- * peak after, or the child could find a peak that never was.
+ * The members are atomic for two readers that hold no lock: the queue's readers (a release of the owner pairs with
+ * their acquire), and the child of a fork, which must not find half of a number. Each change stores the value
+ * first and the peak after, or the child could find a peak that never was.
  */
 struct tsc_sequential {
     _Atomic int64_t value;
@@ -59,7 +59,8 @@ static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta
     return result;
 }
 
-static inline int tsc_sequential_exchange(struct tsc_sequential *state, int64_t wanted, bool closed, int64_t *previous)
+static inline int tsc_sequential_exchange(struct tsc_sequential *state, int64_t wanted, bool closed,
+                                          int64_t *previous)
 {
     int64_t value = tsc_sequential_value(state);
     int64_t allowed;

@@ -5,8 +5,8 @@
  *
  * A guard counts out when its scope is left by falling out of it, `return`, `break`, `continue` or `goto`; on
  * cancellation, `pthread_exit` or a C++ exception only if the file is compiled with `-fexceptions` (C++ is);
- * never on `longjmp`. It counts out only if its increment answered 0. It holds no reference: the counter must outlive
- * the scope.
+ * never on `longjmp`. It counts out only if its increment answered 0. It holds no reference: the counter must
+ * outlive the scope.
  *
  * The C macros need the `cleanup` attribute of gcc and clang; without it they are not defined. All code here is
  * inline, over exported functions alone; the types never change their layout.
@@ -63,12 +63,15 @@ static inline int tsc_guard_error(const tsc_guard_t *guard)
 
 #ifdef __cplusplus
 
-namespace tsc {
-inline namespace v1 {
+namespace tsc
+{
+inline namespace v1
+{
 
 /** Counts one in on construction, and out on destruction. Movable: the last owner counts out. */
-class scoped_inc {
-public:
+class scoped_inc
+{
+  public:
     explicit scoped_inc(tsc_counter_t *counter) noexcept : guard_(tsc_guard_enter(counter)) {}
 
     scoped_inc(scoped_inc &&other) noexcept : guard_(other.release()) {}
@@ -85,15 +88,24 @@ public:
     scoped_inc(const scoped_inc &) = delete;
     scoped_inc &operator=(const scoped_inc &) = delete;
 
-    ~scoped_inc() { tsc_guard_leave(&guard_); }
+    ~scoped_inc()
+    {
+        tsc_guard_leave(&guard_);
+    }
 
     /** Whether it will count out. */
-    explicit operator bool() const noexcept { return guard_.error == 0; }
+    explicit operator bool() const noexcept
+    {
+        return guard_.error == 0;
+    }
 
     /** What the increment answered; 1 once moved from. */
-    int error() const noexcept { return guard_.error; }
+    int error() const noexcept
+    {
+        return guard_.error;
+    }
 
-private:
+  private:
     tsc_guard_t release() noexcept
     {
         tsc_guard_t released = guard_;

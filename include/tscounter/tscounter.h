@@ -12,8 +12,8 @@
  *    gives -EDEADLK at once;
  *  - it is MT-Safe; in a signal handler it may be called only where it is listed under TSC_CAP_SIGNAL_SAFE;
  *    it is no cancellation point;
- *  - it allocates nothing and may, on a queue counter in the child of a `fork`, answer -EAGAIN where the
- *    owner's thread cannot be started again.
+ *  - it allocates nothing; but the first change of a queue counter in the child of a `fork` starts the owner's
+ *    thread again, and answers -EAGAIN where that cannot be done.
  *
  * Ordering: a change is a release and a read is an acquire. Who reads a value that includes an add also sees
  * what the adding thread did before it. Reads and changes of one linearizable counter form one total order.
@@ -369,7 +369,6 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * @retval -EINVAL `counter` is NULL
  * @retval -ETIMEDOUT none was seen in time
  * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
  * @since 1.0
  */
 TSC_API int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns);

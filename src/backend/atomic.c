@@ -7,8 +7,9 @@
 #include <errno.h>
 
 /*
- * The state is 0 for a counter that needs nothing but the addition, and then the fast path is two looks at it around the
- * addition. CAREFUL is set for life where there are bounds or a peak: such changes are compare-and-swap loops.
+ * The state is 0 for a counter that needs nothing but the addition, and then the fast path is two looks at it
+ * around the addition. CAREFUL is set for life where there are bounds or a peak: such changes are compare-and-swap
+ * loops.
  */
 enum { CLOSED = 1, CAREFUL = 2, WATCHED = 4 };
 
@@ -32,11 +33,12 @@ static struct atomic_counter *as_atomic(struct tsc_counter *counter)
 }
 
 /*
- * The order between a change and the others, which is why both sides are seq_cst: of a change's write of the value and
- * its look at the state, and another thread's write of the state and its look at the value, one sees the other.
+ * The order between a change and the others, which is why both sides are seq_cst: of a change's write of the value
+ * and its look at the state, and another thread's write of the state and its look at the value, one sees the
+ * other.
  *
- *  - close: an increment that does not see CLOSED has its addition before the close, so it is in each value read after. One
- *    that sees it takes the addition back, and is refused.
+ *  - close: an increment that does not see CLOSED has its addition before the close, so it is in each value read
+ * after. One that sees it takes the addition back, and is refused.
  *  - waiting: a change that does not see WATCHED, or does not see the watch armed, is seen by the waiter's look.
  */
 static int64_t look_at_value(struct atomic_counter *atomic)
@@ -70,9 +72,9 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
 }
 
 /*
- * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an addition
- * back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees CLOSED, or close
- * sees this.
+ * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an
+ * addition back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees
+ * CLOSED, or close sees this.
  */
 static void leave(struct atomic_counter *atomic)
 {
@@ -107,15 +109,16 @@ static void wait_until_admitted_left(struct atomic_counter *atomic)
 }
 
 /*
- * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to it. So
- * the highest value is the higher of the two. relaxed: the value's release and acquire carry the peak along.
+ * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to
+ * it. So the highest value is the higher of the two. relaxed: the value's release and acquire carry the peak
+ * along.
  */
 static void raise_peak(struct atomic_counter *atomic, int64_t value)
 {
     int64_t peak = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
 
-    while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value, memory_order_relaxed,
-                                                                  memory_order_relaxed))
+    while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value,
+                                                                  memory_order_relaxed, memory_order_relaxed))
         ;
 }
 
@@ -197,7 +200,8 @@ TSC_COLD static int add_slowly(struct atomic_counter *atomic, uint32_t state, in
     return add_unless_closed(atomic, state, delta, &previous);
 }
 
-/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look decides. */
+/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
+ * decides. */
 static uint32_t state_at_first_look(struct atomic_counter *atomic)
 {
     return atomic_load_explicit(&atomic->state, memory_order_relaxed);
@@ -305,7 +309,8 @@ static int atomic_counter_wait_at_most(struct tsc_counter *counter, int64_t thre
 {
     struct atomic_counter *atomic = as_atomic(counter);
 
-    /* For ever: to take it back would have to be argued against the waiters that come and the changes under way. */
+    /* For ever: to take it back would have to be argued against the waiters that come and the changes under way.
+     */
     if (timeout_ns != 0)
         atomic_fetch_or_explicit(&atomic->state, WATCHED, memory_order_seq_cst);
     return tsc_watch_wait(&atomic->watch, threshold, timeout_ns, look, counter);

@@ -45,8 +45,8 @@ static int lock(struct mutex_counter *mutex)
 }
 
 /*
- * Ends a change. A waiter arms the watch before it locks to look at the value: either its look came before this change, and
- * the lock makes the armed watch visible here, or it comes after and sees the change.
+ * Ends a change. A waiter arms the watch before it locks to look at the value: either its look came before this
+ * change, and the lock makes the armed watch visible here, or it comes after and sees the change.
  */
 static int unlock_changed(struct mutex_counter *mutex, int result)
 {
@@ -134,13 +134,12 @@ static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected
 
     if (error)
         return error;
-    return unlock_changed(mutex,
-                          tsc_sequential_compare_exchange(&mutex->state, expected, desired, mutex->closed));
+    return unlock_changed(mutex, tsc_sequential_compare_exchange(&mutex->state, expected, desired, mutex->closed));
 }
 
 /*
- * The lock is held and the callback about to run. The update holds a reference of its own: an unref inside the callback is
- * never the last.
+ * The lock is held and the callback about to run. The update holds a reference of its own: an unref inside the
+ * callback is never the last.
  */
 static void begin_callback(struct mutex_counter *mutex)
 {
@@ -234,8 +233,9 @@ static void mutex_fini(struct tsc_counter *counter)
 }
 
 /*
- * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held by a
- * callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment between them.
+ * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held
+ * by a callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment
+ * between them.
  */
 static void mutex_child(struct tsc_fork_node *node)
 {

@@ -40,10 +40,10 @@ static struct queue_counter *queue_counter(struct tsc_counter *counter)
 }
 
 /*
- * The order between messages and those who do not send any: whoever closes, reads or waits writes what senders or the
- * owner have to see (closed, the armed watch), then looks at the tail, and waits for all messages before it to be delivered.
- * A message before that tail is waited for; the sender of one behind it reserved after the look, so it sees what was
- * written, and so does the owner when it gets the message. All four accesses are seq_cst.
+ * The order between messages and those who do not send any: whoever closes, reads or waits writes what senders or
+ * the owner have to see (closed, the armed watch), then looks at the tail, and waits for all messages before it to
+ * be delivered. A message before that tail is waited for; the sender of one behind it reserved after the look, so
+ * it sees what was written, and so does the owner when it gets the message. All four accesses are seq_cst.
  */
 static bool is_closed(struct queue_counter *queue)
 {
@@ -94,7 +94,7 @@ static int serve_update(struct request *request)
     return tsc_sequential_commit(&queue->state, value, answer, is_closed(queue));
 }
 
-/* With the reply the request is gone; the counter may be too, but for the owner's own retirements. */
+/* With the reply the request is gone. */
 static void serve(struct tsc_recipient *recipient, int64_t argument)
 {
     struct request *request = tsc_container_of(recipient, struct request, recipient);
@@ -117,7 +117,7 @@ static int ask(struct queue_counter *queue, struct request *request)
     request->recipient = (struct tsc_recipient){.deliver = serve};
     request->queue = queue;
     tsc_owner_publish(queue->owner, tsc_owner_reserve(queue->owner), &request->recipient, 0);
-    tsc_owner_await_reply(&request->reply);
+    tsc_owner_await_reply(queue->owner, &request->reply);
     return request->answer;
 }
 
@@ -194,8 +194,13 @@ static int queue_compare_exchange(struct tsc_counter *counter, int64_t *expected
 static int queue_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
 {
     struct request request = {.serve = serve_update, .update = update, .update_arg = arg};
+    int result;
 
-    return ask(queue_counter(counter), &request);
+    /* The callback may give the caller's reference back, and the owner be done before the caller is. */
+    tsc_counter_ref(counter);
+    result = ask(queue_counter(counter), &request);
+    tsc_counter_unref(counter);
+    return result;
 }
 
 static int flush_until(struct queue_counter *queue, int64_t deadline)
@@ -211,8 +216,8 @@ static int queue_flush(struct tsc_counter *counter)
 }
 
 /*
- * Reads send no message: what was sent before is applied once the ring has moved past it, and what the owner stored since is as
- * good an answer. acquire: pairs with the owner's release.
+ * Reads send no message: what was sent before is applied once the ring has moved past it, and what the owner
+ * stored since is as good an answer. acquire: pairs with the owner's release.
  */
 static int look(void *subject, int64_t deadline, int64_t *value)
 {

@@ -11,11 +11,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A little longer than it takes to wake a thread: below that, sleeping costs more than it saves. */
-#define SPIN_NS INT64_C(60000)
+/* What it takes to wake a thread, before it was measured, and how much of a measurement is believed. */
+#define WAKEUP_NS INT64_C(50000)
+#define WAKEUP_NS_MAX INT64_C(100000)
+
 #define SPIN_NS_MIN INT64_C(1000)
 
-enum { BATCH_MAX = 512, PAUSES_FOR_A_BATCH = 16, LAPS_WITHOUT_WAKING = 8 };
+/*
+ * Between two looks at the ring. Each look takes a cache line from the senders, which costs as much as some ten
+ * messages, so a batch is given the time to build up.
+ */
+#define INTERVAL_NS_MAX INT64_C(4000)
+#define INTERVAL_NS_MIN INT64_C(250)
+
+enum { BATCH_MAX = 512, LAPS_BETWEEN_WAKING = 2, SENDERS_TO_WAKE_MAX = 1024 };
 
 /* -------- the thread -------- */
 
@@ -24,27 +33,9 @@ static struct tsc_owner *owner_of_fork_node(struct tsc_fork_node *node)
     return tsc_container_of(node, struct tsc_owner, fork_node);
 }
 
-static bool is_half_empty(struct tsc_owner *owner)
-{
-    return tsc_ring_occupancy(&owner->ring) <= owner->ring.capacity / 2;
-}
-
-/*
- * One sender is woken, and only once the ring is half empty: it goes on sending, and wakes the next. To wake them all for
- * each batch would have a thousand threads find the ring full again.
- *
- * No sender sleeps for ever. While one sleeps, the ring was full after it had prepared, so a release is to come after
- * which the ring is half empty, and that release wakes one. Who is woken sends, whatever else it finds, so there is another
- * release, which wakes the next. Where those who are awake never let the ring become half empty, one is woken
- * every few laps.
- */
 static void release(struct tsc_owner *owner)
 {
     tsc_ring_release(&owner->ring);
-    if (is_half_empty(owner) || owner->ring.next - owner->woken_at >= LAPS_WITHOUT_WAKING * owner->ring.capacity) {
-        tsc_eventcount_notify_one(&owner->room);
-        owner->woken_at = owner->ring.next;
-    }
     tsc_eventcount_notify_all(&owner->progress);
 }
 
@@ -55,24 +46,39 @@ static uint64_t batch_limit(struct tsc_owner *owner)
     return half == 0 ? 1 : half < BATCH_MAX ? half : BATCH_MAX;
 }
 
-/* False where there was nothing to deliver. */
-static bool deliver_batch(struct tsc_owner *owner)
+static void fetch_first(struct tsc_ring *ring, uint64_t end)
+{
+    for (uint64_t ahead = 0; ahead < TSC_RING_FETCH_AHEAD && ring->next + ahead < end; ahead++)
+        tsc_ring_fetch_to_read(ring, ring->next + ahead);
+}
+
+/* Delivers what is published up to the end. */
+static void deliver_up_to(struct tsc_ring *ring, uint64_t end)
+{
+    void *recipient;
+    int64_t argument;
+
+    fetch_first(ring, end);
+    while (ring->next != end && tsc_ring_read(ring, ring->next, &recipient, &argument)) {
+        if (ring->next + TSC_RING_FETCH_AHEAD < end)
+            tsc_ring_fetch_to_read(ring, ring->next + TSC_RING_FETCH_AHEAD);
+        if (recipient != NULL)
+            ((struct tsc_recipient *)recipient)->deliver(recipient, argument);
+        ring->next++;
+    }
+}
+
+/* False where the next message is not published yet. */
+static bool deliver_batch(struct tsc_owner *owner, uint64_t end)
 {
     struct tsc_ring *ring = &owner->ring;
-    uint64_t first = ring->next;
-    uint64_t limit = first + batch_limit(owner);
 
     if (!tsc_ring_is_ready(ring))
         return false;
+    if (end - ring->next > batch_limit(owner))
+        end = ring->next + batch_limit(owner);
     pthread_mutex_lock(&owner->delivering);
-    while (ring->next != limit && tsc_ring_is_ready(ring)) {
-        struct tsc_message message = tsc_ring_cell(ring, ring->next)->message;
-        struct tsc_recipient *recipient = message.recipient;
-
-        if (recipient != NULL)
-            recipient->deliver(recipient, message.argument);
-        ring->next++;
-    }
+    deliver_up_to(ring, end);
     release(owner);
     pthread_mutex_unlock(&owner->delivering);
     return true;
@@ -132,11 +138,18 @@ static bool is_ending(struct tsc_owner *owner)
     return atomic_load_explicit(&owner->end, memory_order_seq_cst) != TSC_OWNER_GOES_ON;
 }
 
-static bool has_work(void *arg)
+/* Whether something cannot wait until a batch has built up. None of it lies in a cache line that senders write. */
+static bool is_pressed(void *arg)
 {
     struct tsc_owner *owner = arg;
 
-    return tsc_ring_is_ready(&owner->ring) || is_ending(owner) ||
+    return atomic_load_explicit(&owner->urgent, memory_order_relaxed) || is_ending(owner) ||
+           atomic_load_explicit(&owner->retired, memory_order_seq_cst) != NULL;
+}
+
+static bool has_work(struct tsc_owner *owner)
+{
+    return tsc_ring_tail(&owner->ring) != owner->ring.next || is_ending(owner) ||
            atomic_load_explicit(&owner->retired, memory_order_seq_cst) != NULL;
 }
 
@@ -155,50 +168,150 @@ static void wait_for_publication(struct tsc_owner *owner)
 }
 
 /*
- * No message is left lying. The sender reserves and then looks whether the owner is parked; the owner parks and then looks
- * at the tail. Both are seq_cst, so one sees the other: the sender unparks, or the owner does not sleep.
+ * Senders that found the ring full sleep. They are woken few at a time: a thousand threads would find the ring
+ * full again. One is woken every few laps, to be there when those that are awake have sent what they had; and when
+ * those that are awake do not fill the ring, once in the time that a wake-up takes, each time twice as many as
+ * before.
+ */
+static void wake_senders(struct tsc_owner *owner)
+{
+    tsc_eventcount_notify(&owner->room, owner->senders_to_wake);
+    owner->senders_woken_at = owner->ring.next;
+}
+
+static void wake_senders_of_full_ring(struct tsc_owner *owner)
+{
+    owner->senders_to_wake = 1;
+    if (owner->ring.next - owner->senders_woken_at >= LAPS_BETWEEN_WAKING * owner->ring.capacity)
+        wake_senders(owner);
+}
+
+static void wake_senders_of_empty_ring(struct tsc_owner *owner)
+{
+    int64_t now;
+
+    if (!tsc_eventcount_has_sleepers(&owner->room))
+        return;
+    now = tsc_now();
+    if (now - owner->senders_woken_ns < atomic_load_explicit(&owner->wakeup_ns, memory_order_relaxed))
+        return;
+    owner->senders_woken_ns = now;
+    wake_senders(owner);
+    if (owner->senders_to_wake < SENDERS_TO_WAKE_MAX)
+        owner->senders_to_wake *= 2;
+}
+
+/*
+ * No message is left lying. The sender reserves and then looks whether the owner is parked; the owner parks and
+ * then looks at the tail. Both are seq_cst, so one sees the other: the sender unparks, or the owner does not
+ * sleep.
+ *
+ * No sender sleeps for ever. The owner, having released all there was, wakes a sender before it parks. A sender
+ * that it did not see had not prepared to sleep before that release; so it found the ring full after it, and the
+ * owner finds it not empty. And who is woken sends, whatever else it finds: so the owner is unparked, and wakes
+ * the next.
  */
 static void park(struct tsc_owner *owner)
 {
+    tsc_eventcount_notify(&owner->room, owner->senders_to_wake);
     if (!tsc_parker_prepare(&owner->parker))
         return;
-    if (tsc_ring_tail(&owner->ring) != owner->ring.next || has_work(owner))
+    if (has_work(owner))
         tsc_parker_cancel(&owner->parker);
     else
         tsc_parker_commit(&owner->parker);
 }
 
-/* Spins for as long as the next message lately took to come, if that was shorter than a wake-up. */
+static bool spin(struct tsc_owner *owner, int64_t deadline)
+{
+    do {
+        tsc_spin_until(is_pressed, owner, owner->interval_ns);
+        atomic_store_explicit(&owner->urgent, false, memory_order_relaxed);
+        if (has_work(owner))
+            return true;
+        wake_senders_of_empty_ring(owner);
+    } while (tsc_now() < deadline);
+    return false;
+}
+
+/* Learns from a sleep what a wake-up takes; answers when the work was there. */
+static int64_t learn_from_wakeup(struct tsc_owner *owner, int64_t began)
+{
+    int64_t woken = atomic_load_explicit(&owner->woken_ns, memory_order_relaxed);
+    int64_t wakeup = atomic_load_explicit(&owner->wakeup_ns, memory_order_relaxed);
+    int64_t sample = tsc_now() - woken;
+
+    if (woken < began)
+        return began;
+    if (sample > WAKEUP_NS_MAX)
+        sample = WAKEUP_NS_MAX;
+    atomic_store_explicit(&owner->wakeup_ns, wakeup + (sample - wakeup) / 8, memory_order_relaxed);
+    return woken;
+}
+
+/*
+ * Twice a wake-up: below that, sleeping costs more than it saves. A wake-up that takes as long as the others spin
+ * would have both sides sleep in turn.
+ */
+static int64_t longest_spin(struct tsc_owner *owner)
+{
+    return 2 * atomic_load_explicit(&owner->wakeup_ns, memory_order_relaxed);
+}
+
+/* Spins before it sleeps only where work lately came while it could have spun. */
 static void rest(struct tsc_owner *owner)
 {
     int64_t began = tsc_now();
+    int64_t work_came;
 
-    if (!tsc_spin_pays() || !tsc_spin_until(has_work, owner, owner->spin_ns))
+    if (tsc_spin_pays() && spin(owner, began + owner->spin_ns)) {
+        work_came = tsc_now();
+    } else {
         park(owner);
-    if (tsc_now() - began < SPIN_NS)
-        owner->spin_ns = SPIN_NS;
+        work_came = learn_from_wakeup(owner, began);
+    }
+    if (work_came - began < longest_spin(owner))
+        owner->spin_ns = longest_spin(owner);
     else if (owner->spin_ns > SPIN_NS_MIN)
         owner->spin_ns /= 2;
 }
 
-/* A moment's pause lets a batch build up, instead of taking each message's cache line from its sender at once. */
-static void let_a_batch_build_up(struct tsc_owner *owner)
+/* Delivers what was there at one look, and no more: who runs after the senders takes each line from them. */
+static uint64_t deliver_all(struct tsc_owner *owner)
 {
-    if (tsc_spin_pays() && !tsc_ring_is_ready(&owner->ring))
-        for (int pauses = 0; pauses < PAUSES_FOR_A_BATCH; pauses++)
-            tsc_pause();
+    uint64_t first = owner->ring.next;
+    uint64_t end = tsc_ring_tail(&owner->ring);
+
+    while (owner->ring.next != end && deliver_batch(owner, end))
+        ;
+    return owner->ring.next - first;
+}
+
+/* Aims at a quarter of the ring. */
+static void adapt(struct tsc_owner *owner, uint64_t delivered)
+{
+    if (delivered <= owner->ring.capacity / 8) {
+        if (owner->interval_ns < INTERVAL_NS_MAX)
+            owner->interval_ns *= 2;
+        wake_senders_of_empty_ring(owner);
+    } else {
+        if (delivered > owner->ring.capacity / 2 && owner->interval_ns > INTERVAL_NS_MIN)
+            owner->interval_ns /= 2;
+        wake_senders_of_full_ring(owner);
+    }
 }
 
 static void deliver_until_end(struct tsc_owner *owner)
 {
     for (;;) {
-        while (deliver_batch(owner))
-            let_a_batch_build_up(owner);
+        uint64_t delivered = deliver_all(owner);
+
+        adapt(owner, delivered);
         free_retired(owner);
-        if (tsc_ring_tail(&owner->ring) != owner->ring.next)
-            wait_for_publication(owner);
-        else if (is_ending(owner))
+        if (is_ending(owner) && tsc_ring_tail(&owner->ring) == owner->ring.next)
             return;
+        if (delivered == 0 && tsc_ring_tail(&owner->ring) != owner->ring.next)
+            wait_for_publication(owner);
         else
             rest(owner);
     }
@@ -289,7 +402,7 @@ static void wait_for_room(struct tsc_owner *owner)
 {
     uint32_t key;
 
-    if (tsc_spin_until(has_room, &owner->ring, SPIN_NS))
+    if (tsc_spin_among_many_until(has_room, &owner->ring, longest_spin(owner)))
         return;
     key = tsc_eventcount_prepare(&owner->room);
     if (tsc_ring_has_room(&owner->ring))
@@ -305,9 +418,13 @@ TSC_COLD uint64_t tsc_owner_reserve_when_there_is_room(struct tsc_owner *owner)
     do
         wait_for_room(owner);
     while (!tsc_ring_reserve(&owner->ring, &position));
-    if (is_half_empty(owner))
-        tsc_eventcount_notify_one(&owner->room);
     return position;
+}
+
+void tsc_owner_wake(struct tsc_owner *owner)
+{
+    atomic_store_explicit(&owner->woken_ns, tsc_now(), memory_order_relaxed);
+    tsc_parker_unpark(&owner->parker);
 }
 
 struct flush {
@@ -322,22 +439,28 @@ static bool is_flushed(void *arg)
     return (int64_t)(tsc_ring_head(&flush->owner->ring) - flush->target) >= 0;
 }
 
+static void press(struct tsc_owner *owner)
+{
+    if (!atomic_load_explicit(&owner->urgent, memory_order_relaxed))
+        atomic_store_explicit(&owner->urgent, true, memory_order_relaxed);
+}
+
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
 {
     struct flush flush = {.owner = owner, .target = tsc_ring_tail(&owner->ring)};
-    bool in_time = true;
 
-    if (tsc_spin_until(is_flushed, &flush, SPIN_NS))
+    if (is_flushed(&flush))
+        return 0;
+    press(owner);
+    if (tsc_spin_among_many_until(is_flushed, &flush, longest_spin(owner)))
         return 0;
     while (!is_flushed(&flush)) {
         uint32_t key = tsc_eventcount_prepare(&owner->progress);
 
         if (is_flushed(&flush))
             tsc_eventcount_cancel(&owner->progress);
-        else if (in_time)
-            in_time = tsc_eventcount_commit(&owner->progress, key, deadline);
-        else
-            return -ETIMEDOUT;
+        else if (!tsc_eventcount_commit(&owner->progress, key, deadline))
+            return is_flushed(&flush) ? 0 : -ETIMEDOUT;
     }
     return 0;
 }
@@ -347,9 +470,10 @@ static bool is_replied(void *arg)
     return tsc_parker_is_notified(arg);
 }
 
-void tsc_owner_await_reply(struct tsc_parker *reply)
+void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *reply)
 {
-    if (!tsc_spin_until(is_replied, reply, SPIN_NS) && tsc_parker_prepare(reply))
+    press(owner);
+    if (!tsc_spin_among_many_until(is_replied, reply, longest_spin(owner)) && tsc_parker_prepare(reply))
         tsc_parker_commit(reply);
 }
 
@@ -366,23 +490,25 @@ static void fork_unlock(struct tsc_fork_node *node)
 }
 
 /*
- * The thread is not in the child, and neither is anyone who waits for it. What was sent and published is delivered here, so
- * that the child begins with an empty ring and needs no thread to read or to free what the owner owns; requests are
- * dropped with those who made them. What was reserved and not published was sent by a call that had not returned.
+ * The thread is not in the child, and neither is anyone who waits for it. What was sent and published is delivered
+ * here, so that the child begins with an empty ring and needs no thread to read or to free what the owner owns;
+ * requests are dropped with those who made them. What was reserved and not published was sent by a call that had
+ * not returned.
  */
 static void fork_child(struct tsc_fork_node *node)
 {
     struct tsc_owner *owner = owner_of_fork_node(node);
     struct tsc_ring *ring = &owner->ring;
-    uint64_t tail = tsc_ring_tail(ring);
+    void *recipient;
+    int64_t argument;
 
-    for (uint64_t position = ring->next; position != tail; position++) {
-        struct tsc_recipient *recipient = tsc_ring_cell(ring, position)->message.recipient;
-
-        if (tsc_ring_is_published(ring, position) && recipient != NULL && recipient->in_child)
-            recipient->deliver(recipient, tsc_ring_cell(ring, position)->message.argument);
+    tsc_ring_publish_all(ring);
+    while (tsc_ring_read(ring, ring->next, &recipient, &argument)) {
+        if (recipient != NULL && ((struct tsc_recipient *)recipient)->in_child)
+            ((struct tsc_recipient *)recipient)->deliver(recipient, argument);
+        ring->next++;
     }
-    tsc_ring_restart(ring);
+    tsc_ring_release(ring);
     atomic_store_explicit(&owner->attention, TSC_OWNER_NOT_STARTED, memory_order_relaxed);
     atomic_store_explicit(&owner->parker.state, TSC_PARKER_AWAKE, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&owner->room);
@@ -407,7 +533,10 @@ int tsc_owner_make(struct tsc_owner **owner, size_t capacity, const char *thread
     if (error)
         goto free_ring;
     atomic_init(&made->references, 1);
-    made->spin_ns = SPIN_NS;
+    atomic_init(&made->wakeup_ns, WAKEUP_NS);
+    made->spin_ns = longest_spin(made);
+    made->interval_ns = INTERVAL_NS_MIN;
+    made->senders_to_wake = 1;
     strcpy(made->thread_name, thread_name);
     error = tsc_fork_register(&made->fork_node, &fork_ops);
     if (error)
@@ -430,8 +559,8 @@ free_memory:
 }
 
 /*
- * The thread cannot free the owner while the fork list is held: so it is safe to reach for the parker after the word has been
- * given that lets the thread, if it is awake, come to its end.
+ * The thread cannot free the owner while the fork list is held: so it is safe to reach for the parker after the
+ * word has been given that lets the thread, if it is awake, come to its end.
  */
 static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
 {
@@ -464,6 +593,16 @@ tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
     return owner;
 }
 
+/* An unref is no cancellation point, and a join is one. */
+static void join(pthread_t thread)
+{
+    int state;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    pthread_join(thread, NULL);
+    pthread_setcancelstate(state, NULL);
+}
+
 static void end(struct tsc_owner *owner)
 {
     if (!tsc_owner_is_started(owner)) {
@@ -472,7 +611,7 @@ static void end(struct tsc_owner *owner)
         end_thread(owner, TSC_OWNER_ENDS_ALONE);
     } else {
         end_thread(owner, TSC_OWNER_ENDS_JOINED);
-        pthread_join(owner->thread, NULL);
+        join(owner->thread);
         free_owner(owner);
     }
 }

@@ -12,8 +12,8 @@
 #include <tscounter/owner.h>
 
 /*
- * A thread that takes messages from a ring and delivers them, one after the other, to their recipients. It knows nothing
- * of counters.
+ * A thread that takes messages from a ring and delivers them, one after the other, to their recipients. It knows
+ * nothing of counters.
  */
 struct tsc_recipient {
     void (*deliver)(struct tsc_recipient *recipient, int64_t argument);
@@ -39,22 +39,28 @@ struct tsc_owner {
     struct tsc_fork_node fork_node;
     char thread_name[16];
 
-    struct tsc_parker parker;          /* where the owner's thread sleeps */
-    struct tsc_eventcount room;        /* where senders sleep, for the head to move on */
-    struct tsc_eventcount progress;    /* where those who flush sleep, for the head to reach their message */
-    _Atomic uint32_t end;              /* an enum tsc_owner_end */
+    struct tsc_parker parker;       /* where the owner's thread sleeps */
+    struct tsc_eventcount room;     /* where senders sleep, for the head to move on */
+    struct tsc_eventcount progress; /* where those who flush sleep, for the head to reach their message */
+    _Atomic bool urgent;            /* a hint: someone waits for a reply */
+    _Atomic int64_t woken_ns;       /* when the owner's thread was last woken */
+    _Atomic int64_t wakeup_ns;      /* what it takes, by experience, to wake a thread */
+    _Atomic uint32_t end;           /* an enum tsc_owner_end */
     _Atomic(struct tsc_retirement *) retired; /* written under the lock of the fork list */
 
     struct tsc_ring ring;
 
     /*
-     * Held by the owner's thread while it delivers, but not around callbacks, and by whoever starts the thread. A fork takes
-     * it, and so finds each message either delivered and released, or neither.
+     * Held by the owner's thread while it delivers, but not around callbacks, and by whoever starts the thread. A
+     * fork takes it, and so finds each message either delivered and released, or neither.
      */
     _Alignas(TSC_CACHE_ALIGN) pthread_mutex_t delivering;
     pthread_t thread;
-    int64_t spin_ns;
-    uint64_t woken_at; /* the position at which a sender was last woken */
+    int64_t spin_ns;     /* how long to spin before sleeping */
+    int64_t interval_ns; /* how long to let a batch build up */
+    int64_t senders_woken_ns;
+    uint64_t senders_woken_at; /* the position */
+    int senders_to_wake;
     struct tsc_retirement *retiring; /* taken from retired, to be freed as the ring moves on */
 };
 
@@ -91,19 +97,21 @@ static inline uint64_t tsc_owner_reserve(struct tsc_owner *owner)
     return tsc_owner_reserve_when_there_is_room(owner);
 }
 
+void tsc_owner_wake(struct tsc_owner *owner);
+
 static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position, struct tsc_recipient *recipient,
                                      int64_t argument)
 {
     tsc_ring_publish(&owner->ring, position, recipient, argument);
     if (tsc_unlikely(tsc_parker_is_parked(&owner->parker)))
-        tsc_parker_unpark(&owner->parker);
+        tsc_owner_wake(owner);
 }
 
 /* Waits until all that was reserved before is delivered: 0 or -ETIMEDOUT. */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);
 
-/* Sleeps until unparked: a reply may come within the time that a wake-up takes. */
-void tsc_owner_await_reply(struct tsc_parker *reply);
+/* Waits until the recipient of a message that was published has unparked the caller. */
+void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *reply);
 
 /* Around a callback, on the owner's thread, from within deliver. */
 void tsc_owner_begin_callback(struct tsc_owner *owner);

@@ -17,12 +17,12 @@ int tsc_ring_init(struct tsc_ring *ring, size_t capacity)
 {
     uint64_t cells = power_of_two_at_least(capacity);
 
-    /* calloc: a large ring takes memory only as far as it is used. No cell is published: positions begin with 0. */
-    ring->memory = calloc(cells + 1, sizeof(struct tsc_ring_cell));
+    /* calloc: a large ring takes memory only as far as it is used. */
+    ring->memory = calloc(cells * sizeof(struct tsc_ring_cell) + TSC_CACHE_ALIGN, 1);
     if (ring->memory == NULL)
         return -ENOMEM;
-    ring->cells = (struct tsc_ring_cell *)(((uintptr_t)ring->memory + TSC_RING_CELL_SIZE - 1) &
-                                           ~(uintptr_t)(TSC_RING_CELL_SIZE - 1));
+    ring->cells = (struct tsc_ring_cell *)(((uintptr_t)ring->memory + TSC_CACHE_ALIGN - 1) &
+                                           ~(uintptr_t)(TSC_CACHE_ALIGN - 1));
     ring->capacity = cells;
     ring->next = 0;
     atomic_init(&ring->tail, 0);
@@ -35,8 +35,13 @@ void tsc_ring_fini(struct tsc_ring *ring)
     free(ring->memory);
 }
 
-void tsc_ring_restart(struct tsc_ring *ring)
+void tsc_ring_publish_all(struct tsc_ring *ring)
 {
-    ring->next = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    atomic_store_explicit(&ring->head, ring->next, memory_order_relaxed);
+    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    void *recipient;
+    int64_t argument;
+
+    for (uint64_t position = ring->next; position != tail; position++)
+        if (!tsc_ring_read(ring, position, &recipient, &argument))
+            tsc_ring_publish(ring, position, NULL, 0);
 }

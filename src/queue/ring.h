@@ -12,26 +12,22 @@
 /*
  * A bounded queue of messages from many senders to one receiver.
  *
- * Positions count messages since the beginning; the cell of a position is its low bits. A sender reserves a position, only
- * where there is room (so that one who sleeps never holds a ticket), fills the cell and publishes it. The receiver takes
- * messages in the order of their positions, and releases what it took a batch at a time, so that the senders' view of
- * the room costs one cache miss a batch.
+ * Positions count messages since the beginning; the cell of a position is its low bits. A sender reserves a
+ * position, only where there is room (so that one who sleeps never holds a ticket), fills the cell and publishes
+ * it. The receiver takes messages in the order of their positions, and releases what it took a batch at a time, so
+ * that the senders' view of the room costs one cache miss a batch.
  *
  * A message that is reserved but not yet published holds up those behind it, for the few instructions in between.
+ *
+ * What a message costs is, above all, the way of its cache line from the sender's processor to the receiver's and
+ * back. So a cell is as small as it can be, and both sides fetch the lines ahead that they are going to need.
  */
-struct tsc_message {
-    void *recipient;
+struct tsc_ring_cell {
+    _Alignas(16) _Atomic uintptr_t mark; /* the recipient, and in the lowest bit which lap has published it */
     int64_t argument;
 };
 
-/* A power of two: no cell straddles a cache line. */
-#define TSC_RING_CELL_SIZE 32
-
-struct tsc_ring_cell {
-    _Atomic uint64_t published; /* 1 + the position whose message is here, or that of an earlier lap */
-    struct tsc_message message;
-    char padding[TSC_RING_CELL_SIZE - sizeof(uint64_t) - sizeof(struct tsc_message)];
-};
+enum { TSC_RING_FETCH_AHEAD = 64 }; /* messages */
 
 struct tsc_ring {
     struct tsc_ring_cell *cells;
@@ -47,24 +43,31 @@ struct tsc_ring {
 int tsc_ring_init(struct tsc_ring *ring, size_t capacity);
 void tsc_ring_fini(struct tsc_ring *ring);
 
-/* In the child of a fork: what is reserved but not published never will be. Takes the position after the last one. */
-void tsc_ring_restart(struct tsc_ring *ring);
+/* In the child of a fork: what is reserved but not published never will be, so it becomes a message to nobody. */
+void tsc_ring_publish_all(struct tsc_ring *ring);
 
 static inline struct tsc_ring_cell *tsc_ring_cell(struct tsc_ring *ring, uint64_t position)
 {
     return &ring->cells[position & (ring->capacity - 1)];
 }
 
+/* The bit alternates from lap to lap, beginning with 1 on cells that are 0. */
+static inline uintptr_t tsc_ring_lap_bit(struct tsc_ring *ring, uint64_t position)
+{
+    return (position & ring->capacity) == 0;
+}
+
 /*
- * seq_cst: whoever learns from the tail which messages to wait for, or that there is none, has written something else
- * before (closed, parked, armed) that the sender of a later message is sure to see.
+ * seq_cst: whoever learns from the tail which messages to wait for, or that there is none, has written something
+ * else before (closed, parked, armed) that the sender of a later message is sure to see.
  */
 static inline uint64_t tsc_ring_tail(struct tsc_ring *ring)
 {
     return atomic_load_explicit(&ring->tail, memory_order_seq_cst);
 }
 
-/* seq_cst: pairs with the store in release, against the sleepers of an eventcount; and what was applied is seen. */
+/* seq_cst: pairs with the store in release, against the sleepers of an eventcount; and what was applied is seen.
+ */
 static inline uint64_t tsc_ring_head(struct tsc_ring *ring)
 {
     return atomic_load_explicit(&ring->head, memory_order_seq_cst);
@@ -83,43 +86,77 @@ static inline bool tsc_ring_has_room(struct tsc_ring *ring)
     return tsc_ring_occupancy(ring) < ring->capacity;
 }
 
+static inline void tsc_ring_fetch_to_write(struct tsc_ring *ring, uint64_t position)
+{
+#if defined(__x86_64__)
+    /* For a processor of the base architecture the compiler makes a fetch to read of it, which is no help. */
+    __asm__ volatile("prefetchw %0" : : "m"(*tsc_ring_cell(ring, position)));
+#elif defined(__GNUC__)
+    __builtin_prefetch(tsc_ring_cell(ring, position), 1);
+#endif
+}
+
+static inline void tsc_ring_fetch_to_read(struct tsc_ring *ring, uint64_t position)
+{
+#ifdef __GNUC__
+    __builtin_prefetch(tsc_ring_cell(ring, position), 0);
+#endif
+}
+
 /* Sender: false where there is no room. */
 static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
 {
     uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+    int64_t room;
 
     do {
-        /* acquire: pairs with release; the receiver is done with the cell. Signed: the head may have passed this tail. */
+        /* acquire: pairs with release; the receiver is done with the cell. Signed: the head may have passed this
+         * tail. */
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
 
-        if (tsc_unlikely((int64_t)(tail - head) >= (int64_t)ring->capacity))
+        room = (int64_t)(ring->capacity - (tail - head));
+        if (tsc_unlikely(room <= 0))
             return false;
         /* seq_cst: see tsc_ring_tail. */
-    } while (tsc_unlikely(!atomic_compare_exchange_weak_explicit(&ring->tail, &tail, tail + 1, memory_order_seq_cst,
-                                                                 memory_order_relaxed)));
+    } while (tsc_unlikely(!atomic_compare_exchange_weak_explicit(&ring->tail, &tail, tail + 1,
+                                                                 memory_order_seq_cst, memory_order_relaxed)));
+    if (room > TSC_RING_FETCH_AHEAD)
+        tsc_ring_fetch_to_write(ring, tail + TSC_RING_FETCH_AHEAD);
     *position = tail;
     return true;
 }
 
+/* The recipient's address is even; NULL is a message to nobody. */
 static inline void tsc_ring_publish(struct tsc_ring *ring, uint64_t position, void *recipient, int64_t argument)
 {
     struct tsc_ring_cell *cell = tsc_ring_cell(ring, position);
 
-    cell->message.recipient = recipient;
-    cell->message.argument = argument;
-    /* release: pairs with is_published. */
-    atomic_store_explicit(&cell->published, position + 1, memory_order_release);
+    cell->argument = argument;
+    /* release: pairs with tsc_ring_read. */
+    atomic_store_explicit(&cell->mark, (uintptr_t)recipient | tsc_ring_lap_bit(ring, position),
+                          memory_order_release);
 }
 
-static inline bool tsc_ring_is_published(struct tsc_ring *ring, uint64_t position)
+/* Receiver: false where the message at the position is not published. */
+static inline bool tsc_ring_read(struct tsc_ring *ring, uint64_t position, void **recipient, int64_t *argument)
 {
-    return atomic_load_explicit(&tsc_ring_cell(ring, position)->published, memory_order_acquire) == position + 1;
+    struct tsc_ring_cell *cell = tsc_ring_cell(ring, position);
+    uintptr_t mark = atomic_load_explicit(&cell->mark, memory_order_acquire);
+
+    if ((mark & 1) != tsc_ring_lap_bit(ring, position))
+        return false;
+    *recipient = (void *)(mark & ~(uintptr_t)1);
+    *argument = cell->argument;
+    return true;
 }
 
 /* Receiver: whether there is a message to take. */
 static inline bool tsc_ring_is_ready(struct tsc_ring *ring)
 {
-    return tsc_ring_is_published(ring, ring->next);
+    void *recipient;
+    int64_t argument;
+
+    return tsc_ring_read(ring, ring->next, &recipient, &argument);
 }
 
 /* Receiver: gives the room of all messages taken back. */

@@ -11,9 +11,8 @@ static void one_sleeper_less(void *arg)
     struct tsc_eventcount *eventcount = arg;
     uint32_t sleepers = atomic_load_explicit(&eventcount->sleepers, memory_order_relaxed);
 
-    while (sleepers != 0 &&
-           !atomic_compare_exchange_weak_explicit(&eventcount->sleepers, &sleepers, sleepers - 1,
-                                                  memory_order_relaxed, memory_order_relaxed))
+    while (sleepers != 0 && !atomic_compare_exchange_weak_explicit(&eventcount->sleepers, &sleepers, sleepers - 1,
+                                                                   memory_order_relaxed, memory_order_relaxed))
         ;
 }
 

@@ -12,10 +12,10 @@
  *   sleeper:  key = prepare(); if (condition) cancel(); else commit(key);
  *   notifier: change the condition; notify();
  *
- * No wake-up is lost. The sleeper's prepare and its look at the condition, and the notifier's change and its look at
- * the sleepers, are sequentially consistent: one of the two sees the other (so the condition's accesses have to
- * be seq_cst too, or be ordered by something stronger, such as a lock). If the notifier sees the sleeper, it moves the
- * epoch on, and a commit with the old key returns.
+ * No wake-up is lost. The sleeper's prepare and its look at the condition, and the notifier's change and its look
+ * at the sleepers, are sequentially consistent: one of the two sees the other (so the condition's accesses have to
+ * be seq_cst too, or be ordered by something stronger, such as a lock). If the notifier sees the sleeper, it moves
+ * the epoch on, and a commit with the old key returns.
  *
  * Sleepers that vanish (a fork, a cancellation) leave at most a count that is too high, which costs a system call.
  */
@@ -42,10 +42,15 @@ bool tsc_eventcount_commit_cancellable(struct tsc_eventcount *eventcount, uint32
 
 void tsc_eventcount_wake(struct tsc_eventcount *eventcount, int sleepers);
 
-static inline void tsc_eventcount_notify(struct tsc_eventcount *eventcount, int sleepers)
+static inline bool tsc_eventcount_has_sleepers(struct tsc_eventcount *eventcount)
 {
     /* seq_cst: pairs with prepare. */
-    if (atomic_load_explicit(&eventcount->sleepers, memory_order_seq_cst) != 0)
+    return atomic_load_explicit(&eventcount->sleepers, memory_order_seq_cst) != 0;
+}
+
+static inline void tsc_eventcount_notify(struct tsc_eventcount *eventcount, int sleepers)
+{
+    if (tsc_eventcount_has_sleepers(eventcount))
         tsc_eventcount_wake(eventcount, sleepers);
 }
 

@@ -45,8 +45,9 @@ bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 
 /*
  * The system call is not a cancellation point of the C library, and a deferred cancellation does not interrupt it.
- * So cancellation is asynchronous while the thread is in the call. The function holds nothing that would have to be undone:
- * whatever instruction the cancellation hits, the handlers of the callers see a thread that is inside this call.
+ * So cancellation is asynchronous while the thread is in the call. The function holds nothing that would have to
+ * be undone: whatever instruction the cancellation hits, the handlers of the callers see a thread that is inside
+ * this call.
  */
 __attribute__((noinline)) bool tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 {

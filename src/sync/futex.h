@@ -11,7 +11,8 @@
  * the kernel looks the address up, it does not trust it.
  */
 
-/* Sleeps while the word has the value. False once the deadline has passed; true at any other time, or for no reason. */
+/* Sleeps while the word has the value. False once the deadline has passed; true at any other time, or for no
+ * reason. */
 bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 
 /* The same, and a cancellation point. */

@@ -12,8 +12,8 @@
  *   sleeper: if (prepare()) { if (there is work) cancel(); else commit(); }
  *   waker:   make work; if (is_parked()) unpark();
  *
- * No wake-up is lost, for the reason given for the eventcount. unpark's last access to the parker is its exchange: the
- * sleeper may be back, and the parker gone from its stack, before unpark returns.
+ * No wake-up is lost, for the reason given for the eventcount. unpark's last access to the parker is its exchange:
+ * the sleeper may be back, and the parker gone from its stack, before unpark returns.
  */
 enum tsc_parker_state { TSC_PARKER_AWAKE = 0, TSC_PARKER_PARKED = 1, TSC_PARKER_NOTIFIED = 2 };
 

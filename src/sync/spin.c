@@ -37,8 +37,10 @@ bool tsc_spin_pays(void)
     return processor_count() > 1;
 }
 
-static bool look_until(bool (*ready)(void *), void *arg, int64_t deadline)
+bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
 {
+    int64_t deadline = tsc_now() + budget_ns;
+
     do {
         for (int look = 0; look < LOOKS_BETWEEN_CLOCKS; look++) {
             if (ready(arg))
@@ -50,17 +52,15 @@ static bool look_until(bool (*ready)(void *), void *arg, int64_t deadline)
     return ready(arg);
 }
 
-bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
+bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
 {
-    bool answer;
+    bool answer = ready(arg);
 
-    if (ready(arg))
+    if (answer)
         return true;
     /* relaxed: a count that is a little off spins a little too often or too seldom. */
     if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
-        answer = look_until(ready, arg, tsc_now() + budget_ns);
-    else
-        answer = ready(arg);
+        answer = tsc_spin_until(ready, arg, budget_ns);
     atomic_fetch_sub_explicit(&spinning, 1, memory_order_relaxed);
     return answer;
 }

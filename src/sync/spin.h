@@ -19,10 +19,13 @@ static inline void tsc_pause(void)
 /* Whether a thread that spins can be waiting for another one that runs: not on one processor. */
 bool tsc_spin_pays(void);
 
-/*
- * Spins until `ready` or the budget is used up; answers what `ready` said last. Not all processors spin at a time:
- * where that is so already it looks once.
- */
+/* Spins until `ready` or the budget is used up; answers what `ready` said last. */
 bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
+
+/*
+ * The same for threads of which there may be many: they leave one processor to the one that they all wait for.
+ * Where that many spin already, this looks once.
+ */
+bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 
 #endif

@@ -8,13 +8,13 @@
 /*
  * Waiting until a value is at most a threshold.
  *
- * The waiter prepares to sleep, arms the watch, looks at the value, and sleeps. A changer changes the value, looks at the
- * watch, and fires it if the value is at most the threshold. Firing disarms the watch and wakes all waiters, who
- * arm it again if the value is not low enough for them.
+ * The waiter prepares to sleep, arms the watch, looks at the value, and sleeps. A changer changes the value, looks
+ * at the watch, and fires it if the value is at most the threshold. Firing disarms the watch and wakes all
+ * waiters, who arm it again if the value is not low enough for them.
  *
- * No wake-up is lost if of the waiter's look at the value and the changer's look at the watch one sees the other side
- * (each backend says why that is so): a changer that sees the watch armed fires it, and fires it after the waiter has
- * prepared, so the waiter's commit returns.
+ * No wake-up is lost if of the waiter's look at the value and the changer's look at the watch one sees the other
+ * side (each backend says why that is so): a changer that sees the watch armed fires it, and fires it after the
+ * waiter has prepared, so the waiter's commit returns.
  */
 struct tsc_watch {
     _Atomic int64_t threshold;

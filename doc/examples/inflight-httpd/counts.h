@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+/* Everything that is counted at once: by the counter that the server relies on, by others beside it, by the truth.
+ */
+#ifndef COUNTS_H
+#define COUNTS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "tally.h"
+#include "truth.h"
+
+enum { MAX_TALLIES = 8 };
+
+struct counts {
+    struct tally tallies[MAX_TALLIES]; /* the first is the one that the server relies on */
+    size_t tally_count;
+    struct truth truth;
+};
+
+/* Counts with `name`, and unless `alone` also with every other way that there is. Errors as in tally_open(). */
+int counts_open(struct counts *counts, const char *name, bool alone);
+
+/* A request begins, on the thread of the slot's connection. -ESHUTDOWN: refuse it, it is not counted. */
+int counts_enter(struct counts *counts, struct truth_slot *slot);
+void counts_leave(struct counts *counts, struct truth_slot *slot);
+
+void counts_close(struct counts *counts);
+
+#endif

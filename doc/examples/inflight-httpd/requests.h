@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+/* What the server does with connections and requests: callbacks for libmicrohttpd, with a struct counts each. */
+#ifndef REQUESTS_H
+#define REQUESTS_H
+
+#include <microhttpd.h>
+
+void on_connection(void *counts, struct MHD_Connection *connection, void **slot,
+                   enum MHD_ConnectionNotificationCode code);
+
+enum MHD_Result on_request(void *counts, struct MHD_Connection *connection, const char *url, const char *method,
+                           const char *version, const char *upload, size_t *upload_size, void **request);
+
+void on_completed(void *counts, struct MHD_Connection *connection, void **request,
+                  enum MHD_RequestTerminationCode code);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "json.h"
+
+static const char *const purposes[BACKEND_COUNT] = {
+    [TSC_BACKEND_MUTEX] = "several things changed together; the safe default",
+    [TSC_BACKEND_ATOMIC] = "one hot integer",
+    [TSC_BACKEND_QUEUE] = "a pipeline: one thread owns the value",
+    [TSC_BACKEND_PERCPU] = "very hot, read seldom",
+};
+
+static const struct {
+    uint64_t bit;
+    const char *name;
+    const char *meaning;
+} capabilities[] = {
+    {TSC_CAP_LINEARIZABLE, "linearizable", "reads and changes form one order in time"},
+    {TSC_CAP_FETCH, "fetch", "fetch_add, set, exchange, compare_exchange"},
+    {TSC_CAP_BOUNDS, "bounds", "a smallest and a largest value can be set"},
+    {TSC_CAP_PEAK, "peak", "the highest value can be tracked"},
+    {TSC_CAP_UPDATE, "update", "a callback computes the new value"},
+    {TSC_CAP_ASYNC, "async", "add may return before it is applied"},
+    {TSC_CAP_SIGNAL_SAFE, "signal-safe", "add and get work in a signal handler"},
+    {TSC_CAP_LOCK_FREE, "lock-free", "a stopped thread stops no other"},
+};
+
+static const char help[] = "Usage: tscounter backends [--json]\n"
+                           "\n"
+                           "Lists the backends (the ways of counting): what each of them can do on this machine,\n"
+                           "whether it is part of this build, and what it is for.\n"
+                           "\n"
+                           "Options:\n"
+                           "      --json    print one JSON object instead; tscounter(1) describes it\n"
+                           "  -h, --help    show this help\n"
+                           "\n"
+                           "Examples:\n"
+                           "  tscounter backends\n"
+                           "  tscounter backends --json | jq -r '.backends[] | select(.built) | .name'\n";
+
+static bool is_built(tsc_backend_t backend)
+{
+    tsc_counter_t *counter;
+    int error = tsc_counter_create(&counter, backend, NULL);
+
+    tsc_counter_unref(counter);
+    return error != -ENOTSUP;
+}
+
+static uint64_t capabilities_of(tsc_backend_t backend)
+{
+    uint64_t caps = 0;
+
+    (void)tsc_backend_get_caps(backend, &caps);
+    return caps;
+}
+
+static void print_table(void)
+{
+    printf("%-13s", "");
+    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+        printf("  %-6s", tsc_backend_name(backend));
+    putchar('\n');
+
+    for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
+        printf("%-13s", capabilities[i].name);
+        for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+            printf("  %-6s", capabilities_of(backend) & capabilities[i].bit ? "yes" : "-");
+        printf("  %s\n", capabilities[i].meaning);
+    }
+
+    printf("%-13s", "in this build");
+    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+        printf("  %-6s", is_built(backend) ? "yes" : "no");
+    puts("  the others answer -ENOTSUP to create\n");
+
+    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+        printf("%-13s  %s\n", tsc_backend_name(backend), purposes[backend]);
+}
+
+static void print_json(void)
+{
+    struct json json = {.out = stdout};
+
+    json_open(&json, NULL, '{');
+    json_string(&json, "version", tsc_version_string());
+    json_open(&json, "backends", '[');
+    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++) {
+        json_open(&json, NULL, '{');
+        json_string(&json, "name", tsc_backend_name(backend));
+        json_integer(&json, "number", backend);
+        json_boolean(&json, "built", is_built(backend));
+        json_string(&json, "purpose", purposes[backend]);
+        json_open(&json, "capabilities", '[');
+        for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
+            if (capabilities_of(backend) & capabilities[i].bit)
+                json_string(&json, NULL, capabilities[i].name);
+        }
+        json_close(&json, ']');
+        json_close(&json, '}');
+    }
+    json_close(&json, ']');
+    json_close(&json, '}');
+    json_end(&json);
+}
+
+static int run(int argc, char **argv)
+{
+    enum { OPTION_JSON = OPTION_OF_COMMAND };
+    static const struct option options[] = {
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {NULL, 0, NULL, 0},
+    };
+    bool json = false;
+    int option;
+
+    while ((option = next_option(&backends_command, argc, argv, options)) != -1) {
+        switch (option) {
+        case OPTION_HELP:
+            fputs(help, stdout);
+            return STATUS_OK;
+        case OPTION_JSON:
+            json = true;
+            break;
+        default:
+            return STATUS_USAGE;
+        }
+    }
+    if (optind < argc)
+        return usage_error(&backends_command, "unexpected argument '%s'", argv[optind]);
+
+    if (json)
+        print_json();
+    else
+        print_table();
+    return STATUS_OK;
+}
+
+const struct command backends_command = {
+    .name = "backends",
+    .summary = "list the ways of counting, and what each of them can do",
+    .help = help,
+    .run = run,
+};

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* What the commands of the program share. */
+#ifndef CLI_H
+#define CLI_H
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <tscounter/tscounter.h>
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
+/* Documented in tscounter(1): scripts rely on them. */
+enum { STATUS_OK = 0, STATUS_LOST_UPDATE = 1, STATUS_USAGE = 2, STATUS_MACHINE = 3 };
+
+enum { BACKEND_COUNT = TSC_BACKEND_PERCPU + 1 };
+
+struct command {
+    const char *name;
+    const char *summary;
+    const char *help;
+    int (*run)(int argc, char **argv); /* argv[0] is the name; returns a status */
+};
+
+extern const struct command backends_command;
+extern const struct command stress_command;
+
+/* The values of long options start above every character, so that getopt's optopt tells the two apart. */
+enum { OPTION_HELP = 256, OPTION_OF_COMMAND /* the first that a command may define for itself */ };
+
+/* Returns the value of the next option, -1 behind the last argument, or '?' after having said what is wrong. */
+int next_option(const struct command *command, int argc, char **argv, const struct option *options);
+
+/* Reads a number from 1 to max. Returns false after having said what is wrong. */
+bool parse_number(const struct command *command, const char *option, const char *text, uint64_t max,
+                  uint64_t *number);
+
+/* Says on stderr what is wrong, and what to do next. Both return the status to exit with. */
+int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int machine_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+/* Many threads that do the same to one counter, all alive before the first of them begins. */
+#ifndef CLI_LOAD_H
+#define CLI_LOAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "progress.h"
+
+enum { LOAD_MAX_THREADS = 100000 };
+
+/* Does `rounds` of its work on the counter. Returns how many calls did not answer 0. */
+typedef uint64_t (*load_work_fn)(void *counter, size_t rounds);
+
+struct load {
+    load_work_fn work;
+    void *counter;
+    size_t threads;
+    size_t rounds; /* each thread's */
+    struct progress *progress;
+};
+
+struct load_result {
+    size_t threads_started; /* fewer than asked for where -EAGAIN or another error was answered */
+    uint64_t refused;       /* calls that did not answer 0 */
+    int64_t duration_ns;    /* from the start signal to the end of the last thread's work */
+};
+
+/* Returns 0 or a negative errno. */
+int load_run(const struct load *load, struct load_result *result);
+
+#endif

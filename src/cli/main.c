@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct command *const commands[] = {
+    &backends_command,
+    &stress_command,
+};
+
+static const char usage_text[] =
+    "Usage: tscounter COMMAND [OPTION]...\n"
+    "\n"
+    "Thread-safe counters: what the library can do, and whether it holds on this machine.\n"
+    "\n"
+    "Commands:\n";
+
+static const char options_text[] =
+    "  help       explain a command, as in 'tscounter help stress'\n"
+    "\n"
+    "Options:\n"
+    "  -h, --help       show this help\n"
+    "  -V, --version    show the version\n"
+    "\n"
+    "Examples:\n"
+    "  tscounter backends    which backend can do what, to choose one\n"
+    "  tscounter stress      see a plain int lose counts, and the backends lose none\n"
+    "\n"
+    "Exit status:\n"
+    "  0  done\n"
+    "  1  a backend lost an update\n"
+    "  2  bad usage\n"
+    "  3  the machine could not run it\n"
+    "\n"
+    "More in the manual: tscounter(1) for this program, tscounter(7) for the library.\n";
+
+static void print_usage(FILE *out)
+{
+    fputs(usage_text, out);
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+        fprintf(out, "  %-9s  %s\n", commands[i]->name, commands[i]->summary);
+    fputs(options_text, out);
+}
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i]->name, name) == 0)
+            return commands[i];
+    }
+    usage_error(NULL, "unknown command '%s'", name);
+    return NULL;
+}
+
+static int show_help(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc > 2)
+        return usage_error(NULL, "help explains one command, and '%s' is one too many", argv[2]);
+    if (argc == 1) {
+        print_usage(stdout);
+        return STATUS_OK;
+    }
+    command = find_command(argv[1]);
+    if (command == NULL)
+        return STATUS_USAGE;
+    fputs(command->help, stdout);
+    return STATUS_OK;
+}
+
+static int show_version(int argc, char **argv)
+{
+    if (argc > 1)
+        return usage_error(NULL, "unexpected argument '%s'", argv[1]);
+    printf("tscounter %s (libtscounter %s)\n", TSC_VERSION_STRING, tsc_version_string());
+    return STATUS_OK;
+}
+
+static bool is_one_of(const char *word, const char *a, const char *b)
+{
+    return strcmp(word, a) == 0 || strcmp(word, b) == 0;
+}
+
+static int run(int argc, char **argv)
+{
+    const struct command *command;
+
+    if (argc == 0) {
+        print_usage(stderr);
+        return STATUS_USAGE;
+    }
+    if (strcmp(argv[0], "help") == 0 || is_one_of(argv[0], "--help", "-h"))
+        return show_help(argc, argv);
+    if (is_one_of(argv[0], "--version", "-V"))
+        return show_version(argc, argv);
+    if (argv[0][0] == '-')
+        return usage_error(NULL, "unknown option '%s'", argv[0]);
+
+    command = find_command(argv[0]);
+    return command != NULL ? command->run(argc, argv) : STATUS_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int status = run(argc - 1, argv + 1);
+
+    if (fflush(stdout) != 0 || ferror(stdout))
+        return machine_error("cannot write the output: is there room for it?");
+    return status;
+}

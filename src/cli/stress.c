@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "contender.h"
+#include "json.h"
+#include "load.h"
+#include "progress.h"
+
+enum {
+    DEFAULT_THREADS = 1000,
+    DEFAULT_OPS = 10000,
+    MAX_OPS = 1000000000,
+    NO_BACKEND = 0,
+    ALL_BACKENDS = (1 << BACKEND_COUNT) - 1,
+};
+
+enum { OPTION_BACKEND = OPTION_OF_COMMAND, OPTION_THREADS, OPTION_OPS, OPTION_JSON };
+
+static const char help[] =
+    "Usage: tscounter stress [--backend NAME] [--threads N] [--ops N] [--json]\n"
+    "\n"
+    "Counts from many threads that are alive together, and looks for lost updates. Each\n"
+    "thread adds 1 to one counter, --ops times; then it counts in and out again, --ops\n"
+    "times, as a server does with its requests in flight. A plain int, the control, is\n"
+    "counted beside the backends: it shows what they are for.\n"
+    "\n"
+    "Options:\n"
+    "      --backend NAME  mutex, atomic, queue, percpu, all that are in this build, or none,\n"
+    "                      which leaves the control alone       (default: all)\n"
+    "      --threads N     threads alive together, 1 to 100000  (default: 1000)\n"
+    "      --ops N         rounds of each thread, 1 to 10^9     (default: 10000)\n"
+    "      --json          print one JSON object instead; tscounter(1) describes it\n"
+    "  -h, --help          show this help\n"
+    "\n"
+    "Columns:\n"
+    "  counted    what the counter shows after threads x ops increments\n"
+    "  lost       how many of them are missing\n"
+    "  in flight  what is left after everyone counted in and out: 0 where it is right\n"
+    "  ns/op      wall-clock time of the increments, divided by their number\n"
+    "  ns/in+out  the same for counting in and out\n"
+    "\n"
+    "Examples:\n"
+    "  tscounter stress\n"
+    "  tscounter stress --backend queue --threads 64 --ops 100000\n"
+    "  tscounter stress --json | jq '.backends[] | {name, lost, ns_per_op}'\n"
+    "\n"
+    "Exit status:\n"
+    "  0  no backend lost an update (the control does not matter)\n"
+    "  1  a backend lost one\n"
+    "  2  bad usage\n"
+    "  3  the machine could not run it, for want of threads or memory\n";
+
+struct stress_options {
+    uint32_t backends; /* a bit for each, by its number */
+    uint64_t threads;
+    uint64_t ops;
+    bool json;
+    bool help;
+};
+
+struct stress_result {
+    int64_t expected;
+    int64_t counted;
+    int64_t in_flight;
+    uint64_t refused;
+    double ns_per_op;
+    double ns_per_in_out;
+};
+
+struct entry {
+    struct contender contender;
+    struct stress_result result;
+};
+
+struct stress {
+    struct stress_options options;
+    struct entry entries[1 + BACKEND_COUNT]; /* the control comes first */
+    size_t entry_count;
+    const char *skipped[BACKEND_COUNT]; /* not part of this build */
+    size_t skipped_count;
+    struct progress progress;
+};
+
+static bool is_right(const struct stress_result *result)
+{
+    return result->counted == result->expected && result->in_flight == 0 && result->refused == 0;
+}
+
+static bool any_backend_is_wrong(const struct stress *stress)
+{
+    for (size_t i = 1; i < stress->entry_count; i++) {
+        if (!is_right(&stress->entries[i].result))
+            return true;
+    }
+    return false;
+}
+
+/* Returns false after having said what is wrong. */
+static bool parse_backends(const char *text, uint32_t *backends)
+{
+    tsc_backend_t backend;
+
+    if (strcmp(text, "all") == 0) {
+        *backends = ALL_BACKENDS;
+    } else if (strcmp(text, "none") == 0) {
+        *backends = NO_BACKEND;
+    } else if (tsc_backend_from_name(text, &backend) == 0) {
+        *backends = UINT32_C(1) << backend;
+    } else {
+        usage_error(&stress_command, "unknown backend '%s': choose mutex, atomic, queue, percpu, all or none",
+                    text);
+        return false;
+    }
+    return true;
+}
+
+/* Returns false after having said what is wrong. */
+static bool parse_options(int argc, char **argv, struct stress_options *parsed)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"backend", required_argument, NULL, OPTION_BACKEND},
+        {"threads", required_argument, NULL, OPTION_THREADS},
+        {"ops", required_argument, NULL, OPTION_OPS},
+        {"json", no_argument, NULL, OPTION_JSON},
+        {NULL, 0, NULL, 0},
+    };
+    const struct command *self = &stress_command;
+    int option;
+
+    while ((option = next_option(self, argc, argv, options)) != -1) {
+        bool good = true;
+
+        switch (option) {
+        case OPTION_HELP:
+            parsed->help = true;
+            return true;
+        case OPTION_JSON:
+            parsed->json = true;
+            break;
+        case OPTION_BACKEND:
+            good = parse_backends(optarg, &parsed->backends);
+            break;
+        case OPTION_THREADS:
+            good = parse_number(self, "--threads", optarg, LOAD_MAX_THREADS, &parsed->threads);
+            break;
+        case OPTION_OPS:
+            good = parse_number(self, "--ops", optarg, MAX_OPS, &parsed->ops);
+            break;
+        default:
+            return false;
+        }
+        if (!good)
+            return false;
+    }
+    if (optind < argc)
+        usage_error(self, "unexpected argument '%s'", argv[optind]);
+    return optind == argc;
+}
+
+static int open_entries(struct stress *stress)
+{
+    const struct stress_options *options = &stress->options;
+    int error = contender_open_control(&stress->entries[0].contender);
+
+    if (error != 0)
+        return machine_error("cannot make the control: %s", strerror(-error));
+    stress->entry_count = 1;
+
+    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++) {
+        const char *name = tsc_backend_name(backend);
+
+        if ((options->backends & UINT32_C(1) << backend) == 0)
+            continue;
+        error = contender_open_backend(&stress->entries[stress->entry_count].contender, backend);
+        if (error == 0)
+            stress->entry_count++;
+        else if (error != -ENOTSUP)
+            return machine_error("cannot make a counter of backend %s: %s", name, strerror(-error));
+        else if (options->backends == ALL_BACKENDS)
+            stress->skipped[stress->skipped_count++] = name;
+        else
+            return usage_error(&stress_command,
+                               "backend '%s' is not part of this build; 'tscounter backends' lists those that are",
+                               name);
+    }
+    return STATUS_OK;
+}
+
+static void close_entries(struct stress *stress)
+{
+    for (size_t i = 0; i < stress->entry_count; i++) {
+        struct contender *contender = &stress->entries[i].contender;
+
+        contender->close(contender->counter);
+    }
+}
+
+static int load_error(struct stress *stress, int error, size_t started)
+{
+    progress_clear(&stress->progress);
+    machine_error("only %zu of %" PRIu64 " threads could be started: %s", started, stress->options.threads,
+                  strerror(-error));
+    fputs("Ask for fewer with --threads, or raise the limit: 'ulimit -u', 'ulimit -v', the cgroup's pids.max.\n",
+          stderr);
+    return STATUS_MACHINE;
+}
+
+static int run_phase(struct stress *stress, struct entry *entry, load_work_fn work, double *ns_per_round)
+{
+    const struct stress_options *options = &stress->options;
+    const struct load load = {
+        .work = work,
+        .counter = entry->contender.counter,
+        .threads = options->threads,
+        .rounds = options->ops,
+        .progress = &stress->progress,
+    };
+    struct load_result result;
+    int error;
+
+    progress_step(&stress->progress, entry->contender.name, options->threads * options->ops);
+    error = load_run(&load, &result);
+    if (error != 0)
+        return load_error(stress, error, result.threads_started);
+
+    entry->result.refused += result.refused;
+    *ns_per_round = (double)result.duration_ns / (double)(options->threads * options->ops);
+    return STATUS_OK;
+}
+
+static int run_entry(struct stress *stress, struct entry *entry)
+{
+    const struct contender *contender = &entry->contender;
+    struct stress_result *result = &entry->result;
+    int status;
+
+    result->expected = (int64_t)(stress->options.threads * stress->options.ops);
+    status = run_phase(stress, entry, contender->count, &result->ns_per_op);
+    if (status != STATUS_OK)
+        return status;
+    result->counted = contender->read(contender->counter);
+
+    status = run_phase(stress, entry, contender->count_in_out, &result->ns_per_in_out);
+    if (status != STATUS_OK)
+        return status;
+    result->in_flight = contender->read(contender->counter) - result->counted;
+    return STATUS_OK;
+}
+
+static int run_entries(struct stress *stress)
+{
+    const uint64_t phases = 2;
+    int status = STATUS_OK;
+
+    progress_start(&stress->progress,
+                   stress->entry_count * phases * stress->options.threads * stress->options.ops);
+    for (size_t i = 0; i < stress->entry_count && status == STATUS_OK; i++)
+        status = run_entry(stress, &stress->entries[i]);
+    progress_clear(&stress->progress);
+    return status;
+}
+
+static void print_verdict_on_control(const struct stress_result *control)
+{
+    if (is_right(control))
+        puts("The racy int happened to be right this time: give it more --ops or --threads.");
+    else
+        printf("The racy int lost %.1f %% of its increments, and ended with %" PRId64 " in flight.\n",
+               100.0 * (double)(control->expected - control->counted) / (double)control->expected,
+               control->in_flight);
+}
+
+static void print_table(const struct stress *stress)
+{
+    printf("%" PRIu64 " x %" PRIu64 " increments (threads x ops), then as often in and out again.\n\n",
+           stress->options.threads, stress->options.ops);
+    printf("%-8s  %15s  %15s  %15s  %9s  %9s\n", "", "counted", "lost", "in flight", "ns/op", "ns/in+out");
+    for (size_t i = 0; i < stress->entry_count; i++) {
+        const struct stress_result *result = &stress->entries[i].result;
+
+        printf("%-8s  %15" PRId64 "  %15" PRId64 "  %15" PRId64 "  %9.1f  %9.1f\n",
+               stress->entries[i].contender.name, result->counted, result->expected - result->counted,
+               result->in_flight, result->ns_per_op, result->ns_per_in_out);
+    }
+    for (size_t i = 0; i < stress->skipped_count; i++)
+        printf("%-8s  not part of this build\n", stress->skipped[i]);
+    putchar('\n');
+    print_verdict_on_control(&stress->entries[0].result);
+    if (stress->entry_count > 1 && !any_backend_is_wrong(stress))
+        puts("No backend lost an update.");
+}
+
+static void write_entry(struct json *json, const char *key, const struct entry *entry)
+{
+    const struct stress_result *result = &entry->result;
+
+    json_open(json, key, '{');
+    json_string(json, "name", entry->contender.name);
+    json_integer(json, "expected", result->expected);
+    json_integer(json, "counted", result->counted);
+    json_integer(json, "lost", result->expected - result->counted);
+    json_integer(json, "in_flight", result->in_flight);
+    json_integer(json, "refused", (int64_t)result->refused);
+    json_real(json, "ns_per_op", result->ns_per_op);
+    json_real(json, "ns_per_in_out", result->ns_per_in_out);
+    json_close(json, '}');
+}
+
+static void print_json(const struct stress *stress)
+{
+    struct json json = {.out = stdout};
+
+    json_open(&json, NULL, '{');
+    json_string(&json, "version", tsc_version_string());
+    json_integer(&json, "threads", (int64_t)stress->options.threads);
+    json_integer(&json, "ops", (int64_t)stress->options.ops);
+    write_entry(&json, "control", &stress->entries[0]);
+    json_open(&json, "backends", '[');
+    for (size_t i = 1; i < stress->entry_count; i++)
+        write_entry(&json, NULL, &stress->entries[i]);
+    json_close(&json, ']');
+    json_open(&json, "skipped", '[');
+    for (size_t i = 0; i < stress->skipped_count; i++)
+        json_string(&json, NULL, stress->skipped[i]);
+    json_close(&json, ']');
+    json_close(&json, '}');
+    json_end(&json);
+}
+
+static void report_bugs(const struct stress *stress)
+{
+    for (size_t i = 1; i < stress->entry_count; i++) {
+        const struct stress_result *result = &stress->entries[i].result;
+
+        if (is_right(result))
+            continue;
+        fprintf(stderr,
+                "tscounter: backend %s is wrong: %" PRId64 " of %" PRId64 " increments lost, %" PRId64
+                " left in flight, %" PRIu64 " calls refused\n",
+                stress->entries[i].contender.name, result->expected - result->counted, result->expected,
+                result->in_flight, result->refused);
+    }
+    fputs("This is a bug: please report it, with what 'tscounter stress --json' prints.\n", stderr);
+}
+
+static int run(int argc, char **argv)
+{
+    struct stress stress = {.options = {.backends = ALL_BACKENDS, .threads = DEFAULT_THREADS, .ops = DEFAULT_OPS}};
+    int status;
+
+    if (!parse_options(argc, argv, &stress.options))
+        return STATUS_USAGE;
+    if (stress.options.help) {
+        fputs(help, stdout);
+        return STATUS_OK;
+    }
+
+    status = open_entries(&stress);
+    if (status == STATUS_OK)
+        status = run_entries(&stress);
+    close_entries(&stress);
+    if (status != STATUS_OK)
+        return status;
+
+    if (stress.options.json)
+        print_json(&stress);
+    else
+        print_table(&stress);
+    if (!any_backend_is_wrong(&stress))
+        return STATUS_OK;
+    report_bugs(&stress);
+    return STATUS_LOST_UPDATE;
+}
+
+const struct command stress_command = {
+    .name = "stress",
+    .summary = "count from many threads at once, and look for lost updates",
+    .help = help,
+    .run = run,
+};

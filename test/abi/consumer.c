@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+/* A program that uses the installed library: its exit status is 0 if every backend of the build counts. */
+#include <errno.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <tscounter/attr.h>
+#include <tscounter/guard.h>
+#include <tscounter/owner.h>
+#include <tscounter/tscounter.h>
+#include <tscounter/version.h>
+
+static int counts(tsc_counter_t *counter)
+{
+    int64_t inside = 0;
+    int64_t after = 0;
+
+    {
+        TSC_SCOPED_INC_OK(guard, counter);
+        if (tsc_guard_error(&guard) != 0 || tsc_counter_get(counter, &inside) != 0)
+            return 0;
+    }
+    if (tsc_counter_add(counter, 5) != 0 || tsc_counter_add(counter, -5) != 0 || tsc_counter_close(counter) != 0)
+        return 0;
+    if (tsc_counter_inc(counter) != -ESHUTDOWN || tsc_counter_wait_at_most(counter, 0, -1) != 0)
+        return 0;
+    return tsc_counter_get(counter, &after) == 0 && inside == 1 && after == 0;
+}
+
+int main(void)
+{
+    int built = 0;
+
+    if (tsc_version_number() != TSC_VERSION_NUMBER || strcmp(tsc_version_string(), TSC_VERSION_STRING) != 0)
+        return 1;
+    for (tsc_backend_t backend = TSC_BACKEND_MUTEX; tsc_backend_name(backend) != NULL; backend++) {
+        tsc_counter_t *counter;
+        int error = tsc_counter_create(&counter, backend, NULL);
+
+        if (error == -ENOTSUP)
+            continue;
+        if (error != 0 || !counts(counter)) {
+            printf("%s does not count\n", tsc_backend_name(backend));
+            return 1;
+        }
+        tsc_counter_unref(counter);
+        built++;
+    }
+    return built == 0;
+}

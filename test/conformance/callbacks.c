@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance.h"
+
+#include "second_thread.h"
+#include "support/procfs.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+/* What a callback sees that tries every operation on some counter. */
+struct attempt {
+    tsc_counter_t *on;
+    bool ran;
+    int answers[OPERATION_COUNT];
+    int errors[OPERATION_COUNT];
+    int64_t outputs[OPERATION_COUNT][2];
+    tsc_counter_t *referenced;
+    const char *name;
+};
+
+static int attempt_all(int64_t *value, void *arg)
+{
+    struct attempt *attempt = arg;
+
+    (void)value;
+    attempt->ran = true;
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        int64_t *outputs = attempt->outputs[i];
+
+        outputs[0] = outputs[1] = UNTOUCHED;
+        errno = UNTOUCHED;
+        attempt->answers[i] = operations[i].call(attempt->on, &outputs[0], &outputs[1]);
+        attempt->errors[i] = errno;
+    }
+    attempt->referenced = tsc_counter_ref(attempt->on);
+    tsc_counter_unref(attempt->on);
+    attempt->name = tsc_counter_get_name(attempt->on);
+    return 0;
+}
+
+static int expected_answer(const struct operation *operation, uint64_t caps, bool deadlocks)
+{
+    if (deadlocks && !operation->allowed_in_callback)
+        return -EDEADLK;
+    return (caps & operation->needs) == operation->needs ? 0 : -ENOTSUP;
+}
+
+static void check_attempt(const struct attempt *attempt, uint64_t caps, bool deadlocks)
+{
+    ck_assert(attempt->ran);
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        int expected = expected_answer(&operations[i], caps, deadlocks);
+        bool touched = attempt->outputs[i][0] != UNTOUCHED || attempt->outputs[i][1] != UNTOUCHED;
+
+        ck_assert_msg(attempt->answers[i] == expected, "%s: %d", operations[i].name, attempt->answers[i]);
+        ck_assert_msg(attempt->errors[i] == UNTOUCHED, "%s touched errno", operations[i].name);
+        ck_assert_msg(expected == 0 || !touched, "%s touched its outputs", operations[i].name);
+    }
+    ck_assert_ptr_eq(attempt->referenced, attempt->on);
+    ck_assert_str_eq(attempt->name, "on");
+}
+
+static void check_still_counts(tsc_counter_t *counter)
+{
+    int64_t before = UNTOUCHED;
+
+    ANSWERS(0, tsc_counter_get(counter, &before));
+    ANSWERS(0, tsc_counter_inc(counter));
+    HOLDS(counter, before + 1);
+}
+
+START_TEST(same_counter_answers_edeadlk)
+{
+    struct attempt attempt = {.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
+
+    ANSWERS(0, tsc_counter_update(attempt.on, attempt_all, &attempt));
+    check_attempt(&attempt, caps_of(&variants[_i]), true);
+    HOLDS(attempt.on, 0);
+    check_still_counts(attempt.on);
+    tsc_counter_unref(attempt.on);
+}
+END_TEST
+
+static int read_peak(int64_t *value, void *arg)
+{
+    return tsc_counter_get_peak(arg, value);
+}
+
+START_TEST(peak_of_the_same_counter_answers_edeadlk)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5, .track_peak = true});
+
+    ANSWERS(0, tsc_counter_dec(counter));
+    ANSWERS(-EDEADLK, tsc_counter_update(counter, read_peak, counter));
+    HOLDS(counter, 4);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static int add_to_bounded(int64_t *value, void *arg)
+{
+    (void)value;
+    return tsc_counter_add(arg, 1);
+}
+
+START_TEST(bounded_counter_answers_edeadlk)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.bounded = true, .max = 5});
+
+    ANSWERS(-EDEADLK, tsc_counter_update(counter, add_to_bounded, counter));
+    ANSWERS(0, tsc_counter_add(counter, 5));
+    HOLDS(counter, 5);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(same_owner_answers_edeadlk)
+{
+    struct options options = {.name = "on"};
+    struct attempt attempt = {.ran = false};
+    tsc_counter_t *counter;
+
+    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    attempt.on = make_counter(&variants[_i], &options);
+    counter = make_counter(&variants[_i], &options);
+    ANSWERS(0, tsc_counter_update(counter, attempt_all, &attempt));
+    check_attempt(&attempt, caps_of(&variants[_i]), true);
+    HOLDS(attempt.on, 0);
+    check_still_counts(attempt.on);
+    check_still_counts(counter);
+    tsc_counter_unref(counter);
+    tsc_counter_unref(attempt.on);
+    tsc_owner_unref(options.owner);
+}
+END_TEST
+
+START_TEST(unrelated_counters_work)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    for (int i = 0; i < variant_count; i++) {
+        struct attempt attempt = {.ran = false};
+
+        if (!variants[i].built)
+            continue;
+        attempt.on = make_counter(&variants[i], &(struct options){.name = "on"});
+        ANSWERS(0, tsc_counter_update(counter, attempt_all, &attempt));
+        check_attempt(&attempt, caps_of(&variants[i]), false);
+        tsc_counter_unref(attempt.on);
+    }
+    check_still_counts(counter);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+struct nesting {
+    tsc_counter_t *inner;
+    struct attempt attempt; /* on the outer counter, inside a callback of the inner one */
+    int inner_answer;
+};
+
+static int update_the_inner(int64_t *value, void *arg)
+{
+    struct nesting *nesting = arg;
+
+    (void)value;
+    nesting->inner_answer = tsc_counter_update(nesting->inner, attempt_all, &nesting->attempt);
+    return 0;
+}
+
+/* A callback of a mutex counter runs on the thread that is inside the callback of the outer one already. */
+START_TEST(outer_counter_answers_edeadlk)
+{
+    struct nesting nesting = {.attempt.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
+    tsc_counter_t *outer = nesting.attempt.on;
+
+    nesting.inner = make_counter(&variants[TSC_BACKEND_MUTEX], NULL);
+    ANSWERS(0, tsc_counter_update(outer, update_the_inner, &nesting));
+    ck_assert_int_eq(nesting.inner_answer, 0);
+    check_attempt(&nesting.attempt, caps_of(&variants[_i]), true);
+    check_still_counts(nesting.inner);
+    check_still_counts(outer);
+    tsc_counter_unref(nesting.inner);
+    tsc_counter_unref(outer);
+}
+END_TEST
+
+static int read_value(tsc_counter_t *counter, int64_t *value, int64_t *unused)
+{
+    (void)unused;
+    return tsc_counter_get(counter, value);
+}
+
+/* Another thread is no re-entry: it waits for its turn. */
+START_TEST(other_threads_wait_for_the_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    bool queued = variants[_i].backend == TSC_BACKEND_QUEUE;
+    struct occupation occupation;
+    struct sleeper reader;
+
+    occupation_begin(&occupation, counter);
+    ANSWERS(queued ? 0 : -EAGAIN, tsc_counter_try_add(counter, 5));
+    sleeper_start(&reader, counter, read_value);
+    occupation_end(&occupation);
+    ck_assert_int_eq(sleeper_join(&reader), 0);
+    ck_assert_int_eq(reader.operands[0], queued ? 5 : 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+struct farewell {
+    tsc_counter_t *counter;
+    tsc_owner_t *owner;
+    int answer;
+};
+
+static int drop_references(int64_t *value, void *arg)
+{
+    const struct farewell *farewell = arg;
+
+    *value += 1;
+    tsc_counter_unref(farewell->counter);
+    tsc_owner_unref(farewell->owner);
+    return farewell->answer;
+}
+
+static const struct {
+    int callback;
+    int update;
+} farewells[] = {{0, 0}, {-EBUSY, -EBUSY}, {1, -EINVAL}};
+
+START_TEST(last_reference_goes_in_its_own_callback)
+{
+    for (size_t i = 0; i < sizeof farewells / sizeof farewells[0]; i++) {
+        struct farewell farewell = {.counter = make_counter(&variants[_i], NULL), .answer = farewells[i].callback};
+
+        ANSWERS(farewells[i].update, tsc_counter_update(farewell.counter, drop_references, &farewell));
+    }
+    ck_assert(support_threads_named_become("tscounter", 0));
+}
+END_TEST
+
+START_TEST(last_reference_on_owner_goes_in_a_callback)
+{
+    struct farewell farewell = {.answer = 0};
+
+    ANSWERS(0, tsc_owner_create(&farewell.owner, NULL));
+    farewell.counter = make_counter(&variants[_i], &(struct options){.owner = farewell.owner});
+    ANSWERS(0, tsc_counter_update(farewell.counter, drop_references, &farewell));
+    ck_assert(support_threads_named_become("tscounter", 0));
+}
+END_TEST
+
+static int swap_references(int64_t *value, void *arg)
+{
+    tsc_counter_t *counter = arg;
+
+    *value += 1;
+    tsc_counter_ref(counter);
+    tsc_counter_unref(counter);
+    tsc_counter_unref(counter);
+    tsc_counter_ref(counter);
+    return 0;
+}
+
+START_TEST(references_move_in_a_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    tsc_counter_ref(counter);
+    ANSWERS(0, tsc_counter_update(counter, swap_references, counter));
+    tsc_counter_unref(counter);
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* The other counter's owner is busy all the while: who waited for it would never return. */
+START_TEST(unref_of_another_counter_never_waits)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    struct options options = {.queue_capacity = 0};
+    struct farewell farewell = {.answer = 0};
+    struct occupation occupation;
+    tsc_counter_t *busy;
+
+    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    busy = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
+    farewell.counter = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
+    farewell.owner = options.owner;
+    occupation_begin(&occupation, busy);
+    ANSWERS(0, tsc_counter_add(farewell.counter, 3));
+    ANSWERS(0, tsc_counter_update(counter, drop_references, &farewell));
+    occupation_end(&occupation);
+    check_still_counts(busy);
+    check_still_counts(counter);
+    tsc_counter_unref(busy);
+    tsc_counter_unref(counter);
+    ck_assert(support_threads_named_become("tscounter", 0));
+}
+END_TEST
+
+static int drop_another(int64_t *value, void *arg)
+{
+    (void)value;
+    tsc_counter_unref(arg);
+    return 0;
+}
+
+START_TEST(another_counter_goes_in_a_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    for (int i = 0; i < variant_count; i++) {
+        tsc_counter_t *other;
+
+        if (!variants[i].built)
+            continue;
+        other = make_counter(&variants[i], NULL);
+        for (int added = 0; added < 100; added++)
+            ANSWERS(0, tsc_counter_inc(other));
+        ANSWERS(0, tsc_counter_update(counter, drop_another, other));
+    }
+    check_still_counts(counter);
+    tsc_counter_unref(counter);
+    ck_assert(support_threads_named_become("tscounter", 0));
+}
+END_TEST
+
+void add_callback_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "callbacks", 20);
+
+    add_test(tcase, same_counter_answers_edeadlk, TSC_CAP_UPDATE);
+    add_test(tcase, peak_of_the_same_counter_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_PEAK);
+    add_test(tcase, bounded_counter_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
+    add_test(tcase, same_owner_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
+    add_test(tcase, unrelated_counters_work, TSC_CAP_UPDATE);
+    add_test(tcase, other_threads_wait_for_the_callback, TSC_CAP_UPDATE);
+    add_test(tcase, last_reference_goes_in_its_own_callback, TSC_CAP_UPDATE);
+    add_test(tcase, last_reference_on_owner_goes_in_a_callback, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
+    add_test(tcase, references_move_in_a_callback, TSC_CAP_UPDATE);
+    add_test(tcase, another_counter_goes_in_a_callback, TSC_CAP_UPDATE);
+    if (TEST_BUILT_MUTEX)
+        add_test(tcase, outer_counter_answers_edeadlk, TSC_CAP_UPDATE);
+    if (TEST_BUILT_QUEUE)
+        add_test(tcase, unref_of_another_counter_never_waits, TSC_CAP_UPDATE);
+}

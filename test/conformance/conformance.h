@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: MIT */
+/* What the contract says, tested on every backend by one body: each test runs once for each variant that has the
+ * capabilities it needs. */
+#ifndef CONFORMANCE_H
+#define CONFORMANCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/answers.h"
+
+/* A backend, and how its counters are made. */
+struct variant {
+    const char *name;
+    tsc_backend_t backend;
+    bool shared_owner;
+    bool built;
+};
+
+extern const struct variant variants[];
+extern const int variant_count;
+
+uint64_t caps_of(const struct variant *variant);
+
+/* Adds a test that runs for each variant of this build that has all of these capabilities. Its loop variable _i
+ * is the index of the variant. */
+void add_test(TCase *tcase, const TTest *test, uint64_t needed);
+
+/* Adds a test that runs for each variant of this build that lacks this capability. */
+void add_test_lacking(TCase *tcase, const TTest *test, uint64_t lacking);
+
+/* What a counter of a test is to be like. */
+struct options {
+    int64_t initial;
+    bool bounded;
+    int64_t min;
+    int64_t max;
+    uint32_t policy;
+    bool track_peak;
+    size_t queue_capacity; /* 0: the default */
+    const char *name;
+    tsc_owner_t *owner; /* NULL: one of its own, or of the variant's */
+};
+
+/* With options NULL: the defaults. */
+int try_make_counter(tsc_counter_t **counter, const struct variant *variant, const struct options *options);
+tsc_counter_t *make_counter(const struct variant *variant, const struct options *options);
+
+/* A counter whose operations never wait for those of another counter. */
+tsc_counter_t *make_unrelated_counter(void);
+
+/* A callback of tsc_counter_update() that commits the value that `arg` points to. */
+int commit_value(int64_t *value, void *arg);
+
+/* An operation with arguments that it accepts on an open counter, where it answers 0. */
+struct operation {
+    const char *name;
+    uint64_t needs; /* capabilities without which it answers -ENOTSUP */
+    int (*call)(tsc_counter_t *counter, int64_t *output, int64_t *other_output);
+    bool refused_when_closed;
+    bool allowed_in_callback;
+    bool cancellation_point;
+};
+
+enum { OPERATION_COUNT = 16 };
+
+extern const struct operation operations[OPERATION_COUNT];
+
+void add_arithmetic_tests(Suite *suite);
+void add_bounds_tests(Suite *suite);
+void add_callback_tests(Suite *suite);
+void add_cancellation_tests(Suite *suite);
+void add_close_tests(Suite *suite);
+void add_creation_tests(Suite *suite);
+void add_error_tests(Suite *suite);
+void add_fetch_tests(Suite *suite);
+void add_peak_tests(Suite *suite);
+void add_queue_tests(Suite *suite);
+void add_reference_tests(Suite *suite);
+void add_signal_tests(Suite *suite);
+void add_update_tests(Suite *suite);
+void add_wait_tests(Suite *suite);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance.h"
+
+#include "support/suite.h"
+
+START_TEST(operations_need_a_counter)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        int64_t outputs[2] = {UNTOUCHED, UNTOUCHED};
+
+        ANSWERS(-EINVAL, operations[i].call(NULL, &outputs[0], &outputs[1]));
+        ck_assert_int_eq(outputs[0], UNTOUCHED);
+        ck_assert_int_eq(outputs[1], UNTOUCHED);
+    }
+}
+END_TEST
+
+START_TEST(peak_needs_a_counter)
+{
+    int64_t peak = UNTOUCHED;
+
+    ANSWERS(-EINVAL, tsc_counter_get_peak(NULL, &peak));
+    ck_assert_int_eq(peak, UNTOUCHED);
+}
+END_TEST
+
+/* -EINVAL, whether or not the backend knows the operation, and whether or not the counter is open. */
+static void check_missing_outputs(tsc_counter_t *counter)
+{
+    int64_t other = UNTOUCHED;
+
+    ANSWERS(-EINVAL, tsc_counter_get(counter, NULL));
+    ANSWERS(-EINVAL, tsc_counter_get_interval(counter, &other, NULL));
+    ANSWERS(-EINVAL, tsc_counter_get_interval(counter, NULL, &other));
+    ANSWERS(-EINVAL, tsc_counter_get_delta(counter, &other, NULL));
+    ANSWERS(-EINVAL, tsc_counter_get_delta(counter, NULL, &other));
+    ANSWERS(-EINVAL, tsc_counter_get_peak(counter, NULL));
+    ANSWERS(-EINVAL, tsc_counter_fetch_add(counter, 1, NULL));
+    ANSWERS(-EINVAL, tsc_counter_exchange(counter, 1, NULL));
+    ANSWERS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
+    ANSWERS(-EINVAL, tsc_counter_update(counter, NULL, &other));
+    ANSWERS(-EINVAL, tsc_counter_get_backend(counter, NULL));
+    ck_assert_int_eq(other, UNTOUCHED);
+    HOLDS(counter, 4);
+}
+
+START_TEST(outputs_are_needed)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
+
+    check_missing_outputs(counter);
+    ANSWERS(0, tsc_counter_close(counter));
+    check_missing_outputs(counter);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static void check_lacking_operations(tsc_counter_t *counter, uint64_t caps)
+{
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        int64_t outputs[2] = {UNTOUCHED, UNTOUCHED};
+
+        if ((caps & operations[i].needs) == operations[i].needs)
+            continue;
+        ANSWERS(-ENOTSUP, operations[i].call(counter, &outputs[0], &outputs[1]));
+        ck_assert_int_eq(outputs[0], UNTOUCHED);
+        ck_assert_int_eq(outputs[1], UNTOUCHED);
+        HOLDS(counter, 4);
+    }
+}
+
+START_TEST(lacking_operations_are_not_supported)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
+
+    check_lacking_operations(counter, caps_of(&variants[_i]));
+    ANSWERS(0, tsc_counter_close(counter));
+    check_lacking_operations(counter, caps_of(&variants[_i]));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(untracked_peak_is_not_supported)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    int64_t peak = UNTOUCHED;
+
+    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    ck_assert_int_eq(peak, UNTOUCHED);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(shutdown_comes_before_range)
+{
+    const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+
+    ANSWERS(-ERANGE, tsc_counter_inc(counter));
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(shutdown_comes_before_range_of_assignments)
+{
+    const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+    int64_t expected = 1;
+    int64_t previous = UNTOUCHED;
+
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_fetch_add(counter, 5, &previous));
+    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 5));
+    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, -5));
+    ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &previous));
+    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
+    ck_assert_int_eq(previous, UNTOUCHED);
+    ck_assert_int_eq(expected, 1);
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(shutdown_comes_before_range_of_updates)
+{
+    const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+    int64_t high = 5;
+    int64_t low = -5;
+
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &high));
+    ANSWERS(-ERANGE, tsc_counter_update(counter, commit_value, &low));
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(refused_operations_leave_their_outputs)
+{
+    const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+    int64_t previous = UNTOUCHED;
+    int64_t expected = 1;
+
+    ANSWERS(-ERANGE, tsc_counter_fetch_add(counter, 1, &previous));
+    ANSWERS(-ERANGE, tsc_counter_exchange(counter, 2, &previous));
+    ck_assert_int_eq(previous, UNTOUCHED);
+    ANSWERS(-ERANGE, tsc_counter_compare_exchange(counter, &expected, 2));
+    ck_assert_int_eq(expected, 1);
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+void add_error_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "errors", 20);
+
+    tcase_add_test(tcase, operations_need_a_counter);
+    tcase_add_test(tcase, peak_needs_a_counter);
+    add_test(tcase, outputs_are_needed, 0);
+    add_test(tcase, lacking_operations_are_not_supported, 0);
+    add_test(tcase, untracked_peak_is_not_supported, 0);
+    add_test(tcase, shutdown_comes_before_range, TSC_CAP_BOUNDS);
+    add_test(tcase, shutdown_comes_before_range_of_assignments, TSC_CAP_BOUNDS | TSC_CAP_FETCH);
+    add_test(tcase, shutdown_comes_before_range_of_updates, TSC_CAP_BOUNDS | TSC_CAP_UPDATE);
+    add_test(tcase, refused_operations_leave_their_outputs, TSC_CAP_BOUNDS | TSC_CAP_FETCH);
+}

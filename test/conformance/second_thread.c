@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT */
+#include "second_thread.h"
+
+#include "support/procfs.h"
+#include "support/threads.h"
+
+static void take(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
+}
+
+static void *make_call(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    sleeper->thread_id = support_thread_id();
+    sem_post(&sleeper->begun);
+    sleeper->answer = sleeper->call(sleeper->counter, &sleeper->operands[0], &sleeper->operands[1]);
+    atomic_store(&sleeper->done, true);
+    return NULL;
+}
+
+static void start(struct sleeper *sleeper)
+{
+    sleeper->answer = UNTOUCHED;
+    sem_init(&sleeper->begun, 0, 0);
+    sleeper->thread = support_start_thread(make_call, sleeper);
+    take(&sleeper->begun);
+    sleeper_sleeps_on(sleeper);
+}
+
+void sleeper_start(struct sleeper *sleeper, tsc_counter_t *counter, call_fn call)
+{
+    *sleeper = (struct sleeper){.counter = counter, .call = call};
+    start(sleeper);
+}
+
+static int wait_at_most(tsc_counter_t *counter, int64_t *threshold, int64_t *timeout_ns)
+{
+    return tsc_counter_wait_at_most(counter, *threshold, *timeout_ns);
+}
+
+void waiter_start(struct sleeper *waiter, tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns)
+{
+    *waiter = (struct sleeper){.counter = counter, .call = wait_at_most, .operands = {threshold, timeout_ns}};
+    start(waiter);
+}
+
+void sleeper_sleeps_on(struct sleeper *sleeper)
+{
+    ck_assert(support_falls_asleep(sleeper->thread_id));
+    ck_assert(!atomic_load(&sleeper->done));
+}
+
+int sleeper_join(struct sleeper *sleeper)
+{
+    pthread_join(sleeper->thread, NULL);
+    sem_destroy(&sleeper->begun);
+    return sleeper->answer;
+}
+
+void sleeper_cancel(struct sleeper *sleeper)
+{
+    void *result = NULL;
+
+    ck_assert_int_eq(pthread_cancel(sleeper->thread), 0);
+    ck_assert_int_eq(pthread_join(sleeper->thread, &result), 0);
+    ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+    ck_assert(!atomic_load(&sleeper->done));
+    sem_destroy(&sleeper->begun);
+}
+
+static int stay_inside(int64_t *value, void *arg)
+{
+    struct occupation *occupation = arg;
+
+    (void)value;
+    sem_post(&occupation->begun);
+    take(&occupation->may_end);
+    return 0;
+}
+
+static void *occupy(void *arg)
+{
+    struct occupation *occupation = arg;
+
+    occupation->answer = tsc_counter_update(occupation->counter, stay_inside, occupation);
+    return NULL;
+}
+
+void occupation_begin(struct occupation *occupation, tsc_counter_t *counter)
+{
+    *occupation = (struct occupation){.counter = counter, .answer = UNTOUCHED};
+    sem_init(&occupation->begun, 0, 0);
+    sem_init(&occupation->may_end, 0, 0);
+    occupation->thread = support_start_thread(occupy, occupation);
+    take(&occupation->begun);
+}
+
+void occupation_end(struct occupation *occupation)
+{
+    sem_post(&occupation->may_end);
+    pthread_join(occupation->thread, NULL);
+    ck_assert_int_eq(occupation->answer, 0);
+    sem_destroy(&occupation->may_end);
+    sem_destroy(&occupation->begun);
+}

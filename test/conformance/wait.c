@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: MIT */
+#include "conformance.h"
+
+#include "second_thread.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+static const int64_t timeouts[] = {0, 1, SUPPORT_MILLISECOND_NS, INT64_MAX, -1, INT64_MIN};
+
+START_TEST(low_value_needs_no_wait)
+{
+    static const struct {
+        int64_t value;
+        int64_t threshold;
+    } met[] = {{3, 3}, {3, 4}, {-7, 0}, {0, 0}, {INT64_MAX, INT64_MAX}, {INT64_MIN, INT64_MIN}, {INT64_MIN, 0}};
+
+    for (size_t i = 0; i < sizeof met / sizeof met[0]; i++) {
+        tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = met[i].value});
+
+        for (size_t t = 0; t < sizeof timeouts / sizeof timeouts[0]; t++)
+            ANSWERS(0, tsc_counter_wait_at_most(counter, met[i].threshold, timeouts[t]));
+        HOLDS(counter, met[i].value);
+        tsc_counter_unref(counter);
+    }
+}
+END_TEST
+
+START_TEST(no_timeout_only_looks)
+{
+    static const struct {
+        int64_t value;
+        int64_t threshold;
+    } unmet[] = {
+        {3, 2}, {0, -1}, {1, 0}, {INT64_MAX, INT64_MAX - 1}, {INT64_MAX, INT64_MIN}, {INT64_MIN + 1, INT64_MIN}};
+
+    for (size_t i = 0; i < sizeof unmet / sizeof unmet[0]; i++) {
+        tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = unmet[i].value});
+
+        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, unmet[i].threshold, 0));
+        HOLDS(counter, unmet[i].value);
+        tsc_counter_unref(counter);
+    }
+}
+END_TEST
+
+START_TEST(look_comes_after_own_adds)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    for (int i = 0; i < 500; i++)
+        ANSWERS(0, tsc_counter_inc(counter));
+    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 499, 0));
+    ANSWERS(0, tsc_counter_dec(counter));
+    ANSWERS(0, tsc_counter_wait_at_most(counter, 499, 0));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(wait_ends_at_its_timeout)
+{
+    static const int64_t short_timeouts[] = {1, SUPPORT_MILLISECOND_NS, 60 * SUPPORT_MILLISECOND_NS};
+    int64_t tolerance = (int64_t)support_timeout_scale() * 2 * SUPPORT_SECOND_NS;
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
+
+    for (size_t i = 0; i < sizeof short_timeouts / sizeof short_timeouts[0]; i++) {
+        int64_t begin = support_now_ns();
+        int64_t elapsed;
+
+        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, short_timeouts[i]));
+        elapsed = support_now_ns() - begin;
+        ck_assert_int_ge(elapsed, short_timeouts[i]);
+        ck_assert_int_lt(elapsed, short_timeouts[i] + tolerance);
+    }
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(waiting_takes_no_processor_time)
+{
+    const int64_t timeout = 300 * SUPPORT_MILLISECOND_NS;
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
+    int64_t begin;
+
+    ANSWERS(0, tsc_counter_flush(counter));
+    begin = support_cpu_time_ns();
+    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, timeout));
+    ck_assert_int_lt(support_cpu_time_ns() - begin, timeout / 10 * (int64_t)support_timeout_scale());
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static int lower_by_dec(tsc_counter_t *counter)
+{
+    return tsc_counter_dec(counter);
+}
+
+static int lower_by_add(tsc_counter_t *counter)
+{
+    return tsc_counter_add(counter, -1);
+}
+
+/* The waiter may hold the mutex just then. */
+static int lower_by_try_add(tsc_counter_t *counter)
+{
+    int answer;
+
+    do
+        answer = tsc_counter_try_add(counter, -1);
+    while (answer == -EAGAIN);
+    return answer;
+}
+
+static int lower_by_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_fetch_add(counter, -1, &previous);
+}
+
+static int lower_by_set(tsc_counter_t *counter)
+{
+    return tsc_counter_set(counter, 1);
+}
+
+static int lower_by_exchange(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_exchange(counter, 1, &previous);
+}
+
+static int lower_by_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = 2;
+
+    return tsc_counter_compare_exchange(counter, &expected, 1) - 1;
+}
+
+static int lower_by_update(tsc_counter_t *counter)
+{
+    int64_t value = 1;
+
+    return tsc_counter_update(counter, commit_value, &value);
+}
+
+/* Ways to bring the value from 2 to 1. */
+static const struct {
+    uint64_t needs;
+    int (*lower)(tsc_counter_t *counter);
+} ways_to_lower[] = {
+    {0, lower_by_dec},
+    {0, lower_by_add},
+    {0, lower_by_try_add},
+    {TSC_CAP_FETCH, lower_by_fetch_add},
+    {TSC_CAP_FETCH, lower_by_set},
+    {TSC_CAP_FETCH, lower_by_exchange},
+    {TSC_CAP_FETCH, lower_by_compare_exchange},
+    {TSC_CAP_UPDATE, lower_by_update},
+};
+
+static void check_waking(const struct variant *variant, int (*lower)(tsc_counter_t *counter), int64_t timeout)
+{
+    tsc_counter_t *counter = make_counter(variant, &(struct options){.initial = 2});
+    struct sleeper waiter;
+
+    waiter_start(&waiter, counter, 1, timeout);
+    ANSWERS(0, lower(counter));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+
+START_TEST(every_way_to_lower_wakes)
+{
+    uint64_t caps = caps_of(&variants[_i]);
+
+    for (size_t i = 0; i < sizeof ways_to_lower / sizeof ways_to_lower[0]; i++) {
+        if ((caps & ways_to_lower[i].needs) != ways_to_lower[i].needs)
+            continue;
+        check_waking(&variants[_i], ways_to_lower[i].lower, -1);
+        check_waking(&variants[_i], ways_to_lower[i].lower, INT64_MAX);
+    }
+}
+END_TEST
+
+START_TEST(clamped_decrement_wakes)
+{
+    const struct options options = {.initial = 5, .bounded = true, .max = 9, .policy = TSC_BOUNDS_CLAMP};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+    struct sleeper waiter;
+
+    waiter_start(&waiter, counter, 0, -1);
+    ANSWERS(1, tsc_counter_add(counter, -100));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(wrapping_increment_wakes)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
+    struct sleeper waiter;
+
+    waiter_start(&waiter, counter, 0, -1);
+    ANSWERS(0, tsc_counter_inc(counter));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(wait_goes_on_above_the_threshold)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 3});
+    struct sleeper waiter;
+
+    waiter_start(&waiter, counter, 1, -1);
+    ANSWERS(0, tsc_counter_dec(counter));
+    ANSWERS(0, tsc_counter_inc(counter));
+    ANSWERS(0, tsc_counter_dec(counter));
+    HOLDS(counter, 2);
+    sleeper_sleeps_on(&waiter);
+    ANSWERS(0, tsc_counter_dec(counter));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+enum { WAITERS = 8 };
+
+START_TEST(all_waiters_wake)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = WAITERS});
+    struct sleeper waiters[WAITERS];
+
+    for (int i = 0; i < WAITERS; i++)
+        waiter_start(&waiters[i], counter, i / 2, i % 2 ? -1 : INT64_MAX);
+    for (int i = 0; i < WAITERS; i++)
+        ANSWERS(0, tsc_counter_dec(counter));
+    for (int i = 0; i < WAITERS; i++)
+        ck_assert_int_eq(sleeper_join(&waiters[i]), 0);
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(waiters_with_low_thresholds_sleep_on)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 2});
+    struct sleeper near;
+    struct sleeper far;
+
+    waiter_start(&far, counter, 0, -1);
+    waiter_start(&near, counter, 1, -1);
+    ANSWERS(0, tsc_counter_dec(counter));
+    ck_assert_int_eq(sleeper_join(&near), 0);
+    sleeper_sleeps_on(&far);
+    ANSWERS(0, tsc_counter_dec(counter));
+    ck_assert_int_eq(sleeper_join(&far), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(waiter_is_in_nobodys_way)
+{
+    uint64_t caps = caps_of(&variants[_i]);
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1000});
+    struct sleeper waiter;
+
+    waiter_start(&waiter, counter, -1000, -1);
+    for (size_t i = 0; i < OPERATION_COUNT; i++) {
+        int64_t outputs[2] = {UNTOUCHED, UNTOUCHED};
+
+        if ((caps & operations[i].needs) == operations[i].needs)
+            ANSWERS(0, operations[i].call(counter, &outputs[0], &outputs[1]));
+    }
+    sleeper_sleeps_on(&waiter);
+    ANSWERS(0, tsc_counter_add(counter, -3000));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* A callback that takes its time is no reason to wait longer than was asked for. */
+START_TEST(wait_ends_at_its_timeout_during_a_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
+    struct occupation occupation;
+
+    occupation_begin(&occupation, counter);
+    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 20 * SUPPORT_MILLISECOND_NS));
+    occupation_end(&occupation);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(waiter_wakes_on_a_closed_counter)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
+    struct sleeper before;
+    struct sleeper after;
+
+    waiter_start(&before, counter, 0, -1);
+    ANSWERS(0, tsc_counter_close(counter));
+    waiter_start(&after, counter, 0, -1);
+    sleeper_sleeps_on(&before);
+    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
+    ANSWERS(0, tsc_counter_dec(counter));
+    ck_assert_int_eq(sleeper_join(&before), 0);
+    ck_assert_int_eq(sleeper_join(&after), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+void add_wait_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "wait", 30);
+
+    add_test(tcase, low_value_needs_no_wait, 0);
+    add_test(tcase, no_timeout_only_looks, 0);
+    add_test(tcase, look_comes_after_own_adds, 0);
+    add_test(tcase, wait_ends_at_its_timeout, 0);
+    add_test(tcase, waiting_takes_no_processor_time, 0);
+    add_test(tcase, every_way_to_lower_wakes, 0);
+    add_test(tcase, clamped_decrement_wakes, TSC_CAP_BOUNDS);
+    add_test(tcase, wrapping_increment_wakes, 0);
+    add_test(tcase, wait_goes_on_above_the_threshold, 0);
+    add_test(tcase, all_waiters_wake, 0);
+    add_test(tcase, waiters_with_low_thresholds_sleep_on, 0);
+    add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
+    add_test(tcase, waiter_is_in_nobodys_way, 0);
+    add_test(tcase, waiter_wakes_on_a_closed_counter, 0);
+}

@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Adds up what meson's test logs say: count.py BUILD/meson-logs/testlog.json...
+
+A program counts as many tests as its own closing line says: "N%: Checks: N, Failures: N, Errors: N" (Check) or
+"N passed, N failed". Otherwise it counts as one. A log that is missing or empty is a failure.
+"""
+import json
+import os
+import re
+import sys
+
+CHECK_LINE = re.compile(r'^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$', re.MULTILINE)
+PLAIN_LINE = re.compile(r'^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$', re.MULTILINE)
+
+
+def count_output(output):
+    """(tests, failures) by the closing lines, or (1, 0)."""
+    checks = CHECK_LINE.findall(output)
+    plain = PLAIN_LINE.findall(output)
+    tests = sum(int(row[0]) for row in checks) + sum(int(row[0]) + int(row[1]) for row in plain)
+    failures = sum(int(row[1]) + int(row[2]) for row in checks) + sum(int(row[1]) for row in plain)
+    return (tests, failures) if tests else (1, 0)
+
+
+def count_program(record):
+    """(passed, failed, skipped) of one test program."""
+    if record['result'] == 'SKIP':
+        return 0, 0, 1
+    tests, failures = count_output(record.get('stdout') or '')
+    if record['result'] not in ('OK', 'EXPECTEDFAIL') and failures == 0:
+        failures = 1
+    return max(tests - failures, 0), failures, 0
+
+
+def main(paths):
+    total = [0, 0, 0]
+    for path in paths:
+        variant = os.path.basename(os.path.dirname(os.path.dirname(path)))
+        try:
+            with open(path, encoding='utf-8') as log:
+                records = [json.loads(line) for line in log]
+        except OSError:
+            records = []
+        if not records:
+            print(f'{variant}: no test has run')
+            total[1] += 1
+        for record in records:
+            counts = count_program(record)
+            total = [a + b for a, b in zip(total, counts)]
+            print(f'{variant:6} {record["result"]:12} {record["duration"]:7.1f} s  {record["name"]}')
+    print('{} passed, {} failed, {} skipped'.format(*total))
+    return 1 if total[1] or not total[0] else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))

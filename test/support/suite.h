@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: MIT */
+/* How the main function of each Check suite runs it. */
+#ifndef SUPPORT_SUITE_H
+#define SUPPORT_SUITE_H
+
+#include <check.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Adds a test case to the suite, with a timeout for each test that TSC_TEST_TIMEOUT_SCALE multiplies. */
+TCase *support_add_case(Suite *suite, const char *name, double timeout_seconds);
+
+/* Runs the suite as CK_FORK, CK_VERBOSITY and CK_RUN_CASE say; the exit status of main. */
+int support_run_suite(Suite *suite);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads with small stacks, and the clock. Workers record what they see; only the test thread asserts. */
+#ifndef SUPPORT_THREADS_H
+#define SUPPORT_THREADS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Runs `body` in that many threads at once, none of which begins before all are alive, and joins them. The
+ * test fails if one cannot be started. */
+void support_run_threads(size_t threads, void (*body)(size_t index, void *arg), void *arg);
+
+/* Starts one thread, which the caller joins. The test fails if it cannot be started. */
+pthread_t support_start_thread(void *(*body)(void *arg), void *arg);
+
+/* How many threads, and how many operations for each: TSC_TEST_THREADS and TSC_TEST_OPS, else the fallback. */
+size_t support_threads(size_t fallback);
+uint64_t support_ops(uint64_t fallback);
+
+/* How many times longer things may take here (valgrind, emulators): TSC_TEST_TIMEOUT_SCALE, else 1. */
+uint64_t support_timeout_scale(void);
+
+int64_t support_now_ns(void);      /* monotonic */
+int64_t support_cpu_time_ns(void); /* of the whole process */
+
+#define SUPPORT_SECOND_NS INT64_C(1000000000)
+#define SUPPORT_MILLISECOND_NS INT64_C(1000000)
+
+/* Looks again and again until `condition` holds, and tells whether it did before a generous deadline: for
+ * what another thread does without a way to wait for it. */
+bool support_eventually(bool (*condition)(void *arg), void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

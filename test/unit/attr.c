@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: MIT */
+#include <stdint.h>
+#include <string.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/answers.h"
+#include "support/backends.h"
+#include "support/suite.h"
+
+enum { LARGEST_QUEUE = 1 << 24, LONGEST_NAME = 255, LONGEST_THREAD_NAME = 15 };
+
+static tsc_counter_attr_t *make_attr(void)
+{
+    tsc_counter_attr_t *attr = NULL;
+
+    ANSWERS(0, tsc_counter_attr_create(&attr));
+    ck_assert_ptr_nonnull(attr);
+    return attr;
+}
+
+static tsc_owner_attr_t *make_owner_attr(void)
+{
+    tsc_owner_attr_t *attr = NULL;
+
+    ANSWERS(0, tsc_owner_attr_create(&attr));
+    ck_assert_ptr_nonnull(attr);
+    return attr;
+}
+
+/* On some backend that has all that attributes can ask for. */
+static tsc_counter_t *make_counter(const tsc_counter_attr_t *attr)
+{
+    tsc_counter_t *counter = NULL;
+    tsc_backend_t backend = TSC_BACKEND_MUTEX;
+
+    while (!support_is_built(backend))
+        backend++;
+    ANSWERS(0, tsc_counter_create(&counter, backend, attr));
+    return counter;
+}
+
+START_TEST(attributes_need_a_place)
+{
+    ANSWERS(-EINVAL, tsc_counter_attr_create(NULL));
+    ANSWERS(-EINVAL, tsc_owner_attr_create(NULL));
+}
+END_TEST
+
+START_TEST(setters_need_attributes)
+{
+    ANSWERS(-EINVAL, tsc_counter_attr_set_initial(NULL, 1));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(NULL, 0, 1, TSC_BOUNDS_REJECT));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_track_peak(NULL, 1));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_queue_capacity(NULL, 1));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_owner(NULL, NULL));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_name(NULL, "name"));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, "name"));
+}
+END_TEST
+
+START_TEST(setters_need_values)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_owner_attr_t *owner_attr = make_owner_attr();
+
+    ANSWERS(-EINVAL, tsc_counter_attr_set_owner(attr, NULL));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_name(attr, NULL));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(owner_attr, NULL));
+    tsc_owner_attr_destroy(owner_attr);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+static const struct {
+    int64_t min;
+    int64_t max;
+    uint32_t policy;
+    int answer;
+} bounds[] = {
+    {0, 1, TSC_BOUNDS_REJECT, 0},
+    {0, 0, TSC_BOUNDS_CLAMP, 0},
+    {INT64_MIN, INT64_MAX, TSC_BOUNDS_CLAMP, 0},
+    {INT64_MAX, INT64_MAX, TSC_BOUNDS_REJECT, 0},
+    {1, 0, TSC_BOUNDS_REJECT, -EINVAL},
+    {INT64_MAX, INT64_MIN, TSC_BOUNDS_CLAMP, -EINVAL},
+    {0, 1, TSC_BOUNDS_CLAMP + 1, -EINVAL},
+    {0, 1, UINT32_MAX, -EINVAL},
+};
+
+START_TEST(bounds_are_checked)
+{
+    tsc_counter_attr_t *attr = make_attr();
+
+    ANSWERS(bounds[_i].answer,
+            tsc_counter_attr_set_bounds(attr, bounds[_i].min, bounds[_i].max, bounds[_i].policy));
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+START_TEST(refused_bounds_change_nothing)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_counter_t *counter;
+
+    ANSWERS(0, tsc_counter_attr_set_bounds(attr, -1, 1, TSC_BOUNDS_CLAMP));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(attr, 9, 8, TSC_BOUNDS_REJECT));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(attr, 8, 9, UINT32_MAX));
+    counter = make_counter(attr);
+    ANSWERS(1, tsc_counter_add(counter, 5));
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+START_TEST(later_values_replace_earlier_ones)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_counter_t *counter;
+    int64_t peak = UNTOUCHED;
+
+    ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
+    ANSWERS(0, tsc_counter_attr_set_initial(attr, 7));
+    ANSWERS(0, tsc_counter_attr_set_bounds(attr, 0, 1, TSC_BOUNDS_CLAMP));
+    ANSWERS(0, tsc_counter_attr_set_bounds(attr, 5, 8, TSC_BOUNDS_REJECT));
+    ANSWERS(0, tsc_counter_attr_set_name(attr, "a longer name"));
+    ANSWERS(0, tsc_counter_attr_set_name(attr, "name"));
+    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
+    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, -4));
+    counter = make_counter(attr);
+    HOLDS(counter, 7);
+    ANSWERS(-ERANGE, tsc_counter_add(counter, 2));
+    ck_assert_str_eq(tsc_counter_get_name(counter), "name");
+    ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+    ck_assert_int_eq(peak, 7);
+    tsc_counter_unref(counter);
+    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
+    ANSWERS(0, tsc_counter_attr_set_name(attr, ""));
+    counter = make_counter(attr);
+    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    ck_assert_str_eq(tsc_counter_get_name(counter), "");
+    tsc_counter_unref(counter);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+static const struct {
+    size_t messages;
+    int answer;
+} capacities[] = {
+    {1, 0},
+    {3, 0},
+    {1024, 0},
+    {LARGEST_QUEUE - 1, 0},
+    {LARGEST_QUEUE, 0},
+    {LARGEST_QUEUE + 1, -EINVAL},
+    {0, -EINVAL},
+    {SIZE_MAX, -EINVAL},
+};
+
+START_TEST(queue_capacities_are_checked)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_owner_attr_t *owner_attr = make_owner_attr();
+
+    ANSWERS(capacities[_i].answer, tsc_counter_attr_set_queue_capacity(attr, capacities[_i].messages));
+    ANSWERS(capacities[_i].answer, tsc_owner_attr_set_queue_capacity(owner_attr, capacities[_i].messages));
+    tsc_owner_attr_destroy(owner_attr);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+static const char *const names[] = {
+    "a",
+    "in flight",
+    "\x01\x7f",
+    "\xc2\x80",
+    "\xdf\xbf",
+    "\xe0\xa0\x80",
+    "\xed\x9f\xbf",
+    "\xee\x80\x80",
+    "\xef\xbf\xbf",
+    "\xf0\x90\x80\x80",
+    "\xf4\x8f\xbf\xbf",
+    "Z\xc3\xa4hler \xe2\x82\xac \xf0\x9f\x98\x80!",
+};
+
+START_TEST(utf8_names_are_kept)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_counter_t *counter;
+
+    ANSWERS(0, tsc_counter_attr_set_name(attr, names[_i]));
+    counter = make_counter(attr);
+    tsc_counter_attr_destroy(attr);
+    ck_assert_str_eq(tsc_counter_get_name(counter), names[_i]);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static const char *const not_names[] = {
+    /* continuation bytes alone, and bytes that never occur */
+    "\x80",
+    "\xbf",
+    "ok\x80",
+    "\xfe",
+    "\xff",
+    /* longer than need be */
+    "\xc0\x80",
+    "\xc1\xbf",
+    "\xe0\x80\x80",
+    "\xe0\x9f\xbf",
+    "\xf0\x80\x80\x80",
+    "\xf0\x8f\xbf\xbf",
+    /* surrogates */
+    "\xed\xa0\x80",
+    "\xed\xbf\xbf",
+    "\xed\xa0\xbd\xed\xb8\x80",
+    /* above U+10FFFF */
+    "\xf4\x90\x80\x80",
+    "\xf5\x80\x80\x80",
+    "\xf8\x88\x80\x80\x80",
+    "\xfc\x84\x80\x80\x80\x80",
+    /* cut short by the end */
+    "\xc3",
+    "\xe2",
+    "\xe2\x82",
+    "\xf0",
+    "\xf0\x9f",
+    "\xf0\x9f\x98",
+    /* cut short by another character */
+    "\xc3z",
+    "\xc3\xc3\xa4",
+    "\xe2\x28\xa1",
+    "\xe2\x82z",
+    "\xf0\x28\x8c\xbc",
+    "\xf0\x9f\x28\x80",
+    "\xf0\x9f\x98z",
+};
+
+START_TEST(other_names_are_refused)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_counter_t *counter;
+
+    ANSWERS(0, tsc_counter_attr_set_name(attr, "before"));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_name(attr, not_names[_i]));
+    counter = make_counter(attr);
+    ck_assert_str_eq(tsc_counter_get_name(counter), "before");
+    tsc_counter_unref(counter);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+static void check_name_of(size_t letters, const char *tail, int answer)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_counter_t *counter;
+    char name[2 * LONGEST_NAME];
+
+    memset(name, 'n', letters);
+    strcpy(name + letters, tail);
+    ANSWERS(answer, tsc_counter_attr_set_name(attr, name));
+    counter = make_counter(attr);
+    ck_assert_str_eq(tsc_counter_get_name(counter), answer == 0 ? name : "");
+    tsc_counter_unref(counter);
+    tsc_counter_attr_destroy(attr);
+}
+
+START_TEST(names_have_a_longest_length)
+{
+    check_name_of(LONGEST_NAME, "", 0);
+    check_name_of(LONGEST_NAME + 1, "", -EINVAL);
+    check_name_of(LONGEST_NAME - 2, "\xc3\xa4", 0);
+    check_name_of(LONGEST_NAME - 1, "\xc3\xa4", -EINVAL);
+    check_name_of(LONGEST_NAME - 1, "\xc3", -EINVAL);
+}
+END_TEST
+
+START_TEST(thread_names_have_a_longest_length)
+{
+    tsc_owner_attr_t *attr = make_owner_attr();
+
+    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, ""));
+    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, "fifteen letters"));
+    ck_assert_uint_eq(strlen("fifteen letters"), LONGEST_THREAD_NAME);
+    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "sixteen letters!"));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "many more letters than sixteen"));
+    tsc_owner_attr_destroy(attr);
+}
+END_TEST
+
+#define ADD_FOR_EACH(tcase, test, table) tcase_add_loop_test(tcase, test, 0, sizeof(table) / sizeof((table)[0]))
+
+int main(void)
+{
+    Suite *suite = suite_create("attr");
+    TCase *tcase = support_add_case(suite, "attributes", 10);
+
+    tcase_add_test(tcase, attributes_need_a_place);
+    tcase_add_test(tcase, setters_need_attributes);
+    tcase_add_test(tcase, setters_need_values);
+    ADD_FOR_EACH(tcase, bounds_are_checked, bounds);
+    tcase_add_test(tcase, refused_bounds_change_nothing);
+    tcase_add_test(tcase, later_values_replace_earlier_ones);
+    ADD_FOR_EACH(tcase, queue_capacities_are_checked, capacities);
+    ADD_FOR_EACH(tcase, utf8_names_are_kept, names);
+    ADD_FOR_EACH(tcase, other_names_are_refused, not_names);
+    tcase_add_test(tcase, names_have_a_longest_length);
+    tcase_add_test(tcase, thread_names_have_a_longest_length);
+    return support_run_suite(suite);
+}

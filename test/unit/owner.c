@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/* The owner's thread alone: messages, rest, callbacks, retirement. */
+#include "queue/owner.h"
+
+#include "sync/deadline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "support/procfs.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+#define THREAD_NAME "owner-test"
+
+static struct tsc_owner *owner;
+
+static void make_owner(size_t capacity)
+{
+    ck_assert_int_eq(tsc_owner_make(&owner, capacity, THREAD_NAME), 0);
+}
+
+struct sum {
+    struct tsc_recipient recipient;
+    int64_t sum;
+    int64_t last;
+    bool in_order;
+};
+
+static void add_up(struct tsc_recipient *recipient, int64_t argument)
+{
+    struct sum *sum = tsc_container_of(recipient, struct sum, recipient);
+
+    sum->in_order = sum->in_order && argument == sum->last + 1;
+    sum->last = argument;
+    sum->sum += argument;
+}
+
+static void send(struct tsc_recipient *recipient, int64_t argument)
+{
+    tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, argument);
+}
+
+START_TEST(flush_means_delivered_in_order)
+{
+    struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
+
+    make_owner((size_t)1 << _i);
+    for (int64_t number = 1; number <= 3000; number++) {
+        send(&sum.recipient, number);
+        if (number % 1000 == 0) {
+            ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+            ck_assert_int_eq(sum.last, number);
+        }
+    }
+    ck_assert(sum.in_order);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(the_end_comes_after_what_was_sent)
+{
+    struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
+
+    make_owner(1024);
+    for (int64_t number = 1; number <= 500; number++)
+        send(&sum.recipient, number);
+    tsc_owner_unref(owner);
+    ck_assert_int_eq(sum.last, 500);
+    ck_assert(support_threads_named_become(THREAD_NAME, 0));
+}
+END_TEST
+
+struct callback {
+    struct tsc_recipient recipient;
+    struct tsc_parker begun;
+    struct tsc_parker may_end;
+    int answer_to_wait;
+    int answer_to_send;
+};
+
+static void wait_for(struct tsc_parker *parker)
+{
+    if (tsc_parker_prepare(parker))
+        tsc_parker_commit(parker);
+}
+
+static void run_callback(struct tsc_recipient *recipient, int64_t argument)
+{
+    struct callback *callback = tsc_container_of(recipient, struct callback, recipient);
+
+    (void)argument;
+    tsc_owner_begin_callback(owner);
+    callback->answer_to_wait = tsc_owner_may_wait(owner);
+    callback->answer_to_send = tsc_owner_may_send(owner);
+    tsc_parker_unpark(&callback->begun);
+    wait_for(&callback->may_end);
+    tsc_owner_end_callback(owner);
+}
+
+START_TEST(a_callback_may_neither_send_nor_wait)
+{
+    struct callback callback = {.recipient = {.deliver = run_callback}};
+
+    make_owner(16);
+    send(&callback.recipient, 0);
+    wait_for(&callback.begun);
+    ck_assert_int_eq(tsc_owner_may_wait(owner), 0);
+    ck_assert_int_eq(tsc_owner_may_send(owner), 0);
+    tsc_parker_unpark(&callback.may_end);
+    tsc_owner_unref(owner);
+    ck_assert_int_eq(callback.answer_to_wait, -EDEADLK);
+    ck_assert_int_eq(callback.answer_to_send, -EDEADLK);
+}
+END_TEST
+
+START_TEST(what_was_delivered_before_a_callback_is_released)
+{
+    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    uint64_t position;
+
+    make_owner(2);
+    send(&sum.recipient, 1);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    send(&callback.recipient, 0);
+    wait_for(&callback.begun);
+    ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(SUPPORT_MILLISECOND_NS)), -ETIMEDOUT);
+    ck_assert(tsc_owner_try_reserve(owner, &position));
+    tsc_owner_publish(owner, position, NULL, 0);
+    ck_assert(!tsc_owner_try_reserve(owner, &position));
+    tsc_parker_unpark(&callback.may_end);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(an_idle_owner_uses_no_processor_time)
+{
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    const struct timespec rest = {.tv_nsec = 300 * SUPPORT_MILLISECOND_NS};
+    int64_t before;
+
+    make_owner(1024);
+    send(&sum.recipient, 1);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    before = support_cpu_time_ns();
+    nanosleep(&rest, NULL);
+    ck_assert_int_lt(support_cpu_time_ns() - before, 10 * SUPPORT_MILLISECOND_NS);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* Each message finds the owner asleep, or about to sleep, or just woken. */
+START_TEST(no_message_is_left_lying)
+{
+    struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
+    int64_t messages = (int64_t)support_ops(300);
+
+    make_owner(4);
+    for (int64_t number = 1; number <= messages; number++) {
+        const struct timespec rest = {.tv_nsec = number % 100 * 2000};
+
+        nanosleep(&rest, NULL);
+        send(&sum.recipient, number);
+        ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(20 * SUPPORT_SECOND_NS)), 0);
+    }
+    ck_assert_int_eq(sum.last, messages);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+struct retired {
+    struct tsc_retirement retirement;
+    struct sum *sum;
+    int64_t sum_when_freed;
+    struct tsc_parker freed;
+};
+
+static void note_freeing(struct tsc_retirement *retirement)
+{
+    struct retired *retired = tsc_container_of(retirement, struct retired, retirement);
+
+    retired->sum_when_freed = retired->sum->last;
+    tsc_parker_unpark(&retired->freed);
+}
+
+START_TEST(what_is_retired_is_freed_after_what_was_sent)
+{
+    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    struct retired retired = {.retirement = {.free = note_freeing}, .sum = &sum};
+
+    make_owner(16);
+    send(&callback.recipient, 0);
+    wait_for(&callback.begun);
+    send(&sum.recipient, 5);
+    tsc_owner_retire(owner, &retired.retirement);
+    tsc_parker_unpark(&callback.may_end);
+    wait_for(&retired.freed);
+    ck_assert_int_eq(retired.sum_when_freed, 5);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+static void *send_one(void *recipient)
+{
+    send(recipient, 1);
+    return NULL;
+}
+
+/* The ring is full and its owner is held up: all senders sleep, and all of them get through in the end. */
+START_TEST(sleeping_senders_all_get_through)
+{
+    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    size_t senders = support_threads(200);
+    pthread_t *started = calloc(senders, sizeof(*started));
+
+    make_owner((size_t)1 << _i);
+    send(&callback.recipient, 0);
+    wait_for(&callback.begun);
+    for (size_t sender = 0; sender < senders; sender++)
+        started[sender] = support_start_thread(send_one, &sum.recipient);
+    tsc_parker_unpark(&callback.may_end);
+    for (size_t sender = 0; sender < senders; sender++)
+        pthread_join(started[sender], NULL);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_uint_eq((uint64_t)sum.sum, senders);
+    tsc_owner_unref(owner);
+    free(started);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("owner");
+    TCase *messages = support_add_case(suite, "messages", 60);
+    TCase *callbacks = support_add_case(suite, "callbacks", 20);
+    TCase *rest = support_add_case(suite, "rest", 30);
+
+    tcase_add_loop_test(messages, flush_means_delivered_in_order, 0, 12);
+    tcase_add_test(messages, the_end_comes_after_what_was_sent);
+    tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 5);
+    tcase_add_test(callbacks, a_callback_may_neither_send_nor_wait);
+    tcase_add_test(callbacks, what_was_delivered_before_a_callback_is_released);
+    tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);
+    tcase_add_test(rest, an_idle_owner_uses_no_processor_time);
+    tcase_add_test(rest, no_message_is_left_lying);
+    return support_run_suite(suite);
+}
