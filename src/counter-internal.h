@@ -16,7 +16,7 @@ struct tsc_counter {
     const struct tsc_backend_ops *ops;
     const char *name;
     struct tsc_fork_node fork_node;
-    _Atomic uint32_t references;
+    _Atomic uint64_t references; /* and, in the upper half, how many of them are calls' own */
     tsc_backend_t backend;
 };
 
@@ -48,6 +48,14 @@ struct tsc_backend_ops {
     int (*close)(struct tsc_counter *counter);
     int (*wait_at_most)(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns);
 };
+
+/*
+ * A call that runs a callback holds a reference of its own: then an unref inside the callback is not the last. In
+ * the child of a fork the calls of other threads never come back, so their references are taken off.
+ */
+void tsc_counter_ref_by_call(struct tsc_counter *counter);
+void tsc_counter_unref_by_call(struct tsc_counter *counter);
+void tsc_counter_forget_calls(struct tsc_counter *counter);
 
 /* The one place where a counter is freed. */
 void tsc_counter_free(struct tsc_counter *counter);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define REFERENCE UINT64_C(1)
+#define REFERENCE_OF_CALL (UINT64_C(1) << 32 | REFERENCE)
+
 static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, const struct tsc_counter_attr *attr)
 {
     if (found == NULL || (attr->owner != NULL && backend != TSC_BACKEND_QUEUE))
@@ -55,7 +58,7 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
         return -ENOMEM;
     created->ops = found->ops;
     created->backend = backend;
-    atomic_init(&created->references, 1);
+    atomic_init(&created->references, REFERENCE);
     error = start(created, attr);
     if (error)
         free(created);
@@ -84,19 +87,56 @@ void tsc_counter_free(struct tsc_counter *counter)
     free(counter);
 }
 
-tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)
+static uint32_t reference_count(uint64_t references)
+{
+    return (uint32_t)references;
+}
+
+static void add_reference(struct tsc_counter *counter, uint64_t reference)
 {
     /* relaxed: who takes a reference has one. */
+    atomic_fetch_add_explicit(&counter->references, reference, memory_order_relaxed);
+}
+
+static void drop_reference(struct tsc_counter *counter, uint64_t reference)
+{
+    /* acq_rel: what the others did with their references comes before the end. */
+    uint64_t before = atomic_fetch_sub_explicit(&counter->references, reference, memory_order_acq_rel);
+
+    if (reference_count(before) == 1)
+        counter->ops->release(counter);
+}
+
+tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)
+{
     if (counter != NULL)
-        atomic_fetch_add_explicit(&counter->references, 1, memory_order_relaxed);
+        add_reference(counter, REFERENCE);
     return counter;
 }
 
 void tsc_counter_unref(tsc_counter_t *counter)
 {
-    /* acq_rel: what the others did with their references comes before the end. */
-    if (counter != NULL && atomic_fetch_sub_explicit(&counter->references, 1, memory_order_acq_rel) == 1)
-        counter->ops->release(counter);
+    if (counter != NULL)
+        drop_reference(counter, REFERENCE);
+}
+
+void tsc_counter_ref_by_call(struct tsc_counter *counter)
+{
+    add_reference(counter, REFERENCE_OF_CALL);
+}
+
+void tsc_counter_unref_by_call(struct tsc_counter *counter)
+{
+    drop_reference(counter, REFERENCE_OF_CALL);
+}
+
+void tsc_counter_forget_calls(struct tsc_counter *counter)
+{
+    uint64_t references = atomic_load_explicit(&counter->references, memory_order_relaxed);
+    uint64_t calls = references >> 32;
+
+    if (calls != 0)
+        atomic_store_explicit(&counter->references, references - calls * REFERENCE_OF_CALL, memory_order_relaxed);
 }
 
 int tsc_counter_inc(tsc_counter_t *counter)

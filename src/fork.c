@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "sync/spin.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -28,6 +30,7 @@ static void unlock_all(void)
 
 static void after_fork_in_child(void)
 {
+    tsc_spin_forget_others();
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)
         node->ops->child(node);
     unlock_all();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The atomic backend: one atomic integer. */
 #include "backend/backend.h"
+#include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
 
@@ -78,12 +79,7 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
  */
 static void leave(struct atomic_counter *atomic)
 {
-    uint32_t admitted = atomic_load_explicit(&atomic->admitted, memory_order_relaxed);
-
-    /* Stops at 0: a fork in a handler that interrupted the change has reset the count in the child. */
-    while (admitted != 0 && !atomic_compare_exchange_weak_explicit(&atomic->admitted, &admitted, admitted - 1,
-                                                                   memory_order_seq_cst, memory_order_relaxed))
-        ;
+    tsc_count_down(&atomic->admitted, memory_order_seq_cst);
     tsc_eventcount_notify_all(&atomic->admitted_left);
 }
 

@@ -3,10 +3,14 @@
 #include "backend/backend.h"
 #include "callback.h"
 #include "sequential.h"
+#include "sync/deadline.h"
 #include "sync/watch.h"
 
 #include <errno.h>
 #include <pthread.h>
+
+/* What a time_t of 32 bits can take on top of the present time. */
+#define LOCK_NS_MAX (3600 * TSC_NS_PER_S)
 
 struct mutex_counter {
     struct tsc_counter base;
@@ -137,13 +141,10 @@ static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected
     return unlock_changed(mutex, tsc_sequential_compare_exchange(&mutex->state, expected, desired, mutex->closed));
 }
 
-/*
- * The lock is held and the callback about to run. The update holds a reference of its own: an unref inside the
- * callback is never the last.
- */
+/* The lock is held and the callback about to run. */
 static void begin_callback(struct mutex_counter *mutex)
 {
-    tsc_counter_ref(&mutex->base);
+    tsc_counter_ref_by_call(&mutex->base);
     tsc_callback_enter();
     atomic_store_explicit(&mutex->updater, this_thread(), memory_order_relaxed);
 }
@@ -161,7 +162,7 @@ static void abandon_update(void *arg)
 
     end_callback(mutex);
     pthread_mutex_unlock(&mutex->lock);
-    tsc_counter_unref(&mutex->base);
+    tsc_counter_unref_by_call(&mutex->base);
 }
 
 static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
@@ -179,7 +180,7 @@ static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void 
     pthread_cleanup_pop(0);
     end_callback(mutex);
     result = unlock_changed(mutex, tsc_sequential_commit(&mutex->state, value, result, mutex->closed));
-    tsc_counter_unref(counter);
+    tsc_counter_unref_by_call(counter);
     return result;
 }
 
@@ -200,10 +201,33 @@ static int mutex_close(struct tsc_counter *counter)
     return 0;
 }
 
+/*
+ * A callback may hold the lock for long: the waiter keeps to its deadline. POSIX has no lock with a timeout by the
+ * monotonic clock; if the wall clock is set back meanwhile, the end of the callback ends the wait.
+ */
+static int lock_until(struct mutex_counter *mutex, int64_t deadline)
+{
+    if (deadline == TSC_NEVER)
+        return lock(mutex);
+    for (int64_t left = deadline - tsc_now(); left > 0; left = deadline - tsc_now()) {
+        struct timespec until = tsc_wall_clock_after(left < LOCK_NS_MAX ? left : LOCK_NS_MAX);
+
+        if (pthread_mutex_timedlock(&mutex->lock, &until) == 0)
+            return 0;
+    }
+    return pthread_mutex_trylock(&mutex->lock) == 0 ? 0 : -ETIMEDOUT;
+}
+
 static int look(void *subject, int64_t deadline, int64_t *value)
 {
-    (void)deadline;
-    return mutex_get(subject, value);
+    struct mutex_counter *mutex = subject;
+    int error = lock_until(mutex, deadline);
+
+    if (error)
+        return error;
+    *value = tsc_sequential_value(&mutex->state);
+    pthread_mutex_unlock(&mutex->lock);
+    return 0;
 }
 
 static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
@@ -241,6 +265,7 @@ static void mutex_child(struct tsc_fork_node *node)
 {
     struct mutex_counter *mutex = mutex_counter(tsc_counter_of_fork_node(node));
 
+    tsc_counter_forget_calls(&mutex->base);
     pthread_mutex_init(&mutex->lock, NULL);
     atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
     tsc_sequential_repair(&mutex->state);

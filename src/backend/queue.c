@@ -197,9 +197,9 @@ static int queue_update(struct tsc_counter *counter, tsc_update_fn update, void 
     int result;
 
     /* The callback may give the caller's reference back, and the owner be done before the caller is. */
-    tsc_counter_ref(counter);
+    tsc_counter_ref_by_call(counter);
     result = ask(queue_counter(counter), &request);
-    tsc_counter_unref(counter);
+    tsc_counter_unref_by_call(counter);
     return result;
 }
 
@@ -310,7 +310,10 @@ static void queue_release(struct tsc_counter *counter)
 
 static void queue_child(struct tsc_fork_node *node)
 {
-    tsc_watch_forget_waiters(&queue_counter(tsc_counter_of_fork_node(node))->watch);
+    struct queue_counter *queue = queue_counter(tsc_counter_of_fork_node(node));
+
+    tsc_counter_forget_calls(&queue->base);
+    tsc_watch_forget_waiters(&queue->watch);
 }
 
 const struct tsc_backend_ops tsc_queue_ops = {

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/eventcount.h"
 
+#include "sync/count.h"
 #include "sync/futex.h"
 
 #include <pthread.h>
 
-/* Stops at 0: after a fork the count was reset, and the one thread of the child may come from inside a commit. */
-static void one_sleeper_less(void *arg)
+static void one_sleeper_less(void *eventcount)
 {
-    struct tsc_eventcount *eventcount = arg;
-    uint32_t sleepers = atomic_load_explicit(&eventcount->sleepers, memory_order_relaxed);
-
-    while (sleepers != 0 && !atomic_compare_exchange_weak_explicit(&eventcount->sleepers, &sleepers, sleepers - 1,
-                                                                   memory_order_relaxed, memory_order_relaxed))
-        ;
+    /* relaxed: a count that is too high for a moment costs a system call. */
+    tsc_count_down(&((struct tsc_eventcount *)eventcount)->sleepers, memory_order_relaxed);
 }
 
 void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)

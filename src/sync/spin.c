@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/spin.h"
 
+#include "sync/count.h"
 #include "sync/deadline.h"
 
 #include <sched.h>
@@ -61,6 +62,11 @@ bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_
     /* relaxed: a count that is a little off spins a little too often or too seldom. */
     if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
         answer = tsc_spin_until(ready, arg, budget_ns);
-    atomic_fetch_sub_explicit(&spinning, 1, memory_order_relaxed);
+    tsc_count_down(&spinning, memory_order_relaxed);
     return answer;
+}
+
+void tsc_spin_forget_others(void)
+{
+    atomic_store_explicit(&spinning, 0, memory_order_relaxed);
 }

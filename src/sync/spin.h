@@ -28,4 +28,7 @@ bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
  */
 bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 
+/* In the child of a fork: those who spin are not in it. */
+void tsc_spin_forget_others(void);
+
 #endif

@@ -327,7 +327,7 @@ void add_wait_tests(Suite *suite)
     add_test(tcase, wait_goes_on_above_the_threshold, 0);
     add_test(tcase, all_waiters_wake, 0);
     add_test(tcase, waiters_with_low_thresholds_sleep_on, 0);
-    add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
+    add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE);
     add_test(tcase, waiter_is_in_nobodys_way, 0);
     add_test(tcase, waiter_wakes_on_a_closed_counter, 0);
 }
