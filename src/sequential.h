@@ -17,9 +17,11 @@
  */
 struct tsc_sequential {
     _Atomic int64_t value;
+    /* Neither bounds nor a peak: then what lies below is not looked at, and may lie in another cache line. */
+    bool plain;
+    bool track_peak;
     _Atomic int64_t peak;
     struct tsc_bounds bounds;
-    bool track_peak;
 };
 
 static inline void tsc_sequential_init(struct tsc_sequential *state, const struct tsc_counter_attr *attr)
@@ -28,6 +30,7 @@ static inline void tsc_sequential_init(struct tsc_sequential *state, const struc
     atomic_init(&state->peak, attr->initial);
     state->bounds = attr->bounds;
     state->track_peak = attr->track_peak;
+    state->plain = !attr->bounds.bounded && !attr->track_peak;
 }
 
 /* For the one thread that may change the counter. */
@@ -39,8 +42,18 @@ static inline int64_t tsc_sequential_value(struct tsc_sequential *state)
 static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t value)
 {
     atomic_store_explicit(&state->value, value, memory_order_release);
+    if (tsc_likely(state->plain))
+        return;
     if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))
         atomic_store_explicit(&state->peak, value, memory_order_release);
+}
+
+static inline int tsc_sequential_sum(struct tsc_sequential *state, int64_t value, int64_t delta, int64_t *sum)
+{
+    if (tsc_unlikely(!state->plain))
+        return tsc_bounds_add(&state->bounds, value, delta, sum);
+    *sum = tsc_wrapping_add(value, delta);
+    return 0;
 }
 
 static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta, bool closed, int64_t *previous)
@@ -51,7 +64,7 @@ static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta
 
     if (tsc_unlikely(closed && delta > 0))
         return -ESHUTDOWN;
-    result = tsc_bounds_add(&state->bounds, value, delta, &sum);
+    result = tsc_sequential_sum(state, value, delta, &sum);
     if (tsc_unlikely(result < 0))
         return result;
     tsc_sequential_store(state, sum);

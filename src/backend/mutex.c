@@ -15,11 +15,12 @@
 struct mutex_counter {
     struct tsc_counter base;
     struct tsc_watch watch;
+    /* The thread that is inside an update callback, or 0. Looked at without the lock: so it lies apart from it. */
+    _Atomic(uintptr_t) updater;
 
     _Alignas(TSC_CACHE_ALIGN) pthread_mutex_t lock;
-    _Atomic(uintptr_t) updater; /* the thread that is inside an update callback, or 0 */
-    struct tsc_sequential state;
     bool closed;
+    struct tsc_sequential state;
 };
 
 static struct mutex_counter *mutex_counter(struct tsc_counter *counter)
