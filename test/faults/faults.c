@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: MIT */
+/* Each request to the system fails once, in each function that makes any; and no operation makes any. */
+#include <tscounter/tscounter.h>
+
+#include "injection.h"
+#include "support/answers.h"
+#include "support/backends.h"
+#include "support/procfs.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+#define THREAD_NAME "faults"
+
+static tsc_counter_attr_t *attr;
+static tsc_counter_attr_t *attr_with_owner;
+
+static int make_mutex(void **made)
+{
+    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_MUTEX, attr);
+}
+
+static int make_atomic(void **made)
+{
+    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_ATOMIC, attr);
+}
+
+static int make_queue(void **made)
+{
+    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_QUEUE, attr);
+}
+
+static int make_queue_on_shared_owner(void **made)
+{
+    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_QUEUE, attr_with_owner);
+}
+
+static int make_percpu(void **made)
+{
+    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_PERCPU, attr);
+}
+
+static void destroy_counter(void *made)
+{
+    tsc_counter_unref(made);
+}
+
+static int make_attr(void **made)
+{
+    return tsc_counter_attr_create((tsc_counter_attr_t **)made);
+}
+
+static void destroy_attr(void *made)
+{
+    tsc_counter_attr_destroy(made);
+}
+
+static int make_owner(void **made)
+{
+    return tsc_owner_create((tsc_owner_t **)made, NULL);
+}
+
+static void destroy_owner(void *made)
+{
+    tsc_owner_unref(made);
+}
+
+static int make_owner_attr(void **made)
+{
+    return tsc_owner_attr_create((tsc_owner_attr_t **)made);
+}
+
+static void destroy_owner_attr(void *made)
+{
+    tsc_owner_attr_destroy(made);
+}
+
+static const struct making {
+    int (*make)(void **made);
+    void (*destroy)(void *made);
+    bool is_built;
+    bool clears_its_output;
+    bool starts_a_thread;
+} makings[] = {
+    {make_mutex, destroy_counter, TEST_BUILT_MUTEX, true, false},
+    {make_atomic, destroy_counter, TEST_BUILT_ATOMIC, true, false},
+    {make_queue, destroy_counter, TEST_BUILT_QUEUE, true, true},
+    {make_queue_on_shared_owner, destroy_counter, TEST_BUILT_QUEUE, true, false},
+    {make_percpu, destroy_counter, TEST_BUILT_PERCPU, true, false},
+    {make_attr, destroy_attr, true, false, false},
+    {make_owner, destroy_owner, TEST_BUILT_QUEUE, false, true},
+    {make_owner_attr, destroy_owner_attr, true, false, false},
+};
+
+enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
+
+static void open_attributes(void)
+{
+    tsc_owner_attr_t *owner_attr;
+    tsc_owner_t *owner;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_name(attr, "requests in flight"), 0);
+    ck_assert_int_eq(tsc_counter_attr_create(&attr_with_owner), 0);
+    if (!TEST_BUILT_QUEUE)
+        return;
+    ck_assert_int_eq(tsc_owner_attr_create(&owner_attr), 0);
+    ck_assert_int_eq(tsc_owner_attr_set_thread_name(owner_attr, THREAD_NAME), 0);
+    ck_assert_int_eq(tsc_owner_create(&owner, owner_attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_owner(attr_with_owner, owner), 0);
+    tsc_owner_unref(owner);
+    tsc_owner_attr_destroy(owner_attr);
+}
+
+static void close_attributes(void)
+{
+    tsc_counter_attr_destroy(attr);
+    tsc_counter_attr_destroy(attr_with_owner);
+}
+
+/* Makes something while the n-th request fails; false once there are not so many. */
+static bool fail_once(const struct making *making, uint64_t n)
+{
+    char untouched;
+    void *made = &untouched;
+    struct injection injection;
+    int error;
+
+    errno = UNTOUCHED;
+    injection_begin(n);
+    error = making->make(&made);
+    injection = injection_end();
+    ck_assert_int_eq(errno, UNTOUCHED);
+    if (!injection.failed) {
+        ck_assert_int_eq(error, 0);
+        making->destroy(made);
+        return false;
+    }
+    ck_assert_int_eq(error, injection.was_thread ? -EAGAIN : -ENOMEM);
+    ck_assert_ptr_eq(made, making->clears_its_output ? NULL : &untouched);
+    ck_assert_int_eq(injection.held, 0);
+    ck_assert(support_threads_named_become("tscounter", 0));
+    return true;
+}
+
+/* This test comes first in its process: the handlers for fork are registered once. */
+START_TEST(each_failure_is_told_and_leaks_nothing)
+{
+    const struct making *making = &makings[_i];
+    uint64_t n = 0;
+
+    if (!making->is_built)
+        return;
+    if (making->make != make_queue_on_shared_owner)
+        ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    else
+        open_attributes();
+    while (fail_once(making, n))
+        n++;
+    ck_assert_uint_ge(n, 1);
+}
+END_TEST
+
+START_TEST(life_leaks_nothing)
+{
+    const struct making *making = &makings[_i];
+    void *made = NULL;
+
+    if (!making->is_built)
+        return;
+    for (int round = 0; round < 3; round++) {
+        struct injection injection;
+        int error;
+
+        /* No assertion in between: it would take and give back memory itself. */
+        injection_begin(UINT64_MAX);
+        error = making->make(&made);
+        making->destroy(made);
+        injection = injection_end();
+        ck_assert_int_eq(error, 0);
+        ck_assert_int_eq(injection.held, 0);
+    }
+}
+END_TEST
+
+static int double_it(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value *= 2;
+    return 0;
+}
+
+/* All operations; what each answers is tested elsewhere. */
+static void do_everything(tsc_counter_t *counter)
+{
+    int64_t numbers[3] = {0};
+    tsc_backend_t backend;
+
+    (void)tsc_counter_ref(counter);
+    (void)tsc_counter_inc(counter);
+    (void)tsc_counter_dec(counter);
+    (void)tsc_counter_add(counter, 3);
+    (void)tsc_counter_try_add(counter, -3);
+    (void)tsc_counter_get(counter, &numbers[0]);
+    (void)tsc_counter_get_interval(counter, &numbers[0], &numbers[1]);
+    (void)tsc_counter_get_delta(counter, &numbers[2], &numbers[1]);
+    (void)tsc_counter_get_peak(counter, &numbers[0]);
+    (void)tsc_counter_fetch_add(counter, 1, &numbers[0]);
+    (void)tsc_counter_fetch_add(counter, -1, &numbers[0]);
+    (void)tsc_counter_set(counter, 1);
+    (void)tsc_counter_exchange(counter, 1, &numbers[0]);
+    (void)tsc_counter_compare_exchange(counter, &numbers[0], 1);
+    (void)tsc_counter_update(counter, double_it, NULL);
+    (void)tsc_counter_flush(counter);
+    (void)tsc_counter_wait_at_most(counter, INT64_MAX, -1);
+    (void)tsc_counter_wait_at_most(counter, INT64_MIN + 1, 1000);
+    (void)tsc_counter_get_backend(counter, &backend);
+    (void)tsc_counter_get_name(counter);
+    tsc_counter_unref(counter);
+}
+
+struct crowd {
+    tsc_counter_t *counter;
+    pthread_barrier_t begun;
+    pthread_barrier_t done;
+};
+
+static void *crowd_member(void *arg)
+{
+    struct crowd *crowd = arg;
+
+    pthread_barrier_wait(&crowd->begun);
+    for (uint64_t op = 0; op < support_ops(50); op++)
+        do_everything(crowd->counter);
+    pthread_barrier_wait(&crowd->done);
+    return NULL;
+}
+
+/* Threads are started before, and end after, what is counted. */
+static struct injection count_requests_of_a_crowd(tsc_counter_t *counter)
+{
+    enum { THREADS = 8 };
+    struct crowd crowd = {.counter = counter};
+    struct injection injection;
+    pthread_t started[THREADS];
+
+    pthread_barrier_init(&crowd.begun, NULL, THREADS + 1);
+    pthread_barrier_init(&crowd.done, NULL, THREADS + 1);
+    for (size_t thread = 0; thread < THREADS; thread++)
+        started[thread] = support_start_thread(crowd_member, &crowd);
+    injection_begin(UINT64_MAX);
+    pthread_barrier_wait(&crowd.begun);
+    pthread_barrier_wait(&crowd.done);
+    injection = injection_end();
+    for (size_t thread = 0; thread < THREADS; thread++)
+        pthread_join(started[thread], NULL);
+    return injection;
+}
+
+START_TEST(no_operation_asks_for_anything)
+{
+    const struct making *making = &makings[_i];
+    void *made = NULL;
+    struct injection injection;
+
+    if (!making->is_built || making->destroy != destroy_counter)
+        return;
+    ck_assert_int_eq(making->make(&made), 0);
+    injection = count_requests_of_a_crowd(made);
+    ck_assert_uint_eq(injection.requests, 0);
+    ck_assert_int_eq(tsc_counter_close(made), 0);
+    injection = count_requests_of_a_crowd(made);
+    ck_assert_uint_eq(injection.requests, 0);
+    making->destroy(made);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("faults");
+    TCase *failures = support_add_case(suite, "failures", 20);
+    TCase *life = support_add_case(suite, "life", 20);
+
+    tcase_add_loop_test(failures, each_failure_is_told_and_leaks_nothing, 0, MAKINGS);
+    tcase_add_checked_fixture(life, open_attributes, close_attributes);
+    tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
+    tcase_add_loop_test(life, no_operation_asks_for_anything, 0, MAKINGS);
+    return support_run_suite(suite);
+}
