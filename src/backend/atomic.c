@@ -106,15 +106,15 @@ static void wait_until_admitted_left(struct atomic_counter *atomic)
 
 /*
  * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to
- * it. So the highest value is the higher of the two. relaxed: the value's release and acquire carry the peak
- * along.
+ * it. So the highest value is the higher of the two. release: pairs with get_peak, whose reader is to see what
+ * came before the value that it is told; the one who raises the peak has acquired that value.
  */
 static void raise_peak(struct atomic_counter *atomic, int64_t value)
 {
     int64_t peak = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
 
     while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value,
-                                                                  memory_order_relaxed, memory_order_relaxed))
+                                                                  memory_order_release, memory_order_relaxed))
         ;
 }
 
@@ -242,9 +242,10 @@ static int atomic_counter_get_peak(struct tsc_counter *counter, int64_t *peak)
 
     if (!atomic->track_peak)
         return -ENOTSUP;
-    /* In this order: the peak that comes with a value covers all values before it. */
+    /* In this order: the peak that comes with a value covers all values before it. acquire: pairs with raise_peak.
+     */
     value = atomic_load_explicit(&atomic->value, memory_order_acquire);
-    highest_before = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
+    highest_before = atomic_load_explicit(&atomic->peak, memory_order_acquire);
     *peak = value > highest_before ? value : highest_before;
     return 0;
 }
