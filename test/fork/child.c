@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "child.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/threads.h"
+
+enum { DEADLINE_SECONDS = 30, NO_CHILD = -1 };
+
+int child_run(void (*body)(void *arg), void *arg)
+{
+    int status = NO_CHILD;
+    pid_t child = fork();
+
+    if (child == 0) {
+        signal(SIGALRM, SIG_DFL); /* Check's handler would end the parent too. */
+        alarm(DEADLINE_SECONDS * (unsigned int)support_timeout_scale());
+        body(arg);
+        _exit(0);
+    }
+    while (child > 0 && waitpid(child, &status, 0) == -1 && errno == EINTR)
+        ;
+    return status;
+}
+
+void child_fail(const char *file, int line, const char *condition)
+{
+    fprintf(stderr, "%s:%d: in a child: not true: %s\n", file, line, condition);
+    _exit(1);
+}
+
+void child_run_threads(void *(*body)(void *arg), void *arg)
+{
+    pthread_t threads[2];
+
+    for (size_t i = 0; i < 2; i++)
+        CHILD_CHECK(pthread_create(&threads[i], NULL, body, arg) == 0);
+    for (size_t i = 0; i < 2; i++)
+        CHILD_CHECK(pthread_join(threads[i], NULL) == 0);
+}
+
+static bool is_of_an_owner(const char *thread_id)
+{
+    char path[sizeof "/proc/self/task//comm" + NAME_MAX];
+    char name[16] = "";
+    FILE *comm;
+
+    snprintf(path, sizeof path, "/proc/self/task/%s/comm", thread_id);
+    comm = fopen(path, "r");
+    if (comm == NULL)
+        return false;
+    if (fgets(name, sizeof name, comm) == NULL)
+        name[0] = '\0';
+    fclose(comm);
+    return strcmp(name, "tscounter\n") == 0;
+}
+
+/* By their name: ThreadSanitizer has a thread of its own. */
+static int count_owners(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int owners = 0;
+
+    CHILD_CHECK(tasks != NULL);
+    for (struct dirent *entry = readdir(tasks); entry != NULL; entry = readdir(tasks))
+        owners += is_of_an_owner(entry->d_name);
+    closedir(tasks);
+    return owners;
+}
+
+static bool owners_are(void *arg)
+{
+    const int *expected = arg;
+
+    return count_owners() == *expected;
+}
+
+void child_check_owners(int expected)
+{
+    CHILD_CHECK(support_eventually(owners_are, &expected));
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: MIT */
+/* Children of a fork: each does its checks, and is gone within a deadline. */
+#ifndef FORK_CHILD_H
+#define FORK_CHILD_H
+
+/* Forks, runs `body` in the child and waits for it: 0 where it returned, something else where a check failed,
+ * where it did not come to an end, or where there was no fork. */
+int child_run(void (*body)(void *arg), void *arg);
+
+/* In a child: says what is wrong, and ends it. Check's own assertions are for the process that runs the tests. */
+#define CHILD_CHECK(condition) ((condition) ? (void)0 : child_fail(__FILE__, __LINE__, #condition))
+
+_Noreturn void child_fail(const char *file, int line, const char *condition);
+
+/* In a child: runs `body` in two threads at once. */
+void child_run_threads(void *(*body)(void *arg), void *arg);
+
+/* In a child: the threads of owners that there are, or that there are soon. */
+void child_check_owners(int expected);
+
+#endif

@@ -1,0 +1,431 @@
+/* SPDX-License-Identifier: MIT */
+/* What a child of a fork may do with what its parent made: everything, and in any order. */
+#include <errno.h>
+#include <stddef.h>
+
+#include "child.h"
+#include "subject.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { INITIAL = 40, HIGHEST = 50, GENERATIONS = 4, COUNTERS = 70, SHARING = 3, TWO_AT_ONCE_ROUNDS = 20 };
+
+static int64_t value_in_child(tsc_counter_t *counter)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
+    return value;
+}
+
+static int raise_by_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value += 1;
+    return 0;
+}
+
+static void first_inc(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == INITIAL + 1);
+}
+
+static void first_dec(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == INITIAL - 1);
+}
+
+static void first_try_add(tsc_counter_t *counter)
+{
+    int result = tsc_counter_try_add(counter, 2);
+
+    CHILD_CHECK(result == 0 || result == -ENOTSUP);
+    CHILD_CHECK(value_in_child(counter) == (result == 0 ? INITIAL + 2 : INITIAL));
+}
+
+static void first_get(tsc_counter_t *counter)
+{
+    CHILD_CHECK(value_in_child(counter) == INITIAL);
+}
+
+static void first_get_interval(tsc_counter_t *counter)
+{
+    int64_t low = 0;
+    int64_t high = 0;
+
+    CHILD_CHECK(tsc_counter_get_interval(counter, &low, &high) == 0);
+    CHILD_CHECK(low == INITIAL && high == INITIAL);
+}
+
+static void first_get_delta(tsc_counter_t *counter)
+{
+    int64_t cursor = 1;
+    int64_t delta = 0;
+
+    CHILD_CHECK(tsc_counter_get_delta(counter, &cursor, &delta) == 0);
+    CHILD_CHECK(cursor == INITIAL && delta == INITIAL - 1);
+}
+
+static void first_get_peak(tsc_counter_t *counter)
+{
+    int64_t peak = HIGHEST;
+    int result = tsc_counter_get_peak(counter, &peak);
+
+    CHILD_CHECK((result == 0 || result == -ENOTSUP) && peak == HIGHEST);
+}
+
+static void first_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous = 0;
+
+    CHILD_CHECK(tsc_counter_fetch_add(counter, 3, &previous) == 0);
+    CHILD_CHECK(previous == INITIAL && value_in_child(counter) == INITIAL + 3);
+}
+
+static void first_set(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_set(counter, 4) == 0);
+    CHILD_CHECK(value_in_child(counter) == 4);
+}
+
+static void first_exchange(tsc_counter_t *counter)
+{
+    int64_t previous = 0;
+
+    CHILD_CHECK(tsc_counter_exchange(counter, 5, &previous) == 0);
+    CHILD_CHECK(previous == INITIAL && value_in_child(counter) == 5);
+}
+
+static void first_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = INITIAL;
+
+    CHILD_CHECK(tsc_counter_compare_exchange(counter, &expected, 6) == 1);
+    CHILD_CHECK(value_in_child(counter) == 6);
+}
+
+static void first_update(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_update(counter, raise_by_one, NULL) == 0);
+    CHILD_CHECK(value_in_child(counter) == INITIAL + 1);
+}
+
+static void first_flush(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_flush(counter) == 0);
+}
+
+static void first_close(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == INITIAL - 1);
+}
+
+static void first_wait_at_most(tsc_counter_t *counter)
+{
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, INITIAL, -1) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, INITIAL - 1, 1000) == -ETIMEDOUT);
+}
+
+static void first_ref(tsc_counter_t *counter)
+{
+    tsc_counter_unref(tsc_counter_ref(counter));
+    CHILD_CHECK(value_in_child(counter) == INITIAL);
+}
+
+/* Not even a thread is started. */
+static void nothing(tsc_counter_t *counter)
+{
+    (void)counter;
+}
+
+static const struct first_use {
+    void (*use)(tsc_counter_t *counter);
+    uint64_t caps;
+} first_uses[] = {
+    {first_inc, 0},
+    {first_dec, 0},
+    {first_try_add, 0},
+    {first_get, 0},
+    {first_get_interval, 0},
+    {first_get_delta, 0},
+    {first_get_peak, 0},
+    {first_fetch_add, TSC_CAP_FETCH},
+    {first_set, TSC_CAP_FETCH},
+    {first_exchange, TSC_CAP_FETCH},
+    {first_compare_exchange, TSC_CAP_FETCH},
+    {first_update, TSC_CAP_UPDATE},
+    {first_flush, 0},
+    {first_close, 0},
+    {first_wait_at_most, 0},
+    {first_ref, 0},
+    {nothing, 0},
+};
+
+struct use {
+    struct subject *subject;
+    const struct first_use *first;
+};
+
+static void use_and_drop(void *arg)
+{
+    struct use *use = arg;
+
+    use->first->use(use->subject->counter);
+    subject_drop_in_child(use->subject);
+    child_check_owners(0);
+}
+
+static void open_used(struct subject *subject, const struct variant *variant)
+{
+    subject_open(subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_add(subject->counter, HIGHEST), 0);
+    ck_assert_int_eq(tsc_counter_add(subject->counter, INITIAL - HIGHEST), 0);
+}
+
+START_TEST(test_any_operation_may_be_the_first)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct subject subject;
+
+    open_used(&subject, variant);
+    for (size_t i = 0; i < sizeof first_uses / sizeof *first_uses; i++) {
+        struct use use = {.subject = &subject, .first = &first_uses[i]};
+
+        if (variant_has(variant, first_uses[i].caps))
+            ck_assert_msg(child_run(use_and_drop, &use) == 0, "%s: first use %zu", variant->name, i);
+    }
+    subject_assert_value(&subject, INITIAL);
+    subject_close(&subject);
+}
+END_TEST
+
+struct generation {
+    struct subject *subject;
+    int left;
+    int64_t value;
+};
+
+static void count_and_fork(void *arg)
+{
+    struct generation *generation = arg;
+    tsc_counter_t *counter = generation->subject->counter;
+
+    CHILD_CHECK(value_in_child(counter) == generation->value);
+    CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    generation->value++;
+    if (--generation->left != 0)
+        CHILD_CHECK(child_run(count_and_fork, generation) == 0);
+    CHILD_CHECK(value_in_child(counter) == generation->value);
+    subject_drop_in_child(generation->subject);
+    child_check_owners(0);
+}
+
+/* Each adds without waiting for it to be applied, and forks. */
+START_TEST(test_children_have_children)
+{
+    struct subject subject;
+    struct generation generation = {.subject = &subject, .left = GENERATIONS, .value = INITIAL};
+
+    open_used(&subject, variant_at(_i, 0));
+    ck_assert_int_eq(child_run(count_and_fork, &generation), 0);
+    subject_assert_value(&subject, INITIAL);
+    subject_close(&subject);
+}
+END_TEST
+
+static void make_another(void *arg)
+{
+    struct subject *subject = arg;
+    tsc_counter_attr_t *attr = variant_attr(subject->variant);
+    tsc_counter_t *counter;
+
+    CHILD_CHECK(tsc_counter_create(&counter, subject->variant->backend, attr) == 0);
+    tsc_counter_attr_destroy(attr);
+    first_inc(subject->counter);
+    CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == 1);
+    subject_drop_in_child(subject);
+    CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == 2);
+    tsc_counter_unref(counter);
+    child_check_owners(0);
+}
+
+START_TEST(test_child_makes_counters)
+{
+    struct subject subject;
+
+    open_used(&subject, variant_at(_i, 0));
+    ck_assert_int_eq(child_run(make_another, &subject), 0);
+    subject_close(&subject);
+}
+END_TEST
+
+static void find_it_closed(void *arg)
+{
+    struct subject *subject = arg;
+
+    CHILD_CHECK(tsc_counter_inc(subject->counter) == -ESHUTDOWN);
+    CHILD_CHECK(value_in_child(subject->counter) == INITIAL);
+    CHILD_CHECK(tsc_counter_add(subject->counter, -INITIAL) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, 0, -1) == 0);
+    subject_drop_in_child(subject);
+    child_check_owners(0);
+}
+
+START_TEST(test_closed_is_closed_in_the_child)
+{
+    struct subject subject;
+
+    open_used(&subject, variant_at(_i, 0));
+    ck_assert_int_eq(tsc_counter_close(subject.counter), 0);
+    ck_assert_int_eq(child_run(find_it_closed, &subject), 0);
+    ck_assert_int_eq(tsc_counter_add(subject.counter, -1), 0);
+    subject_assert_value(&subject, INITIAL - 1);
+    subject_close(&subject);
+}
+END_TEST
+
+static void *churn(void *arg)
+{
+    struct subject *subject = arg;
+
+    for (int i = 0; i < INITIAL; i++) {
+        CHILD_CHECK(tsc_counter_inc(subject->counter) == 0);
+        CHILD_CHECK(tsc_counter_dec(subject->counter) == 0);
+    }
+    return NULL;
+}
+
+/* Two threads find, at the same time, that the thread of the owner has to be started. */
+static void start_at_once(void *arg)
+{
+    struct subject *subject = arg;
+
+    child_run_threads(churn, subject);
+    CHILD_CHECK(value_in_child(subject->counter) == INITIAL);
+    subject_drop_in_child(subject);
+    child_check_owners(0);
+}
+
+START_TEST(test_threads_of_the_child_begin_together)
+{
+    struct subject subject;
+
+    open_used(&subject, variant_at(_i, 0));
+    for (int i = 0; i < TWO_AT_ONCE_ROUNDS; i++)
+        ck_assert_int_eq(child_run(start_at_once, &subject), 0);
+    subject_close(&subject);
+}
+END_TEST
+
+struct family {
+    tsc_owner_t *owner;
+    tsc_counter_t *counters[COUNTERS + 1];
+    size_t size;
+};
+
+static tsc_counter_t *add_to_family(const struct family *family)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter = NULL;
+
+    if (tsc_counter_attr_create(&attr) == 0 && tsc_counter_attr_set_owner(attr, family->owner) == 0)
+        (void)tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr);
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+static void drop_family(struct family *family)
+{
+    tsc_owner_unref(family->owner);
+    for (size_t i = 0; i < family->size; i++)
+        tsc_counter_unref(family->counters[i]);
+}
+
+static void use_the_owner(void *arg)
+{
+    struct family *family = arg;
+
+    for (size_t i = 0; i < family->size; i++)
+        CHILD_CHECK(value_in_child(family->counters[i]) == (int64_t)i);
+    family->counters[family->size] = add_to_family(family);
+    CHILD_CHECK(family->counters[family->size++] != NULL);
+    for (size_t i = 0; i < family->size; i++)
+        CHILD_CHECK(tsc_counter_inc(family->counters[i]) == 0);
+    child_check_owners(1);
+    for (size_t i = 0; i + 1 < family->size; i++)
+        CHILD_CHECK(value_in_child(family->counters[i]) == (int64_t)i + 1);
+    drop_family(family);
+    child_check_owners(0);
+}
+
+static void drop_the_owner(void *arg)
+{
+    drop_family(arg);
+    child_check_owners(0);
+}
+
+START_TEST(test_shared_owner_goes_on)
+{
+    struct family family = {.size = SHARING};
+
+    ck_assert_int_eq(tsc_owner_create(&family.owner, NULL), 0);
+    for (size_t i = 0; i < family.size; i++) {
+        family.counters[i] = add_to_family(&family);
+        ck_assert_ptr_nonnull(family.counters[i]);
+        ck_assert_int_eq(tsc_counter_add(family.counters[i], (int64_t)i), 0);
+    }
+    ck_assert_int_eq(child_run(use_the_owner, &family), 0);
+    ck_assert_int_eq(child_run(drop_the_owner, &family), 0);
+    drop_family(&family);
+}
+END_TEST
+
+static void use_all(void *arg)
+{
+    struct family *family = arg;
+
+    for (size_t i = 0; i < family->size; i++) {
+        CHILD_CHECK(tsc_counter_inc(family->counters[i]) == 0);
+        CHILD_CHECK(value_in_child(family->counters[i]) == 2);
+    }
+    drop_family(family);
+    child_check_owners(0);
+}
+
+/* More counters, each with a lock or an owner of its own, than a thread usually holds locks. */
+START_TEST(test_fork_with_many_counters)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct family family = {.size = COUNTERS};
+
+    for (size_t i = 0; i < family.size; i++) {
+        ck_assert_int_eq(tsc_counter_create(&family.counters[i], variant->backend, NULL), 0);
+        ck_assert_int_eq(tsc_counter_inc(family.counters[i]), 0);
+    }
+    ck_assert_int_eq(child_run(use_all, &family), 0);
+    drop_family(&family);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("in a child");
+    TCase *tcase = support_add_case(suite, "in a child", 60);
+
+    add_variant_test(tcase, test_any_operation_may_be_the_first, 0);
+    add_variant_test(tcase, test_children_have_children, 0);
+    add_variant_test(tcase, test_child_makes_counters, 0);
+    add_variant_test(tcase, test_closed_is_closed_in_the_child, 0);
+    add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
+    add_variant_test(tcase, test_fork_with_many_counters, 0);
+    if (variants_with(TSC_CAP_ASYNC) != 0)
+        tcase_add_test(tcase, test_shared_owner_goes_on);
+    return support_run_suite(suite);
+}

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT */
+/* Forks while callbacks run and threads sleep: fork waits for none of them, and the child has none of them. */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "child.h"
+#include "subject.h"
+#include "support/procfs.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { RAISE = 1000, QUEUED = 7, SLEEPERS = 8, ADDS_EACH = 20, FORKS = 5 };
+
+static int64_t value_in_child(tsc_counter_t *counter)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
+    return value;
+}
+
+static int raise_by_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value += 1;
+    return 0;
+}
+
+struct expected {
+    struct subject *subject;
+    int64_t low;
+    int64_t high;
+};
+
+/* Uses the counter in ways that hang where something of the parent's threads is still in its way. */
+static void count_on(void *arg)
+{
+    struct expected *expected = arg;
+    tsc_counter_t *counter = expected->subject->counter;
+    int64_t value = value_in_child(counter);
+
+    CHILD_CHECK(value >= expected->low && value <= expected->high);
+    for (int i = 0; i < 2 * SLEEPERS * ADDS_EACH; i++)
+        CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(tsc_counter_flush(counter) == 0);
+    value += 2 * SLEEPERS * ADDS_EACH;
+    CHILD_CHECK(value_in_child(counter) == value);
+    if (variant_has(expected->subject->variant, TSC_CAP_UPDATE))
+        CHILD_CHECK(tsc_counter_update(counter, raise_by_one, NULL) == 0);
+    else
+        CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == value + 1);
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    CHILD_CHECK(tsc_counter_add(counter, -value - 1) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
+    subject_drop_in_child(expected->subject);
+    child_check_owners(0);
+}
+
+static bool adds_without_waiting(const struct variant *variant)
+{
+    return variant_has(variant, TSC_CAP_ASYNC) && !variant->bounded && variant->queue_capacity != 1;
+}
+
+/* The callback ends after the forks: a fork that waits for it is a hang. Adds that are queued behind it have
+ * returned. */
+START_TEST(test_fork_does_not_wait_for_a_callback)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    struct subject subject;
+    struct hold *hold;
+    int64_t value = 1;
+
+    subject_open(&subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_inc(subject.counter), 0);
+    hold = hold_begin(subject.counter, RAISE);
+    for (int i = 0; i < QUEUED && adds_without_waiting(variant); i++, value++)
+        ck_assert_int_eq(tsc_counter_inc(subject.counter), 0);
+    for (int i = 0; i < FORKS; i++) {
+        struct expected expected = {.subject = &subject, .low = value, .high = value};
+
+        ck_assert_int_eq(child_run(count_on, &expected), 0);
+    }
+    ck_assert_int_eq(hold_end(hold), 0);
+    subject_assert_value(&subject, value + RAISE);
+    subject_close(&subject);
+}
+END_TEST
+
+struct sleeper {
+    struct load *load;
+    pthread_t thread;
+    pid_t id;
+    atomic_int_fast64_t begun;
+    atomic_int_fast64_t returned;
+};
+
+struct load {
+    struct subject subject;
+    struct sleeper sleepers[SLEEPERS];
+    atomic_size_t under_way;
+};
+
+static void *add_until_done(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    sleeper->id = support_thread_id();
+    atomic_fetch_add(&sleeper->load->under_way, 1);
+    for (int i = 0; i < ADDS_EACH; i++) {
+        atomic_fetch_add(&sleeper->begun, 1);
+        witness_equal(&sleeper->load->subject.witness, "inc", tsc_counter_inc(sleeper->load->subject.counter), 0);
+        atomic_fetch_add(&sleeper->returned, 1);
+    }
+    return NULL;
+}
+
+static void *wait_for_nothing(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    sleeper->id = support_thread_id();
+    atomic_fetch_add(&sleeper->load->under_way, 1);
+    witness_equal(&sleeper->load->subject.witness, "wait_at_most",
+                  tsc_counter_wait_at_most(sleeper->load->subject.counter, 0, -1), 0);
+    return NULL;
+}
+
+static bool all_under_way(void *arg)
+{
+    return atomic_load(&((struct load *)arg)->under_way) == SLEEPERS;
+}
+
+static void put_to_sleep(struct load *load, void *(*body)(void *arg))
+{
+    for (size_t i = 0; i < SLEEPERS; i++) {
+        load->sleepers[i].load = load;
+        load->sleepers[i].thread = support_start_thread(body, &load->sleepers[i]);
+    }
+    ck_assert(support_eventually(all_under_way, load));
+    for (size_t i = 0; i < SLEEPERS; i++)
+        ck_assert(support_falls_asleep(load->sleepers[i].id));
+}
+
+static void wake_and_join(struct load *load)
+{
+    for (size_t i = 0; i < SLEEPERS; i++)
+        pthread_join(load->sleepers[i].thread, NULL);
+}
+
+static struct expected expect_adds(struct load *load)
+{
+    struct expected expected = {.subject = &load->subject};
+
+    for (size_t i = 0; i < SLEEPERS; i++) {
+        expected.low += atomic_load(&load->sleepers[i].returned);
+        expected.high += atomic_load(&load->sleepers[i].begun);
+    }
+    return expected;
+}
+
+/* All of them stand in line before a queue that is full, or a lock. What had not returned may be in the child, or
+ * not. */
+START_TEST(test_fork_while_adders_sleep)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    struct load load = {0};
+    struct hold *hold;
+
+    if (variant_has(variant, TSC_CAP_ASYNC) && !variant->bounded &&
+        (variant->queue_capacity == 0 || variant->queue_capacity >= SLEEPERS * ADDS_EACH))
+        return;
+    subject_open(&load.subject, variant, variant_attr(variant));
+    hold = hold_begin(load.subject.counter, 0);
+    put_to_sleep(&load, add_until_done);
+    for (int i = 0; i < FORKS; i++) {
+        struct expected expected = expect_adds(&load);
+
+        ck_assert_int_eq(child_run(count_on, &expected), 0);
+    }
+    ck_assert_int_eq(hold_end(hold), 0);
+    wake_and_join(&load);
+    subject_assert_value(&load.subject, SLEEPERS * ADDS_EACH);
+    subject_close(&load.subject);
+}
+END_TEST
+
+START_TEST(test_fork_while_waiters_sleep)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct load load = {0};
+    struct expected expected = {.subject = &load.subject, .low = 1, .high = 1};
+
+    subject_open(&load.subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_inc(load.subject.counter), 0);
+    put_to_sleep(&load, wait_for_nothing);
+    for (int i = 0; i < FORKS; i++)
+        ck_assert_int_eq(child_run(count_on, &expected), 0);
+    for (size_t i = 0; i < SLEEPERS; i++)
+        ck_assert(support_is_asleep(load.sleepers[i].id));
+    ck_assert_int_eq(tsc_counter_dec(load.subject.counter), 0);
+    wake_and_join(&load);
+    subject_close(&load.subject);
+}
+END_TEST
+
+static void *read_and_ask(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    struct load *load = sleeper->load;
+    int64_t value;
+    bool reads = sleeper == load->sleepers;
+
+    sleeper->id = support_thread_id();
+    atomic_fetch_add(&load->under_way, 1);
+    if (reads)
+        witness_equal(&load->subject.witness, "get", tsc_counter_get(load->subject.counter, &value), 0);
+    else
+        witness_equal(&load->subject.witness, "update",
+                      tsc_counter_update(load->subject.counter, raise_by_one, NULL), 0);
+    return NULL;
+}
+
+/* Requests of threads that are not in the child are dropped, their callbacks not run. */
+START_TEST(test_fork_while_requests_wait)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    struct load load = {0};
+    struct expected expected = {.subject = &load.subject};
+    struct hold *hold;
+
+    subject_open(&load.subject, variant, variant_attr(variant));
+    hold = hold_begin(load.subject.counter, RAISE);
+    put_to_sleep(&load, read_and_ask);
+    for (int i = 0; i < FORKS; i++)
+        ck_assert_int_eq(child_run(count_on, &expected), 0);
+    ck_assert_int_eq(hold_end(hold), 0);
+    wake_and_join(&load);
+    subject_assert_value(&load.subject, RAISE + SLEEPERS - 1);
+    subject_close(&load.subject);
+}
+END_TEST
+
+static void end_at_once(void *arg)
+{
+    (void)arg;
+}
+
+static int fork_inside(int64_t *value, void *arg)
+{
+    int *status = arg;
+
+    *status = child_run(end_at_once, NULL);
+    *value += 1;
+    return 0;
+}
+
+START_TEST(test_fork_inside_a_callback)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    struct subject subject;
+
+    subject_open(&subject, variant, variant_attr(variant));
+    for (int i = 0; i < FORKS; i++) {
+        int status = -1;
+
+        ck_assert_int_eq(tsc_counter_update(subject.counter, fork_inside, &status), 0);
+        ck_assert_int_eq(status, 0);
+    }
+    subject_assert_value(&subject, FORKS);
+    subject_close(&subject);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("fork while waiting");
+    TCase *tcase = support_add_case(suite, "fork while waiting", 60);
+
+    add_variant_test(tcase, test_fork_does_not_wait_for_a_callback, TSC_CAP_UPDATE);
+    add_variant_test(tcase, test_fork_while_adders_sleep, TSC_CAP_UPDATE);
+    add_variant_test(tcase, test_fork_while_waiters_sleep, 0);
+    add_variant_test(tcase, test_fork_while_requests_wait, TSC_CAP_UPDATE);
+    add_variant_test(tcase, test_fork_inside_a_callback, TSC_CAP_UPDATE);
+    return support_run_suite(suite);
+}

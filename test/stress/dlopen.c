@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/* The library comes and goes with dlopen and dlclose; what was made with it goes on. */
+#include <check.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { ROUNDS = 50, BACKENDS = 4 };
+
+/* What the test uses, looked up by name: it is not linked against the library. */
+struct library {
+    void *handle;
+    int (*create)(tsc_counter_t **, tsc_backend_t, const tsc_counter_attr_t *);
+    void (*unref)(tsc_counter_t *);
+    int (*inc)(tsc_counter_t *);
+    int (*get)(tsc_counter_t *, int64_t *);
+    int (*wait_at_most)(tsc_counter_t *, int64_t, int64_t);
+};
+
+/* POSIX has dlsym answer functions as void *, C has no such conversion. */
+static void look_up(struct library *library, const char *name, void *function)
+{
+    void **target = function;
+
+    *target = dlsym(library->handle, name);
+    ck_assert_msg(*target != NULL, "%s", name);
+}
+
+static struct library open_library(const char *path)
+{
+    struct library library = {.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL)};
+
+    ck_assert_msg(library.handle != NULL, "%s", dlerror());
+    look_up(&library, "tsc_counter_create", &library.create);
+    look_up(&library, "tsc_counter_unref", &library.unref);
+    look_up(&library, "tsc_counter_inc", &library.inc);
+    look_up(&library, "tsc_counter_get", &library.get);
+    look_up(&library, "tsc_counter_wait_at_most", &library.wait_at_most);
+    return library;
+}
+
+static tsc_counter_t *make_counter(const struct library *library, tsc_backend_t backend)
+{
+    tsc_counter_t *counter;
+    int result = library->create(&counter, backend, NULL);
+
+    ck_assert(result == 0 || result == -ENOTSUP);
+    return counter;
+}
+
+static void assert_counts(const struct library *library, tsc_counter_t *counter)
+{
+    int64_t before;
+    int64_t after;
+
+    ck_assert_int_eq(library->get(counter, &before), 0);
+    ck_assert_int_eq(library->inc(counter), 0);
+    ck_assert_int_eq(library->get(counter, &after), 0);
+    ck_assert_int_eq(after, before + 1);
+    ck_assert_int_eq(library->wait_at_most(counter, before, SUPPORT_MILLISECOND_NS), -ETIMEDOUT);
+}
+
+START_TEST(test_library_is_opened_and_closed)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        struct library library = open_library(SHARED_LIBRARY);
+        tsc_counter_t *counter = make_counter(&library, (tsc_backend_t)_i);
+
+        if (counter != NULL) {
+            assert_counts(&library, counter);
+            library.unref(counter);
+        }
+        ck_assert_int_eq(dlclose(library.handle), 0);
+    }
+}
+END_TEST
+
+/* Who still has a counter when the library is closed still has a library. */
+START_TEST(test_counters_outlive_dlclose)
+{
+    struct library library = open_library(SHARED_LIBRARY);
+    tsc_counter_t *counter = make_counter(&library, (tsc_backend_t)_i);
+
+    ck_assert_int_eq(dlclose(library.handle), 0);
+    if (counter == NULL)
+        return;
+    assert_counts(&library, counter);
+    library.unref(counter);
+}
+END_TEST
+
+/* Opened again, it is the same one: a child of a fork after that runs its handlers once, and finds them there. */
+START_TEST(test_fork_after_dlclose)
+{
+    struct library library = open_library(SHARED_LIBRARY);
+    tsc_counter_t *counter = make_counter(&library, (tsc_backend_t)_i);
+    int status;
+    pid_t child;
+
+    ck_assert_int_eq(dlclose(library.handle), 0);
+    if (counter == NULL)
+        return;
+    child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        int64_t value = -1;
+
+        _exit(library.inc(counter) != 0 || library.get(counter, &value) != 0 || value != 1);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+    assert_counts(&library, counter);
+    library.unref(counter);
+}
+END_TEST
+
+/* A plugin that has the static library in it is unloaded for good, and takes its fork handlers along. */
+START_TEST(test_plugin_is_opened_and_closed)
+{
+    for (int round = 0; round < ROUNDS; round++) {
+        void *plugin = dlopen(PLUGIN, RTLD_NOW | RTLD_LOCAL);
+        int (*count)(uint32_t);
+        int status;
+        pid_t child;
+
+        ck_assert_msg(plugin != NULL, "%s", dlerror());
+        *(void **)&count = dlsym(plugin, "plugin_count");
+        ck_assert(count != NULL);
+        ck_assert_int_eq(count((uint32_t)_i), 0);
+        ck_assert_int_eq(dlclose(plugin), 0);
+        ck_assert_ptr_null(dlopen(PLUGIN, RTLD_NOW | RTLD_NOLOAD));
+        child = fork();
+        ck_assert_int_ge(child, 0);
+        if (child == 0)
+            _exit(0);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("dlopen");
+    TCase *tcase = support_add_case(suite, "dlopen", 30);
+
+    tcase_add_loop_test(tcase, test_library_is_opened_and_closed, 0, BACKENDS);
+    tcase_add_loop_test(tcase, test_counters_outlive_dlclose, 0, BACKENDS);
+    tcase_add_loop_test(tcase, test_fork_after_dlclose, 0, BACKENDS);
+    tcase_add_loop_test(tcase, test_plugin_is_opened_and_closed, 0, BACKENDS);
+    return support_run_suite(suite);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/* Close, then wait for nothing: the drain is never early, and nothing gets in after it. */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+#include "crew.h"
+#include "subject.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { FEW = 3, ROUNDS = 200, LARGE_ROUNDS = 3, CLOSERS = 3, STANDING = 100, LATEST_CLOSE = 40 };
+
+static int raise_by_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value += 1;
+    return 0;
+}
+
+static int enter_by_add(tsc_counter_t *counter)
+{
+    return tsc_counter_add(counter, 1);
+}
+
+static int enter_by_try_add(tsc_counter_t *counter)
+{
+    int result = tsc_counter_try_add(counter, 1);
+
+    while (result == -EAGAIN) {
+        sched_yield();
+        result = tsc_counter_try_add(counter, 1);
+    }
+    return result;
+}
+
+static int enter_by_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_fetch_add(counter, 1, &previous);
+}
+
+static int enter_by_update(tsc_counter_t *counter)
+{
+    return tsc_counter_update(counter, raise_by_one, NULL);
+}
+
+static const struct {
+    int (*enter)(tsc_counter_t *counter);
+    uint64_t caps;
+} ways_in[] = {
+    {tsc_counter_inc, 0},
+    {enter_by_add, 0},
+    {enter_by_try_add, 0},
+    {enter_by_fetch_add, TSC_CAP_FETCH},
+    {enter_by_update, TSC_CAP_UPDATE},
+};
+
+enum { WAYS_IN = sizeof ways_in / sizeof *ways_in };
+
+static int enter(const struct subject *subject, uint64_t way)
+{
+    int result;
+
+    way %= WAYS_IN;
+    if (!variant_has(subject->variant, ways_in[way].caps))
+        return tsc_counter_inc(subject->counter);
+    result = ways_in[way].enter(subject->counter);
+    return result == -ENOTSUP ? tsc_counter_inc(subject->counter) : result;
+}
+
+struct place {
+    int64_t visits; /* plain: ordered by the drain, or by nothing */
+};
+
+struct load {
+    struct subject subject;
+    size_t workers;
+    uint64_t close_after; /* so many visits */
+    atomic_uint_fast64_t visits;
+    atomic_bool drained;
+    struct place *places;
+    int64_t visits_at_the_drain;
+};
+
+static void visit_until_closed(struct load *load, size_t index)
+{
+    struct witness *witness = &load->subject.witness;
+    uint64_t way = index;
+    int result;
+
+    while ((result = enter(&load->subject, way++)) == 0) {
+        witness_equal(witness, "a visit after the drain", atomic_load(&load->drained), false);
+        load->places[index].visits++;
+        atomic_fetch_add_explicit(&load->visits, 1, memory_order_relaxed);
+        witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
+    }
+    witness_equal(witness, "an increment that is refused", result, -ESHUTDOWN);
+}
+
+static int64_t count_visits(const struct load *load)
+{
+    int64_t visits = 0;
+
+    for (size_t i = 0; i < load->workers; i++)
+        visits += load->places[i].visits;
+    return visits;
+}
+
+static void close_and_drain(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    int64_t value = -1;
+
+    while (atomic_load_explicit(&load->visits, memory_order_relaxed) < load->close_after)
+        sched_yield();
+    witness_equal(witness, "close", tsc_counter_close(counter), 0);
+    for (uint64_t way = 0; way < WAYS_IN; way++)
+        witness_equal(witness, "an increment after the close", enter(&load->subject, way), -ESHUTDOWN);
+    witness_equal(witness, "the drain", tsc_counter_wait_at_most(counter, 0, -1), 0);
+    atomic_store(&load->drained, true);
+    load->visits_at_the_drain = count_visits(load);
+    witness_equal(witness, "get after the drain", tsc_counter_get(counter, &value), 0);
+    if (load->subject.variant->backend != TSC_BACKEND_ATOMIC &&
+        load->subject.variant->backend != TSC_BACKEND_PERCPU)
+        witness_equal(witness, "the value after the drain", value, 0);
+}
+
+static void close_meanwhile(struct load *load)
+{
+    while (atomic_load_explicit(&load->visits, memory_order_relaxed) < load->close_after)
+        sched_yield();
+    witness_equal(&load->subject.witness, "close again", tsc_counter_close(load->subject.counter), 0);
+}
+
+/* The workers come first: they shall be under way when the last one to start closes. */
+static void visit_or_close(size_t index, void *arg)
+{
+    struct load *load = arg;
+
+    if (index < load->workers)
+        visit_until_closed(load, index);
+    else if (index + 1 < load->workers + CLOSERS)
+        close_meanwhile(load);
+    else
+        close_and_drain(load);
+}
+
+static void drain_once(int index, size_t workers, uint64_t close_after)
+{
+    const struct variant *variant = variant_at(index, 0);
+    struct load load = {.workers = workers, .close_after = close_after};
+
+    load.places = calloc(workers, sizeof *load.places);
+    ck_assert_ptr_nonnull(load.places);
+    subject_open(&load.subject, variant, variant_attr(variant));
+    crew_run(workers + CLOSERS, visit_or_close, &load);
+    ck_assert_int_eq(count_visits(&load), load.visits_at_the_drain);
+    ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, 0, 0), 0);
+    subject_assert_value(&load.subject, 0);
+    free(load.places);
+    subject_close(&load.subject);
+}
+
+/* Few threads, so that the value is often 0 when the close comes and the drain has nothing to wait for. */
+START_TEST(test_drain_is_never_early)
+{
+    uint64_t random = 0;
+
+    for (int round = 0; round < ROUNDS; round++)
+        drain_once(_i, FEW, next_random(&random) % LATEST_CLOSE);
+}
+END_TEST
+
+START_TEST(test_drain_under_load_is_never_early)
+{
+    for (int round = 0; round < LARGE_ROUNDS; round++)
+        drain_once(_i, stress_threads(), stress_threads());
+}
+END_TEST
+
+static void knock(size_t index, void *arg)
+{
+    struct load *load = arg;
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    bool fetches = variant_has(load->subject.variant, TSC_CAP_FETCH);
+    int refusal = fetches ? -ESHUTDOWN : -ENOTSUP;
+
+    for (uint64_t way = index; way < index + WAYS_IN; way++) {
+        int64_t value = 0;
+        int64_t expected = STANDING;
+
+        witness_equal(witness, "an increment of a closed counter", enter(&load->subject, way), -ESHUTDOWN);
+        witness_equal(witness, "set of a closed counter", tsc_counter_set(counter, 0), refusal);
+        witness_equal(witness, "exchange of a closed counter", tsc_counter_exchange(counter, 0, &value), refusal);
+        witness_equal(witness, "compare_exchange of a closed counter",
+                      tsc_counter_compare_exchange(counter, &expected, 0), refusal);
+        witness_equal(witness, "get", tsc_counter_get(counter, &value), 0);
+        witness_equal(witness, "the value of a closed counter", value, STANDING);
+    }
+}
+
+START_TEST(test_closed_counter_stands_still)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct load load = {.workers = stress_threads()};
+
+    subject_open(&load.subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_add(load.subject.counter, STANDING), 0);
+    ck_assert_int_eq(tsc_counter_close(load.subject.counter), 0);
+    crew_run(load.workers, knock, &load);
+    ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, STANDING - 1, 0), -ETIMEDOUT);
+    ck_assert_int_eq(tsc_counter_add(load.subject.counter, -STANDING), 0);
+    ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, 0, 0), 0);
+    subject_close(&load.subject);
+}
+END_TEST
+
+static void knock_until_closed(struct load *load, size_t index)
+{
+    struct witness *witness = &load->subject.witness;
+    uint64_t way = index;
+
+    do {
+        if (enter(&load->subject, way++) == 0)
+            witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
+    } while (!atomic_load(&load->drained));
+}
+
+static void knock_or_close(size_t index, void *arg)
+{
+    struct load *load = arg;
+
+    if (index < load->workers) {
+        knock_until_closed(load, index);
+        return;
+    }
+    witness_equal(&load->subject.witness, "close", tsc_counter_close(load->subject.counter), 0);
+    atomic_store(&load->drained, true);
+}
+
+/* Those who are refused and try again, for as long as the close takes, do not keep it from ending. */
+START_TEST(test_close_ends_while_others_knock)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct load load = {.workers = FEW};
+
+    subject_open(&load.subject, variant, variant_attr(variant));
+    crew_run(load.workers + 1, knock_or_close, &load);
+    ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, 0, 0), 0);
+    subject_assert_value(&load.subject, 0);
+    subject_close(&load.subject);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("drain");
+    TCase *tcase = support_add_case(suite, "drain", 60);
+
+    add_variant_test(tcase, test_drain_is_never_early, 0);
+    add_variant_test(tcase, test_drain_under_load_is_never_early, 0);
+    add_variant_test(tcase, test_closed_counter_stands_still, 0);
+    add_variant_test(tcase, test_close_ends_while_others_knock, 0);
+    return support_run_suite(suite);
+}
