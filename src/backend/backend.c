@@ -19,7 +19,7 @@ static const struct tsc_backend backends[] = {
     [TSC_BACKEND_ATOMIC] = {"atomic", EVERY_OPERATION | WHERE_LOCK_FREE, TSC_IF_ATOMIC(&tsc_atomic_ops)},
     [TSC_BACKEND_QUEUE] = {"queue", EVERY_OPERATION | TSC_CAP_UPDATE | TSC_CAP_ASYNC,
                            TSC_IF_QUEUE(&tsc_queue_ops)},
-    [TSC_BACKEND_PERCPU] = {"percpu", WHERE_LOCK_FREE, NULL},
+    [TSC_BACKEND_PERCPU] = {"percpu", WHERE_LOCK_FREE, TSC_IF_PERCPU(&tsc_percpu_ops)},
 };
 
 static const tsc_backend_t backend_count = sizeof(backends) / sizeof(backends[0]);

@@ -13,6 +13,7 @@ struct tsc_backend {
 extern const struct tsc_backend_ops tsc_mutex_ops;
 extern const struct tsc_backend_ops tsc_atomic_ops;
 extern const struct tsc_backend_ops tsc_queue_ops;
+extern const struct tsc_backend_ops tsc_percpu_ops;
 
 /* NULL where the backend is unknown. */
 const struct tsc_backend *tsc_backend_find(tsc_backend_t backend);

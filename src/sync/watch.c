@@ -17,6 +17,9 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
 {
     int64_t armed = atomic_load_explicit(&watch->threshold, memory_order_seq_cst);
 
+    if (threshold == TSC_WATCH_DISARMED)
+        threshold++;
+
     /* seq_cst: before the look at the value. Where a higher threshold is armed, seeing it is as good as arming it.
      */
     while (armed < threshold && !atomic_compare_exchange_weak_explicit(&watch->threshold, &armed, threshold,

@@ -21,7 +21,8 @@ struct tsc_watch {
     struct tsc_eventcount waiters;
 };
 
-/* Disarmed is the lowest threshold: a value that reaches it may fire for no one. */
+/* Disarmed is the lowest threshold: a value that reaches it may fire for no one. It is not armed: one above it is.
+ */
 #define TSC_WATCH_DISARMED INT64_MIN
 
 typedef int (*tsc_watch_look_fn)(void *subject, int64_t deadline, int64_t *value);
@@ -32,6 +33,12 @@ static inline void tsc_watch_init(struct tsc_watch *watch)
 }
 
 void tsc_watch_fire(struct tsc_watch *watch);
+
+/* seq_cst: the changer's look at the watch, where to know the value costs more. */
+static inline bool tsc_watch_is_armed(struct tsc_watch *watch)
+{
+    return atomic_load_explicit(&watch->threshold, memory_order_seq_cst) != TSC_WATCH_DISARMED;
+}
 
 /* Safe in a signal handler. seq_cst: the changer's look at the watch. */
 static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 SONAME = 'libtscounter.so.1'
-NODE = 'TSCOUNTER_1.0'
+NODE = 'TSCOUNTER_{}'
 LIBRARIES_ALLOWED = re.compile(r'libc\.|libpthread\.|libgcc_s\.|libatomic\.|ld-linux|ld64\.|ld-musl')
 SANITIZERS = re.compile(r'lib(a|l|t|ub)san\.')
 LARGEST_TLS = 64
@@ -31,8 +31,10 @@ class Inputs:
 
 
 def declared(headers):
-    code = re.sub(r'/\*.*?\*/|//[^\n]*', ' ', headers, flags=re.S)
-    return set(re.findall(r'\bTSC_API\b[^;{}#]*?\b(\w+)\s*\(', code))
+    """The functions that are declared, each with the version that its comment says it came with."""
+    found = re.findall(r'(/\*\*(?:(?!\*/).)*\*/)?\s*\bTSC_API\b[^;{}#/]*?\b(\w+)\s*\(', headers, flags=re.S)
+    since = ((name, re.search(r'@since (\d+\.\d+)', comment)) for comment, name in found)
+    return {name: version and version.group(1) for name, version in since}
 
 
 def mapped(version_script):
@@ -66,7 +68,7 @@ def symbol_problems(inputs):
     in_map = mapped(inputs.version_script)
     in_library = exported(inputs.symbols)
     names = {name for name, _, _ in in_library}
-    sides = {'a header declares': in_headers, 'the map names': set(in_map), 'the library exports': names}
+    sides = {'a header declares': set(in_headers), 'the map names': set(in_map), 'the library exports': names}
 
     for side, members in sides.items():
         if not members:
@@ -76,9 +78,11 @@ def symbol_problems(inputs):
     for name, node, kind in in_library:
         if kind != 'T':
             yield f'{name}: exported, but no function (type {kind})'
-        if node != in_map.get(name, NODE):
-            yield f'{name}: exported with version "{node}"'
-    for name in in_map:
+        if node != in_map.get(name):
+            yield f'{name}: exported with version "{node}", in node {in_map.get(name)} of the map'
+    for name, node in in_map.items():
+        if node != NODE.format(in_headers.get(name)):
+            yield f'{name}: in node {node} of the map, in the headers since {in_headers.get(name)}'
         if '*' in name or '?' in name:
             yield f'{name}: a pattern in the map'
 
@@ -113,6 +117,7 @@ def without_line(text, word):
 def breakages(inputs):
     """Inputs that must each be found wanting."""
     name = 'tsc_counter_inc'
+    node = NODE.format('1.0')
     declaration = f'TSC_API int {name}('
 
     yield 'no headers', replace(inputs, headers='')
@@ -125,15 +130,17 @@ def breakages(inputs):
     yield 'an added declaration', replace(inputs, headers=inputs.headers + '\nTSC_API int tsc_new(void);\n')
     yield 'an added map entry', replace(
         inputs, version_script=inputs.version_script.replace(f'    {name};', f'    {name};\n    tsc_new;'))
-    yield 'an added symbol', replace(inputs, symbols=inputs.symbols + f'0000000000001000 T tsc_new@@{NODE}\n')
+    yield 'an added symbol', replace(inputs, symbols=inputs.symbols + f'0000000000001000 T tsc_new@@{node}\n')
     yield 'a pattern in the map', replace(
         inputs, version_script=inputs.version_script.replace(f'    {name};', f'    {name};\n    tsc_*;'))
     yield 'exported data', replace(
         inputs, symbols=inputs.symbols.replace(f' T {name}@@', f' D {name}@@'))
     yield 'an unversioned symbol', replace(
-        inputs, symbols=inputs.symbols.replace(f'{name}@@{NODE}', name))
+        inputs, symbols=inputs.symbols.replace(f'{name}@@{node}', name))
     yield 'another version', replace(
-        inputs, symbols=inputs.symbols.replace(f'{name}@@{NODE}', f'{name}@@TSCOUNTER_1.1'))
+        inputs, symbols=inputs.symbols.replace(f'{name}@@{node}', f'{name}@@TSCOUNTER_1.1'))
+    yield 'another node of the map', replace(inputs, version_script=inputs.version_script.replace(node, 'TSCOUNTER_0.9'))
+    yield 'another version in a comment', replace(inputs, headers=inputs.headers.replace('@since 1.0', '@since 1.1', 1))
     yield 'another SONAME', replace(inputs, dynamic=inputs.dynamic.replace(SONAME, 'libtscounter.so.2'))
     yield 'no nodelete', replace(inputs, dynamic=inputs.dynamic.replace('NODELETE', ''))
     yield 'text relocations', replace(

@@ -2,6 +2,7 @@
 /* Each request to the system fails once, in each function that makes any; and no operation makes any. */
 #include <tscounter/tscounter.h>
 
+#include "fork/child.h"
 #include "injection.h"
 #include "support/answers.h"
 #include "support/backends.h"
@@ -274,15 +275,122 @@ START_TEST(no_operation_asks_for_anything)
 }
 END_TEST
 
+static int64_t value_in_child(tsc_counter_t *counter)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
+    return value;
+}
+
+static int child_inc(tsc_counter_t *counter)
+{
+    return tsc_counter_inc(counter);
+}
+
+static int child_try_add(tsc_counter_t *counter)
+{
+    return tsc_counter_try_add(counter, 1);
+}
+
+static int child_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous = UNTOUCHED;
+    int result = tsc_counter_fetch_add(counter, 1, &previous);
+
+    CHILD_CHECK(previous == UNTOUCHED);
+    return result;
+}
+
+static int child_set(tsc_counter_t *counter)
+{
+    return tsc_counter_set(counter, 9);
+}
+
+static int child_exchange(tsc_counter_t *counter)
+{
+    int64_t previous = UNTOUCHED;
+    int result = tsc_counter_exchange(counter, 9, &previous);
+
+    CHILD_CHECK(previous == UNTOUCHED);
+    return result;
+}
+
+static int child_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = UNTOUCHED;
+    int result = tsc_counter_compare_exchange(counter, &expected, 9);
+
+    CHILD_CHECK(expected == UNTOUCHED);
+    return result;
+}
+
+static int child_update(tsc_counter_t *counter)
+{
+    return tsc_counter_update(counter, double_it, NULL);
+}
+
+static int (*const needing_the_thread[])(tsc_counter_t *) = {
+    child_inc, child_try_add, child_fetch_add, child_set, child_exchange, child_compare_exchange, child_update,
+};
+
+/* Each tries anew, and changes nothing; the first that gets a thread goes on from the value there was. */
+static void miss_the_thread(void *arg)
+{
+    tsc_counter_t *counter = arg;
+
+    errno = UNTOUCHED;
+    for (size_t i = 0; i < sizeof(needing_the_thread) / sizeof(needing_the_thread[0]); i++) {
+        injection_begin(0);
+        CHILD_CHECK(needing_the_thread[i](counter) == -EAGAIN);
+        CHILD_CHECK(injection_end().was_thread);
+        CHILD_CHECK(value_in_child(counter) == 1);
+    }
+    CHILD_CHECK(errno == UNTOUCHED);
+    CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == 2);
+    tsc_counter_unref(counter);
+    child_check_owners(0);
+}
+
+/* What needs no thread asks for none. */
+static void never_use_it(void *arg)
+{
+    tsc_counter_t *counter = arg;
+
+    injection_begin(UINT64_MAX);
+    CHILD_CHECK(value_in_child(counter) == 1);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, 1, -1) == 0);
+    tsc_counter_unref(counter);
+    CHILD_CHECK(injection_end().requests == 0);
+    child_check_owners(0);
+}
+
+START_TEST(child_of_a_fork_gets_no_thread)
+{
+    tsc_counter_t *counter;
+
+    if (!TEST_BUILT_QUEUE)
+        return;
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
+    ck_assert_int_eq(tsc_counter_inc(counter), 0);
+    ck_assert_int_eq(child_run(miss_the_thread, counter), 0);
+    ck_assert_int_eq(child_run(never_use_it, counter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("faults");
     TCase *failures = support_add_case(suite, "failures", 20);
     TCase *life = support_add_case(suite, "life", 20);
+    TCase *child = support_add_case(suite, "child", 20);
 
     tcase_add_loop_test(failures, each_failure_is_told_and_leaks_nothing, 0, MAKINGS);
     tcase_add_checked_fixture(life, open_attributes, close_attributes);
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
     tcase_add_loop_test(life, no_operation_asks_for_anything, 0, MAKINGS);
+    tcase_add_test(child, child_of_a_fork_gets_no_thread);
     return support_run_suite(suite);
 }

@@ -91,9 +91,13 @@ WRAPPED(void, free, void *memory)
 
 WRAPPED(void *, mmap, void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
-    if (is_to_fail(false))
-        return MAP_FAILED;
-    return taken(__real_mmap(address, size, protection, flags, file, offset));
+    return is_to_fail(false) ? MAP_FAILED : taken(__real_mmap(address, size, protection, flags, file, offset));
+}
+
+/* glibc's name of the same, where off_t has 64 bits. */
+WRAPPED(void *, mmap64, void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return is_to_fail(false) ? MAP_FAILED : taken(__real_mmap64(address, size, protection, flags, file, offset));
 }
 
 WRAPPED(int, munmap, void *address, size_t size)

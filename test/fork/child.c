@@ -14,7 +14,31 @@
 
 #include "support/threads.h"
 
-enum { DEADLINE_SECONDS = 30, NO_CHILD = -1 };
+enum { DEADLINE_SECONDS = 30, NO_CHILD = -1, LARGER_BY_BYTES = 1024 * 1024 };
+
+#if defined(__SANITIZE_THREAD__)
+#define THREAD_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define THREAD_SANITIZER 1
+#endif
+#endif
+
+/* ThreadSanitizer still knows the parent's threads in the child, and knows threads by where they lie. Stacks that
+ * are larger than all stacks before do not come from where those were. */
+static void use_other_stacks(void)
+{
+#ifdef THREAD_SANITIZER
+    pthread_attr_t attr;
+    size_t bytes;
+
+    pthread_getattr_default_np(&attr);
+    pthread_attr_getstacksize(&attr, &bytes);
+    pthread_attr_setstacksize(&attr, bytes + LARGER_BY_BYTES);
+    pthread_setattr_default_np(&attr);
+    pthread_attr_destroy(&attr);
+#endif
+}
 
 int child_run(void (*body)(void *arg), void *arg)
 {
@@ -23,6 +47,7 @@ int child_run(void (*body)(void *arg), void *arg)
 
     if (child == 0) {
         signal(SIGALRM, SIG_DFL); /* Check's handler would end the parent too. */
+        use_other_stacks();
         alarm(DEADLINE_SECONDS * (unsigned int)support_timeout_scale());
         body(arg);
         _exit(0);

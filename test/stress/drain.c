@@ -9,7 +9,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { FEW = 3, ROUNDS = 200, LARGE_ROUNDS = 3, CLOSERS = 3, STANDING = 100, LATEST_CLOSE = 40 };
+enum { FEW = 3, ROUNDS = 120, LARGE_ROUNDS = 2, CLOSERS = 3, STANDING = 100, LATEST_CLOSE = 40 };
 
 static int raise_by_one(int64_t *value, void *arg)
 {

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: MIT */
+/* The per-CPU backend: two monotone sums in a slot for each processor, what came in and what went out. */
+#include "backend/backend.h"
+#include "percpu/processor.h"
+#include "percpu/slots.h"
+#include "sync/watch.h"
+
+#include <errno.h>
+
+/* The state is 0 for a counter that needs nothing but the addition. */
+enum { CLOSED = 1, WATCHED = 2 };
+
+struct percpu_counter {
+    struct tsc_counter base;
+    struct tsc_slots slots;
+    int64_t initial;
+    _Atomic uint32_t state;
+    struct tsc_watch watch;
+};
+
+static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
+{
+    return (struct percpu_counter *)counter;
+}
+
+/*
+ * The order between a change and the others is that of the atomic backend: of a change's addition to its slot and
+ * its look at the state, and another thread's write of the state and its scan of the slots, one sees the other.
+ * All are seq_cst.
+ */
+static uint32_t look_at_state(struct percpu_counter *percpu)
+{
+    return atomic_load_explicit(&percpu->state, memory_order_seq_cst);
+}
+
+/* A negative delta is an amount that goes out; that of INT64_MIN is 2^63, as it should be. */
+static void add_to_slot(struct tsc_slot *slot, int64_t delta)
+{
+    if (delta >= 0)
+        atomic_fetch_add_explicit(&slot->in, (uint64_t)delta, memory_order_seq_cst);
+    else
+        atomic_fetch_add_explicit(&slot->out, -(uint64_t)delta, memory_order_seq_cst);
+}
+
+static uint64_t sum_in(struct percpu_counter *percpu)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t processor = 0; processor < tsc_processor_count; processor++)
+        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, processor)->in, memory_order_seq_cst);
+    return sum;
+}
+
+static uint64_t sum_out(struct percpu_counter *percpu)
+{
+    uint64_t sum = 0;
+
+    for (uint32_t processor = 0; processor < tsc_processor_count; processor++)
+        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, processor)->out, memory_order_seq_cst);
+    return sum;
+}
+
+static int64_t value_of(struct percpu_counter *percpu, uint64_t in, uint64_t out)
+{
+    return (int64_t)((uint64_t)percpu->initial + in - out);
+}
+
+/*
+ * Out first, in after. Both sums only grow: between the two scans at least as much had gone out as was found gone
+ * out, and at most as much had come in as was then found to have come in. So what is left is never less than the
+ * value of that moment; it is more by what came in and went out during the scans.
+ */
+static int64_t scan(struct percpu_counter *percpu)
+{
+    uint64_t out = sum_out(percpu);
+
+    return value_of(percpu, sum_in(percpu), out);
+}
+
+/*
+ * Ends a change for whoever waits for a lower value. The last addition to out finds all that has gone out, and no
+ * more come in than there ever will have: so if the value that is left in the end is low enough for the waiter, it
+ * fires.
+ */
+static void check_watch(struct percpu_counter *percpu)
+{
+    if ((look_at_state(percpu) & WATCHED) && tsc_watch_is_armed(&percpu->watch))
+        tsc_watch_check(&percpu->watch, scan(percpu));
+}
+
+/* Ends an addition that was made while the state was, or became, other than 0. */
+TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
+{
+    int result = 0;
+
+    if (delta > 0 && (look_at_state(percpu) & CLOSED)) {
+        add_to_slot(tsc_slots_of(&percpu->slots, tsc_processor()), -delta);
+        result = -ESHUTDOWN;
+    }
+    check_watch(percpu);
+    return result;
+}
+
+TSC_COLD static int add_slowly(struct percpu_counter *percpu, int64_t delta)
+{
+    /* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
+     * decides. */
+    if (delta > 0 && (atomic_load_explicit(&percpu->state, memory_order_relaxed) & CLOSED))
+        return -ESHUTDOWN;
+    add_to_slot(tsc_slots_of(&percpu->slots, tsc_processor()), delta);
+    return look_at_state(percpu) != 0 ? settle(percpu, delta) : 0;
+}
+
+static int percpu_add(struct tsc_counter *counter, int64_t delta)
+{
+    struct percpu_counter *percpu = percpu_counter(counter);
+    uint32_t processor;
+
+    if (tsc_unlikely(atomic_load_explicit(&percpu->state, memory_order_relaxed) != 0))
+        return add_slowly(percpu, delta);
+    if (tsc_unlikely(!tsc_processor_fast(&processor)))
+        return add_slowly(percpu, delta);
+    add_to_slot(tsc_slots_of(&percpu->slots, processor), delta);
+    if (tsc_unlikely(look_at_state(percpu) != 0))
+        return settle(percpu, delta);
+    return 0;
+}
+
+static int percpu_get(struct tsc_counter *counter, int64_t *value)
+{
+    *value = scan(percpu_counter(counter));
+    return 0;
+}
+
+static int percpu_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
+{
+    struct percpu_counter *percpu = percpu_counter(counter);
+    uint64_t in_before = sum_in(percpu);
+    uint64_t out = sum_out(percpu);
+
+    *low = value_of(percpu, in_before, out);
+    *high = value_of(percpu, sum_in(percpu), out);
+    return 0;
+}
+
+static int percpu_flush(struct tsc_counter *counter)
+{
+    (void)counter;
+    return 0;
+}
+
+static int percpu_close(struct tsc_counter *counter)
+{
+    atomic_fetch_or_explicit(&percpu_counter(counter)->state, CLOSED, memory_order_seq_cst);
+    return 0;
+}
+
+static int look(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)deadline;
+    *value = scan(subject);
+    return 0;
+}
+
+static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
+{
+    struct percpu_counter *percpu = percpu_counter(counter);
+
+    if (timeout_ns != 0)
+        atomic_fetch_or_explicit(&percpu->state, WATCHED, memory_order_seq_cst);
+    return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look, percpu);
+}
+
+static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
+{
+    struct percpu_counter *percpu = percpu_counter(counter);
+
+    percpu->initial = attr->initial;
+    atomic_init(&percpu->state, 0);
+    tsc_watch_init(&percpu->watch);
+    return tsc_slots_take(&percpu->slots);
+}
+
+static void percpu_fini(struct tsc_counter *counter)
+{
+    tsc_slots_give_back(&percpu_counter(counter)->slots);
+}
+
+static void percpu_child(struct tsc_fork_node *node)
+{
+    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_fork_node(node))->watch);
+}
+
+const struct tsc_backend_ops tsc_percpu_ops = {
+    .counter_size = sizeof(struct percpu_counter),
+    .init = percpu_init,
+    .fini = percpu_fini,
+    .release = tsc_counter_free,
+    .fork = {.child = percpu_child},
+    .add = percpu_add,
+    .try_add = percpu_add,
+    .get = percpu_get,
+    .get_interval = percpu_get_interval,
+    .flush = percpu_flush,
+    .close = percpu_close,
+    .wait_at_most = percpu_wait_at_most,
+};

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_PROCESSOR_H
+#define TSC_PROCESSOR_H
+
+#include "compiler.h"
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * Which processor am I on? It is a hint: the thread may be on another one when the answer is used, so what it
+ * leads to is changed by atomic operations alone, and any number below the count is a right answer.
+ *
+ * glibc registers an rseq area for each thread, in which the kernel keeps the number of the processor; to read it
+ * takes one load. It is absent in older versions, in other C libraries and in emulators.
+ */
+extern uint32_t tsc_processor_count;
+
+/* Before everything else, once: under the lock of the fork list. */
+void tsc_processor_init(void);
+
+/* Finds the number in the way that takes longer. */
+uint32_t tsc_processor_slow(void);
+
+#ifdef TSC_HAVE_RSEQ
+
+/* Where the area's processor number lies, from the thread pointer; 0 where there is no area. */
+extern intptr_t tsc_rseq_cpu_offset;
+
+static inline uint32_t tsc_rseq_cpu(intptr_t offset)
+{
+    uint32_t number;
+
+#if defined(__x86_64__)
+    __asm__ volatile("movl %%fs:(%1), %0" : "=r"(number) : "r"(offset));
+#elif defined(__i386__)
+    __asm__ volatile("movl %%gs:(%1), %0" : "=r"(number) : "r"(offset));
+#else
+    number = *(volatile uint32_t *)((char *)__builtin_thread_pointer() + offset);
+#endif
+    return number;
+}
+
+/* False where it takes longer: there is no area for this thread, or the number is beyond the count. */
+static inline bool tsc_processor_fast(uint32_t *number)
+{
+    intptr_t offset = tsc_rseq_cpu_offset;
+
+    if (tsc_unlikely(offset == 0))
+        return false;
+    *number = tsc_rseq_cpu(offset);
+    return tsc_likely(*number < tsc_processor_count);
+}
+
+#else
+
+static inline bool tsc_processor_fast(uint32_t *number)
+{
+    (void)number;
+    return false;
+}
+
+#endif
+
+static inline uint32_t tsc_processor(void)
+{
+    uint32_t number;
+
+    return tsc_processor_fast(&number) ? number : tsc_processor_slow();
+}
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "percpu/slots.h"
+
+#include "fork.h"
+#include "percpu/processor.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+enum { SETS_IN_CHUNK = TSC_SLOTS_STRIDE / sizeof(struct tsc_slot), BITS = 64 };
+
+/* A region for each processor, one behind the other. All of it is guarded by the lock of the fork list. */
+struct tsc_slots_chunk {
+    struct tsc_slots_chunk *next; /* in the list of those that have room */
+    struct tsc_slots_chunk *previous;
+    char *regions;
+    uint32_t taken;
+    uint64_t taken_bits[SETS_IN_CHUNK / BITS];
+};
+
+static struct tsc_slots_chunk *with_room;
+
+static size_t chunk_bytes(void)
+{
+    return (size_t)tsc_processor_count * TSC_SLOTS_STRIDE;
+}
+
+static void link_chunk(struct tsc_slots_chunk *chunk)
+{
+    chunk->previous = NULL;
+    chunk->next = with_room;
+    if (with_room != NULL)
+        with_room->previous = chunk;
+    with_room = chunk;
+}
+
+static void unlink_chunk(struct tsc_slots_chunk *chunk)
+{
+    if (chunk->previous != NULL)
+        chunk->previous->next = chunk->next;
+    else
+        with_room = chunk->next;
+    if (chunk->next != NULL)
+        chunk->next->previous = chunk->previous;
+}
+
+static struct tsc_slots_chunk *make_chunk(void)
+{
+    struct tsc_slots_chunk *chunk = calloc(1, sizeof(*chunk));
+    void *regions;
+
+    if (chunk == NULL)
+        return NULL;
+    regions =
+        mmap(NULL, chunk_bytes(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (regions == MAP_FAILED) {
+        free(chunk);
+        return NULL;
+    }
+    chunk->regions = regions;
+    link_chunk(chunk);
+    return chunk;
+}
+
+static void free_chunk(struct tsc_slots_chunk *chunk)
+{
+    unlink_chunk(chunk);
+    munmap(chunk->regions, chunk_bytes());
+    free(chunk);
+}
+
+/* The chunk has room. */
+static uint32_t take_set(struct tsc_slots_chunk *chunk)
+{
+    uint32_t word = 0;
+    uint32_t bit = 0;
+
+    while (chunk->taken_bits[word] == UINT64_MAX)
+        word++;
+    while (chunk->taken_bits[word] >> bit & 1)
+        bit++;
+    chunk->taken_bits[word] |= UINT64_C(1) << bit;
+    if (++chunk->taken == SETS_IN_CHUNK)
+        unlink_chunk(chunk);
+    return word * BITS + bit;
+}
+
+static int take(struct tsc_slots *slots)
+{
+    struct tsc_slots_chunk *chunk = with_room != NULL ? with_room : make_chunk();
+
+    if (chunk == NULL)
+        return -ENOMEM;
+    slots->chunk = chunk;
+    slots->first = chunk->regions + take_set(chunk) * sizeof(struct tsc_slot);
+    return 0;
+}
+
+int tsc_slots_take(struct tsc_slots *slots)
+{
+    int error;
+
+    tsc_fork_hold();
+    tsc_processor_init();
+    error = take(slots);
+    tsc_fork_unhold();
+    return error;
+}
+
+/* Only what is not 0 is written: to write more would take the memory that was never used. */
+static void clear(struct tsc_slots *slots)
+{
+    for (uint32_t processor = 0; processor < tsc_processor_count; processor++) {
+        struct tsc_slot *slot = tsc_slots_of(slots, processor);
+
+        if (atomic_load_explicit(&slot->in, memory_order_relaxed) != 0)
+            atomic_store_explicit(&slot->in, 0, memory_order_relaxed);
+        if (atomic_load_explicit(&slot->out, memory_order_relaxed) != 0)
+            atomic_store_explicit(&slot->out, 0, memory_order_relaxed);
+    }
+}
+
+static void give_back(struct tsc_slots *slots)
+{
+    struct tsc_slots_chunk *chunk = slots->chunk;
+    uint32_t set = (uint32_t)((size_t)(slots->first - chunk->regions) / sizeof(struct tsc_slot));
+
+    chunk->taken_bits[set / BITS] &= ~(UINT64_C(1) << set % BITS);
+    if (chunk->taken-- == SETS_IN_CHUNK)
+        link_chunk(chunk);
+    if (chunk->taken == 0)
+        free_chunk(chunk);
+}
+
+void tsc_slots_give_back(struct tsc_slots *slots)
+{
+    clear(slots);
+    tsc_fork_hold();
+    give_back(slots);
+    tsc_fork_unhold();
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_SLOTS_H
+#define TSC_SLOTS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+/*
+ * A set of slots is one for each processor. The slots of a processor lie together in a region that only threads on
+ * it write: so a slot needs no cache line of its own, and 16 bytes of each region are all that a set takes.
+ * Regions are mapped, never touched before they are used: memory is taken where, and on the node where, something
+ * is counted.
+ */
+struct tsc_slot {
+    _Atomic uint64_t in;
+    _Atomic uint64_t out;
+};
+
+/* From the slot of one processor to that of the next, in bytes. */
+#define TSC_SLOTS_STRIDE (64 * 1024)
+
+struct tsc_slots {
+    char *first;
+    struct tsc_slots_chunk *chunk;
+};
+
+static inline struct tsc_slot *tsc_slots_of(const struct tsc_slots *slots, uint32_t processor)
+{
+    return (struct tsc_slot *)(slots->first + (uintptr_t)processor * TSC_SLOTS_STRIDE);
+}
+
+/* All slots are 0. 0 or -ENOMEM. */
+int tsc_slots_take(struct tsc_slots *slots);
+void tsc_slots_give_back(struct tsc_slots *slots);
+
+#endif
