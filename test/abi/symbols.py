@@ -139,8 +139,10 @@ def breakages(inputs):
         inputs, symbols=inputs.symbols.replace(f'{name}@@{node}', name))
     yield 'another version', replace(
         inputs, symbols=inputs.symbols.replace(f'{name}@@{node}', f'{name}@@TSCOUNTER_1.1'))
-    yield 'another node of the map', replace(inputs, version_script=inputs.version_script.replace(node, 'TSCOUNTER_0.9'))
-    yield 'another version in a comment', replace(inputs, headers=inputs.headers.replace('@since 1.0', '@since 1.1', 1))
+    yield 'another node of the map', replace(
+        inputs, version_script=inputs.version_script.replace(node, 'TSCOUNTER_0.9'))
+    yield 'another version in a comment', replace(
+        inputs, headers=inputs.headers.replace('@since 1.0', '@since 1.1', 1))
     yield 'another SONAME', replace(inputs, dynamic=inputs.dynamic.replace(SONAME, 'libtscounter.so.2'))
     yield 'no nodelete', replace(inputs, dynamic=inputs.dynamic.replace('NODELETE', ''))
     yield 'text relocations', replace(

@@ -96,21 +96,27 @@ static void *wait_while_cancelled(void *arg)
     struct sleeper *waiter = arg;
 
     pthread_cancel(pthread_self());
-    waiter->answer = tsc_counter_wait_at_most(waiter->counter, 0, -1);
+    waiter->answer = tsc_counter_wait_at_most(waiter->counter, waiter->operands[0], -1);
     return NULL;
 }
 
+/* Whether or not there is something to wait for. */
 START_TEST(pending_cancellation_acts_in_a_wait)
 {
-    struct sleeper waiter = {.counter = make_counter(&variants[_i], &(struct options){.initial = 1}),
-                             .answer = UNTOUCHED};
-    void *result = NULL;
+    static const int64_t thresholds[] = {0, 1};
 
-    pthread_join(support_start_thread(wait_while_cancelled, &waiter), &result);
-    ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-    ck_assert_int_eq(waiter.answer, UNTOUCHED);
-    wake_a_waiter(waiter.counter);
-    tsc_counter_unref(waiter.counter);
+    for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++) {
+        struct sleeper waiter = {.counter = make_counter(&variants[_i], &(struct options){.initial = 1}),
+                                 .operands = {thresholds[i]},
+                                 .answer = UNTOUCHED};
+        void *result = NULL;
+
+        pthread_join(support_start_thread(wait_while_cancelled, &waiter), &result);
+        ck_assert_ptr_eq(result, PTHREAD_CANCELED);
+        ck_assert_int_eq(waiter.answer, UNTOUCHED);
+        wake_a_waiter(waiter.counter);
+        tsc_counter_unref(waiter.counter);
+    }
 }
 END_TEST
 

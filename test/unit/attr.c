@@ -238,6 +238,9 @@ static const char *const not_names[] = {
     "\xf0\x28\x8c\xbc",
     "\xf0\x9f\x28\x80",
     "\xf0\x9f\x98z",
+    "\xe2\x82\xc3\xa4",
+    "\xf0\x9f\xc3\xa4",
+    "\xf0\x9f\x98\xff",
 };
 
 START_TEST(other_names_are_refused)
