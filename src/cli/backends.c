@@ -130,8 +130,8 @@ static int run(int argc, char **argv)
             return STATUS_USAGE;
         }
     }
-    if (optind < argc)
-        return usage_error(&backends_command, "unexpected argument '%s'", argv[optind]);
+    if (!no_more_arguments(&backends_command, argc, argv))
+        return STATUS_USAGE;
 
     if (json)
         print_json();

@@ -16,6 +16,9 @@ enum { STATUS_OK = 0, STATUS_LOST_UPDATE = 1, STATUS_USAGE = 2, STATUS_MACHINE =
 
 enum { BACKEND_COUNT = TSC_BACKEND_PERCPU + 1 };
 
+/* Sets of backends have a bit for each, by its number. */
+enum { NO_BACKEND = 0, ALL_BACKENDS = (1 << BACKEND_COUNT) - 1 };
+
 struct command {
     const char *name;
     const char *summary;
@@ -24,6 +27,7 @@ struct command {
 };
 
 extern const struct command backends_command;
+extern const struct command bench_command;
 extern const struct command stress_command;
 
 /* The values of long options start above every character, so that getopt's optopt tells the two apart. */
@@ -32,12 +36,15 @@ enum { OPTION_HELP = 256, OPTION_OF_COMMAND /* the first that a command may defi
 /* Returns the value of the next option, -1 behind the last argument, or '?' after having said what is wrong. */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options);
 
-/* Reads a number from 1 to max. Returns false after having said what is wrong. */
-bool parse_number(const struct command *command, const char *option, const char *text, uint64_t max,
+/* Each returns false after having said what is wrong. */
+bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,
                   uint64_t *number);
+bool parse_backends(const struct command *command, const char *text, uint32_t *backends);
+bool no_more_arguments(const struct command *command, int argc, char **argv);
 
-/* Says on stderr what is wrong, and what to do next. Both return the status to exit with. */
+/* Says on stderr what is wrong, and what to do next. Each returns the status to exit with. */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int machine_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+int threads_error(size_t started, size_t wanted, int error);
 
 #endif

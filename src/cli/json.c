@@ -58,7 +58,7 @@ void json_integer(struct json *json, const char *key, int64_t number)
 void json_real(struct json *json, const char *key, double number)
 {
     begin_piece(json, key);
-    fprintf(json->out, "%.2f", number);
+    fprintf(json->out, "%.3f", number);
 }
 
 void json_boolean(struct json *json, const char *key, bool value)

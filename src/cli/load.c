@@ -3,15 +3,20 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdlib.h>
-#include <time.h>
+#include <string.h>
 
-enum { THREAD_STACK_BYTES = 128 * 1024, ROUNDS_BETWEEN_REPORTS = 1024 };
+#include "clock.h"
 
-static const int64_t ns_per_second = 1000000000;
+enum {
+    THREAD_STACK_BYTES = 128 * 1024,
+    /* Hundreds, so that each piece of work has its exact share of reads. */
+    ROUNDS_BETWEEN_REPORTS = 1000,
+};
+
 static const int64_t ns_between_draws = 100000000;
 
 /* Waits for the last of many threads without waking for each of them, which would disturb the load. */
@@ -20,8 +25,13 @@ struct latch {
     sem_t complete;
 };
 
+/* Held for writing until it is opened, which lets all readers through at once. */
+struct gate {
+    pthread_rwlock_t lock;
+};
+
 struct worker {
-    pthread_t thread;
+    _Alignas(LOAD_LINE_BYTES) pthread_t thread;
     struct crew *crew;
     atomic_size_t rounds_done;
     uint64_t refused;
@@ -31,20 +41,14 @@ struct worker {
 struct crew {
     const struct load *load;
     struct worker *workers;
-    /* Held for writing until the start: opening it lets all readers in at once. */
-    pthread_rwlock_t gate;
     bool abandoned;
     struct latch arrived;
+    struct gate start;
+    atomic_size_t working;
     struct latch finished;
+    /* Threads that ended while others work would disturb them: to end is more work than to start. */
+    struct gate end;
 };
-
-static int64_t now_ns(clockid_t clock)
-{
-    struct timespec now;
-
-    clock_gettime(clock, &now);
-    return now.tv_sec * ns_per_second + now.tv_nsec;
-}
 
 static void latch_init(struct latch *latch, size_t threads)
 {
@@ -52,18 +56,40 @@ static void latch_init(struct latch *latch, size_t threads)
     sem_init(&latch->complete, 0, 0);
 }
 
+static bool count_down(atomic_size_t *missing)
+{
+    return atomic_fetch_sub(missing, 1) == 1;
+}
+
 static void latch_count(struct latch *latch)
 {
-    if (atomic_fetch_sub(&latch->missing, 1) == 1)
+    if (count_down(&latch->missing))
         sem_post(&latch->complete);
 }
 
 static bool latch_wait(struct latch *latch, int64_t timeout_ns)
 {
-    int64_t deadline_ns = now_ns(CLOCK_REALTIME) + timeout_ns;
-    struct timespec deadline = {.tv_sec = deadline_ns / ns_per_second, .tv_nsec = deadline_ns % ns_per_second};
+    int64_t deadline_ns = clock_now_ns(CLOCK_REALTIME) + timeout_ns;
+    struct timespec deadline = {.tv_sec = deadline_ns / NS_PER_SECOND, .tv_nsec = deadline_ns % NS_PER_SECOND};
 
     return sem_timedwait(&latch->complete, &deadline) == 0;
+}
+
+static void gate_init(struct gate *gate)
+{
+    pthread_rwlock_init(&gate->lock, NULL);
+    pthread_rwlock_wrlock(&gate->lock);
+}
+
+static void gate_open(struct gate *gate)
+{
+    pthread_rwlock_unlock(&gate->lock);
+}
+
+static void gate_pass(struct gate *gate)
+{
+    pthread_rwlock_rdlock(&gate->lock);
+    pthread_rwlock_unlock(&gate->lock);
 }
 
 static void work(struct worker *worker)
@@ -75,27 +101,65 @@ static void work(struct worker *worker)
         size_t left = load->rounds - done;
         size_t rounds = left < ROUNDS_BETWEEN_REPORTS ? left : ROUNDS_BETWEEN_REPORTS;
 
-        worker->refused += load->work(load->counter, rounds);
+        worker->refused += load->work(load, rounds);
         done += rounds;
         atomic_store_explicit(&worker->rounds_done, done, memory_order_relaxed);
     }
-    worker->finished_ns = now_ns(CLOCK_MONOTONIC);
+    if (count_down(&worker->crew->working) && load->settle != NULL)
+        load->settle(load->counter);
+    worker->finished_ns = clock_now_ns(CLOCK_MONOTONIC);
 }
 
 static void *worker_main(void *arg)
 {
     struct worker *worker = arg;
     struct crew *crew = worker->crew;
-    bool abandoned;
 
     latch_count(&crew->arrived);
-    pthread_rwlock_rdlock(&crew->gate);
-    abandoned = crew->abandoned;
-    pthread_rwlock_unlock(&crew->gate);
-    if (!abandoned)
+    gate_pass(&crew->start);
+    if (!crew->abandoned)
         work(worker);
     latch_count(&crew->finished);
+    gate_pass(&crew->end);
     return NULL;
+}
+
+/* Pins a thread to the processor of that number among those in the set, in turn. Returns an errno. */
+static int pin(pthread_t thread, const cpu_set_t *processors, size_t number)
+{
+    size_t to_pass = number % (size_t)CPU_COUNT(processors);
+    cpu_set_t chosen;
+    size_t processor = 0;
+
+    while (!CPU_ISSET(processor, processors) || to_pass-- > 0)
+        processor++;
+    CPU_ZERO(&chosen);
+    CPU_SET(processor, &chosen);
+    return pthread_setaffinity_np(thread, sizeof(chosen), &chosen);
+}
+
+static int start_each(struct crew *crew, const pthread_attr_t *attr, size_t *started)
+{
+    const struct load *load = crew->load;
+    cpu_set_t processors;
+
+    if (load->pinned && sched_getaffinity(0, sizeof(processors), &processors) != 0)
+        return -errno;
+    while (*started < load->threads) {
+        struct worker *worker = &crew->workers[*started];
+        int error;
+
+        worker->crew = crew;
+        error = -pthread_create(&worker->thread, attr, worker_main, worker);
+        if (error != 0)
+            return error;
+        if (load->pinned)
+            error = -pin(worker->thread, &processors, *started);
+        ++*started;
+        if (error != 0)
+            return error;
+    }
+    return 0;
 }
 
 static int start_workers(struct crew *crew, size_t *started)
@@ -103,29 +167,25 @@ static int start_workers(struct crew *crew, size_t *started)
     pthread_attr_t attr;
     int error;
 
-    error = pthread_attr_init(&attr);
+    error = -pthread_attr_init(&attr);
     if (error != 0)
-        return -error;
-    error = pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
-    for (*started = 0; error == 0 && *started < crew->load->threads; ++*started) {
-        struct worker *worker = &crew->workers[*started];
-
-        worker->crew = crew;
-        error = pthread_create(&worker->thread, &attr, worker_main, worker);
-        if (error != 0)
-            break;
-    }
+        return error;
+    error = -pthread_attr_setstacksize(&attr, THREAD_STACK_BYTES);
+    if (error == 0)
+        error = start_each(crew, &attr, started);
     pthread_attr_destroy(&attr);
-    return -error;
+    return error;
 }
 
-static uint64_t rounds_done(const struct crew *crew)
+static void draw_progress(const struct crew *crew)
 {
-    uint64_t sum = 0;
+    uint64_t rounds_done = 0;
 
+    if (crew->load->progress == NULL)
+        return;
     for (size_t i = 0; i < crew->load->threads; i++)
-        sum += atomic_load_explicit(&crew->workers[i].rounds_done, memory_order_relaxed);
-    return sum;
+        rounds_done += atomic_load_explicit(&crew->workers[i].rounds_done, memory_order_relaxed);
+    progress_draw(crew->load->progress, rounds_done);
 }
 
 static void collect(const struct crew *crew, int64_t started_ns, struct load_result *result)
@@ -146,16 +206,16 @@ static int run_crew(struct crew *crew, struct load_result *result)
     int64_t started_ns;
     int error;
 
-    pthread_rwlock_wrlock(&crew->gate);
     error = start_workers(crew, &result->threads_started);
     crew->abandoned = error != 0;
     while (!crew->abandoned && !latch_wait(&crew->arrived, ns_between_draws))
         continue;
-    started_ns = now_ns(CLOCK_MONOTONIC);
-    pthread_rwlock_unlock(&crew->gate);
+    started_ns = clock_now_ns(CLOCK_MONOTONIC);
+    gate_open(&crew->start);
 
     while (!crew->abandoned && !latch_wait(&crew->finished, ns_between_draws))
-        progress_draw(crew->load->progress, rounds_done(crew));
+        draw_progress(crew);
+    gate_open(&crew->end);
     for (size_t i = 0; i < result->threads_started; i++)
         pthread_join(crew->workers[i].thread, NULL);
     if (error == 0)
@@ -165,22 +225,27 @@ static int run_crew(struct crew *crew, struct load_result *result)
 
 int load_run(const struct load *load, struct load_result *result)
 {
+    size_t workers_size = load->threads * sizeof(struct worker);
     struct crew crew = {.load = load};
     int error;
 
     result->threads_started = 0;
-    crew.workers = calloc(load->threads, sizeof(crew.workers[0]));
+    crew.workers = aligned_alloc(LOAD_LINE_BYTES, workers_size);
     if (crew.workers == NULL)
         return -ENOMEM;
+    memset(crew.workers, 0, workers_size);
     latch_init(&crew.arrived, load->threads);
+    gate_init(&crew.start);
+    atomic_init(&crew.working, load->threads);
     latch_init(&crew.finished, load->threads);
-    pthread_rwlock_init(&crew.gate, NULL);
+    gate_init(&crew.end);
 
     error = run_crew(&crew, result);
 
-    pthread_rwlock_destroy(&crew.gate);
-    sem_destroy(&crew.arrived.complete);
+    pthread_rwlock_destroy(&crew.end.lock);
     sem_destroy(&crew.finished.complete);
+    pthread_rwlock_destroy(&crew.start.lock);
+    sem_destroy(&crew.arrived.complete);
     free(crew.workers);
     return error;
 }

@@ -3,6 +3,7 @@
 #ifndef CLI_LOAD_H
 #define CLI_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,15 +11,24 @@
 
 enum { LOAD_MAX_THREADS = 100000 };
 
-/* Does `rounds` of its work on the counter. Returns how many calls did not answer 0. */
-typedef uint64_t (*load_work_fn)(void *counter, size_t rounds);
+/* What threads write apart from each other lies so far apart: two lines, as processors may fetch them in pairs. */
+enum { LOAD_LINE_BYTES = 128 };
+
+struct load;
+
+/* Does `rounds` of its work. Returns how many calls did not answer 0. */
+typedef uint64_t (*load_work_fn)(const struct load *load, size_t rounds);
 
 struct load {
     load_work_fn work;
+    /* Called by the last thread to end its work, before the clock stops; may be NULL. */
+    void (*settle)(void *counter);
     void *counter;
     size_t threads;
-    size_t rounds; /* each thread's */
-    struct progress *progress;
+    size_t rounds;             /* each thread's */
+    unsigned read_percent;     /* of the rounds, for work that reads too */
+    bool pinned;               /* each thread to one of the processors, in turn */
+    struct progress *progress; /* may be NULL */
 };
 
 struct load_result {

@@ -7,6 +7,7 @@
 static const struct command *const commands[] = {
     &backends_command,
     &stress_command,
+    &bench_command,
 };
 
 static const char usage_text[] =
@@ -26,6 +27,7 @@ static const char options_text[] =
     "Examples:\n"
     "  tscounter backends    which backend can do what, to choose one\n"
     "  tscounter stress      see a plain int lose counts, and the backends lose none\n"
+    "  tscounter bench       what they cost on this machine, beside counting inline\n"
     "\n"
     "Exit status:\n"
     "  0  done\n"

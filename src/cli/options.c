@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_error(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
@@ -40,6 +41,14 @@ int machine_error(const char *format, ...)
     return STATUS_MACHINE;
 }
 
+int threads_error(size_t started, size_t wanted, int error)
+{
+    machine_error("only %zu of %zu threads could be started: %s", started, wanted, strerror(-error));
+    fputs("Ask for fewer with --threads, or raise the limit: 'ulimit -u', 'ulimit -v', the cgroup's pids.max.\n",
+          stderr);
+    return STATUS_MACHINE;
+}
+
 int next_option(const struct command *command, int argc, char **argv, const struct option *options)
 {
     int option;
@@ -62,7 +71,7 @@ int next_option(const struct command *command, int argc, char **argv, const stru
     return '?';
 }
 
-bool parse_number(const struct command *command, const char *option, const char *text, uint64_t max,
+bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,
                   uint64_t *number)
 {
     char *end;
@@ -71,10 +80,35 @@ bool parse_number(const struct command *command, const char *option, const char 
     errno = 0;
     parsed = strtoull(text, &end, 10);
     /* strtoull would accept a sign and white space too. */
-    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || parsed < 1 || parsed > max) {
-        usage_error(command, "%s takes a number from 1 to %" PRIu64 ", not '%s'", option, max, text);
+    if (text[0] < '0' || text[0] > '9' || *end != '\0' || errno != 0 || parsed < min || parsed > max) {
+        usage_error(command, "%s takes a number from %" PRIu64 " to %" PRIu64 ", not '%s'", option, min, max,
+                    text);
         return false;
     }
     *number = parsed;
     return true;
+}
+
+bool parse_backends(const struct command *command, const char *text, uint32_t *backends)
+{
+    tsc_backend_t backend;
+
+    if (strcmp(text, "all") == 0) {
+        *backends = ALL_BACKENDS;
+    } else if (strcmp(text, "none") == 0) {
+        *backends = NO_BACKEND;
+    } else if (tsc_backend_from_name(text, &backend) == 0) {
+        *backends = UINT32_C(1) << backend;
+    } else {
+        usage_error(command, "unknown backend '%s': choose mutex, atomic, queue, percpu, all or none", text);
+        return false;
+    }
+    return true;
+}
+
+bool no_more_arguments(const struct command *command, int argc, char **argv)
+{
+    if (optind < argc)
+        usage_error(command, "unexpected argument '%s'", argv[optind]);
+    return optind == argc;
 }

@@ -4,10 +4,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "contender.h"
 #include "json.h"
+#include "lineup.h"
 #include "load.h"
 #include "progress.h"
 
@@ -15,8 +14,6 @@ enum {
     DEFAULT_THREADS = 1000,
     DEFAULT_OPS = 10000,
     MAX_OPS = 1000000000,
-    NO_BACKEND = 0,
-    ALL_BACKENDS = (1 << BACKEND_COUNT) - 1,
 };
 
 enum { OPTION_BACKEND = OPTION_OF_COMMAND, OPTION_THREADS, OPTION_OPS, OPTION_JSON };
@@ -56,7 +53,7 @@ static const char help[] =
     "  3  the machine could not run it, for want of threads or memory\n";
 
 struct stress_options {
-    uint32_t backends; /* a bit for each, by its number */
+    uint32_t backends;
     uint64_t threads;
     uint64_t ops;
     bool json;
@@ -72,17 +69,12 @@ struct stress_result {
     double ns_per_in_out;
 };
 
-struct entry {
-    struct contender contender;
-    struct stress_result result;
-};
+enum { CONTROL = 0 /* its place in the line-up; the backends come after it */ };
 
 struct stress {
     struct stress_options options;
-    struct entry entries[1 + BACKEND_COUNT]; /* the control comes first */
-    size_t entry_count;
-    const char *skipped[BACKEND_COUNT]; /* not part of this build */
-    size_t skipped_count;
+    struct lineup lineup;
+    struct stress_result results[LINEUP_MAX]; /* of each contender */
     struct progress progress;
 };
 
@@ -93,30 +85,11 @@ static bool is_right(const struct stress_result *result)
 
 static bool any_backend_is_wrong(const struct stress *stress)
 {
-    for (size_t i = 1; i < stress->entry_count; i++) {
-        if (!is_right(&stress->entries[i].result))
+    for (size_t i = stress->lineup.inline_count; i < stress->lineup.count; i++) {
+        if (!is_right(&stress->results[i]))
             return true;
     }
     return false;
-}
-
-/* Returns false after having said what is wrong. */
-static bool parse_backends(const char *text, uint32_t *backends)
-{
-    tsc_backend_t backend;
-
-    if (strcmp(text, "all") == 0) {
-        *backends = ALL_BACKENDS;
-    } else if (strcmp(text, "none") == 0) {
-        *backends = NO_BACKEND;
-    } else if (tsc_backend_from_name(text, &backend) == 0) {
-        *backends = UINT32_C(1) << backend;
-    } else {
-        usage_error(&stress_command, "unknown backend '%s': choose mutex, atomic, queue, percpu, all or none",
-                    text);
-        return false;
-    }
-    return true;
 }
 
 /* Returns false after having said what is wrong. */
@@ -144,13 +117,13 @@ static bool parse_options(int argc, char **argv, struct stress_options *parsed)
             parsed->json = true;
             break;
         case OPTION_BACKEND:
-            good = parse_backends(optarg, &parsed->backends);
+            good = parse_backends(self, optarg, &parsed->backends);
             break;
         case OPTION_THREADS:
-            good = parse_number(self, "--threads", optarg, LOAD_MAX_THREADS, &parsed->threads);
+            good = parse_number(self, "--threads", optarg, 1, LOAD_MAX_THREADS, &parsed->threads);
             break;
         case OPTION_OPS:
-            good = parse_number(self, "--ops", optarg, MAX_OPS, &parsed->ops);
+            good = parse_number(self, "--ops", optarg, 1, MAX_OPS, &parsed->ops);
             break;
         default:
             return false;
@@ -158,65 +131,25 @@ static bool parse_options(int argc, char **argv, struct stress_options *parsed)
         if (!good)
             return false;
     }
-    if (optind < argc)
-        usage_error(self, "unexpected argument '%s'", argv[optind]);
-    return optind == argc;
+    return no_more_arguments(self, argc, argv);
 }
 
-static int open_entries(struct stress *stress)
+static int open_lineup(struct stress *stress)
+{
+    int status = lineup_add_inline(&stress->lineup, INLINE_RACY);
+
+    if (status != STATUS_OK)
+        return status;
+    return lineup_add_backends(&stress->lineup, &stress_command, stress->options.backends);
+}
+
+static int run_phase(struct stress *stress, size_t index, load_work_fn work, double *ns_per_round)
 {
     const struct stress_options *options = &stress->options;
-    int error = contender_open_control(&stress->entries[0].contender);
-
-    if (error != 0)
-        return machine_error("cannot make the control: %s", strerror(-error));
-    stress->entry_count = 1;
-
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++) {
-        const char *name = tsc_backend_name(backend);
-
-        if ((options->backends & UINT32_C(1) << backend) == 0)
-            continue;
-        error = contender_open_backend(&stress->entries[stress->entry_count].contender, backend);
-        if (error == 0)
-            stress->entry_count++;
-        else if (error != -ENOTSUP)
-            return machine_error("cannot make a counter of backend %s: %s", name, strerror(-error));
-        else if (options->backends == ALL_BACKENDS)
-            stress->skipped[stress->skipped_count++] = name;
-        else
-            return usage_error(&stress_command,
-                               "backend '%s' is not part of this build; 'tscounter backends' lists those that are",
-                               name);
-    }
-    return STATUS_OK;
-}
-
-static void close_entries(struct stress *stress)
-{
-    for (size_t i = 0; i < stress->entry_count; i++) {
-        struct contender *contender = &stress->entries[i].contender;
-
-        contender->close(contender->counter);
-    }
-}
-
-static int load_error(struct stress *stress, int error, size_t started)
-{
-    progress_clear(&stress->progress);
-    machine_error("only %zu of %" PRIu64 " threads could be started: %s", started, stress->options.threads,
-                  strerror(-error));
-    fputs("Ask for fewer with --threads, or raise the limit: 'ulimit -u', 'ulimit -v', the cgroup's pids.max.\n",
-          stderr);
-    return STATUS_MACHINE;
-}
-
-static int run_phase(struct stress *stress, struct entry *entry, load_work_fn work, double *ns_per_round)
-{
-    const struct stress_options *options = &stress->options;
+    const struct contender *contender = &stress->lineup.contenders[index];
     const struct load load = {
         .work = work,
-        .counter = entry->contender.counter,
+        .counter = contender->counter,
         .threads = options->threads,
         .rounds = options->ops,
         .progress = &stress->progress,
@@ -224,44 +157,45 @@ static int run_phase(struct stress *stress, struct entry *entry, load_work_fn wo
     struct load_result result;
     int error;
 
-    progress_step(&stress->progress, entry->contender.name, options->threads * options->ops);
+    progress_step(&stress->progress, contender->name, options->threads * options->ops);
     error = load_run(&load, &result);
-    if (error != 0)
-        return load_error(stress, error, result.threads_started);
-
-    entry->result.refused += result.refused;
+    if (error != 0) {
+        progress_clear(&stress->progress);
+        return threads_error(result.threads_started, load.threads, error);
+    }
+    stress->results[index].refused += result.refused;
     *ns_per_round = (double)result.duration_ns / (double)(options->threads * options->ops);
     return STATUS_OK;
 }
 
-static int run_entry(struct stress *stress, struct entry *entry)
+static int run_contender(struct stress *stress, size_t index)
 {
-    const struct contender *contender = &entry->contender;
-    struct stress_result *result = &entry->result;
+    const struct contender *contender = &stress->lineup.contenders[index];
+    struct stress_result *result = &stress->results[index];
     int status;
 
     result->expected = (int64_t)(stress->options.threads * stress->options.ops);
-    status = run_phase(stress, entry, contender->count, &result->ns_per_op);
+    status = run_phase(stress, index, contender->count, &result->ns_per_op);
     if (status != STATUS_OK)
         return status;
     result->counted = contender->read(contender->counter);
 
-    status = run_phase(stress, entry, contender->count_in_out, &result->ns_per_in_out);
+    status = run_phase(stress, index, contender->count_in_out, &result->ns_per_in_out);
     if (status != STATUS_OK)
         return status;
     result->in_flight = contender->read(contender->counter) - result->counted;
     return STATUS_OK;
 }
 
-static int run_entries(struct stress *stress)
+static int run_lineup(struct stress *stress)
 {
     const uint64_t phases = 2;
     int status = STATUS_OK;
 
     progress_start(&stress->progress,
-                   stress->entry_count * phases * stress->options.threads * stress->options.ops);
-    for (size_t i = 0; i < stress->entry_count && status == STATUS_OK; i++)
-        status = run_entry(stress, &stress->entries[i]);
+                   stress->lineup.count * phases * stress->options.threads * stress->options.ops);
+    for (size_t i = 0; i < stress->lineup.count && status == STATUS_OK; i++)
+        status = run_contender(stress, i);
     progress_clear(&stress->progress);
     return status;
 }
@@ -281,27 +215,27 @@ static void print_table(const struct stress *stress)
     printf("%" PRIu64 " x %" PRIu64 " increments (threads x ops), then as often in and out again.\n\n",
            stress->options.threads, stress->options.ops);
     printf("%-8s  %15s  %15s  %15s  %9s  %9s\n", "", "counted", "lost", "in flight", "ns/op", "ns/in+out");
-    for (size_t i = 0; i < stress->entry_count; i++) {
-        const struct stress_result *result = &stress->entries[i].result;
+    for (size_t i = 0; i < stress->lineup.count; i++) {
+        const struct stress_result *result = &stress->results[i];
 
         printf("%-8s  %15" PRId64 "  %15" PRId64 "  %15" PRId64 "  %9.1f  %9.1f\n",
-               stress->entries[i].contender.name, result->counted, result->expected - result->counted,
+               stress->lineup.contenders[i].name, result->counted, result->expected - result->counted,
                result->in_flight, result->ns_per_op, result->ns_per_in_out);
     }
-    for (size_t i = 0; i < stress->skipped_count; i++)
-        printf("%-8s  not part of this build\n", stress->skipped[i]);
+    for (size_t i = 0; i < stress->lineup.skipped_count; i++)
+        printf("%-8s  not part of this build\n", stress->lineup.skipped[i]);
     putchar('\n');
-    print_verdict_on_control(&stress->entries[0].result);
-    if (stress->entry_count > 1 && !any_backend_is_wrong(stress))
+    print_verdict_on_control(&stress->results[CONTROL]);
+    if (stress->lineup.count > stress->lineup.inline_count && !any_backend_is_wrong(stress))
         puts("No backend lost an update.");
 }
 
-static void write_entry(struct json *json, const char *key, const struct entry *entry)
+static void write_result(struct json *json, const char *key, const struct stress *stress, size_t index)
 {
-    const struct stress_result *result = &entry->result;
+    const struct stress_result *result = &stress->results[index];
 
     json_open(json, key, '{');
-    json_string(json, "name", entry->contender.name);
+    json_string(json, "name", stress->lineup.contenders[index].name);
     json_integer(json, "expected", result->expected);
     json_integer(json, "counted", result->counted);
     json_integer(json, "lost", result->expected - result->counted);
@@ -320,14 +254,14 @@ static void print_json(const struct stress *stress)
     json_string(&json, "version", tsc_version_string());
     json_integer(&json, "threads", (int64_t)stress->options.threads);
     json_integer(&json, "ops", (int64_t)stress->options.ops);
-    write_entry(&json, "control", &stress->entries[0]);
+    write_result(&json, "control", stress, CONTROL);
     json_open(&json, "backends", '[');
-    for (size_t i = 1; i < stress->entry_count; i++)
-        write_entry(&json, NULL, &stress->entries[i]);
+    for (size_t i = stress->lineup.inline_count; i < stress->lineup.count; i++)
+        write_result(&json, NULL, stress, i);
     json_close(&json, ']');
     json_open(&json, "skipped", '[');
-    for (size_t i = 0; i < stress->skipped_count; i++)
-        json_string(&json, NULL, stress->skipped[i]);
+    for (size_t i = 0; i < stress->lineup.skipped_count; i++)
+        json_string(&json, NULL, stress->lineup.skipped[i]);
     json_close(&json, ']');
     json_close(&json, '}');
     json_end(&json);
@@ -335,15 +269,15 @@ static void print_json(const struct stress *stress)
 
 static void report_bugs(const struct stress *stress)
 {
-    for (size_t i = 1; i < stress->entry_count; i++) {
-        const struct stress_result *result = &stress->entries[i].result;
+    for (size_t i = stress->lineup.inline_count; i < stress->lineup.count; i++) {
+        const struct stress_result *result = &stress->results[i];
 
         if (is_right(result))
             continue;
         fprintf(stderr,
                 "tscounter: backend %s is wrong: %" PRId64 " of %" PRId64 " increments lost, %" PRId64
                 " left in flight, %" PRIu64 " calls refused\n",
-                stress->entries[i].contender.name, result->expected - result->counted, result->expected,
+                stress->lineup.contenders[i].name, result->expected - result->counted, result->expected,
                 result->in_flight, result->refused);
     }
     fputs("This is a bug: please report it, with what 'tscounter stress --json' prints.\n", stderr);
@@ -361,10 +295,10 @@ static int run(int argc, char **argv)
         return STATUS_OK;
     }
 
-    status = open_entries(&stress);
+    status = open_lineup(&stress);
     if (status == STATUS_OK)
-        status = run_entries(&stress);
-    close_entries(&stress);
+        status = run_lineup(&stress);
+    lineup_close(&stress.lineup);
     if (status != STATUS_OK)
         return status;
 

@@ -8,8 +8,10 @@ import pty
 import re
 import resource
 import shlex
+import statistics
 import subprocess
 import sys
+import tempfile
 import traceback
 
 PROGRAM, LOSSY_MODULE, MANUAL = sys.argv[1:]
@@ -22,7 +24,7 @@ OPS = int(os.environ.get("TSC_TEST_OPS", "100" if "thread" in SANITIZER else "10
 
 STATUS_OK, STATUS_LOST_UPDATE, STATUS_USAGE, STATUS_MACHINE = range(4)
 
-COMMANDS = ["backends", "stress"]
+COMMANDS = ["backends", "stress", "bench"]
 BACKENDS = ["mutex", "atomic", "queue", "percpu"]
 CAPABILITIES = {
     "mutex": {"linearizable", "fetch", "bounds", "peak", "update"},
@@ -41,6 +43,17 @@ ROW_TYPES = {
     "ns_per_op": float,
     "ns_per_in_out": float,
 }
+
+BENCH_MEMBERS = ["version", "machine", "read_percent", "seconds", "pinned", "series", "skipped"]
+MACHINE_MEMBERS = ["processor", "architecture", "processors", "kernel", "compiler", "optimized"]
+SERIES_MEMBERS = ["threads", "rounds", "contenders"]
+CONTENDER_MEMBERS = ["name", "ops", "durations_ns", "ns_per_op"]
+QUARTILES = ["median", "lower", "upper"]
+RATIO_MEMBERS = ["against", *QUARTILES, "proves_nothing"]
+INLINE = ["inline plain", "inline atomic", "inline mutex", "inline spin"]
+AGAINST = {"mutex": "inline mutex", "atomic": "inline atomic", "queue": "inline mutex", "percpu": "inline atomic"}
+SENTENCE = "A ratio marked '?' proves nothing"
+MIN_ROUNDS = 5
 
 BAD_USAGE = [
     # arguments, what the message must say, where it must send the user
@@ -68,6 +81,17 @@ BAD_USAGE = [
     ("stress --ops 99999999999999999999", "from 1 to 1000000000", "tscounter stress --help"),
     ("stress --backend", "'--backend' needs a value", "tscounter stress --help"),
     ("stress --backend frob", "choose " + ", ".join(BACKENDS) + ", all or none", "tscounter stress --help"),
+    ("bench queue", "unexpected argument 'queue'", "tscounter bench --help"),
+    ("bench --backend frob", "choose " + ", ".join(BACKENDS) + ", all or none", "tscounter bench --help"),
+    ("bench --threads 0", "from 1 to 100000, not '0'", "tscounter bench --help"),
+    ("bench --threads 1,,2", "from 1 to 100000, not ''", "tscounter bench --help"),
+    ("bench --threads 1,2,", "from 1 to 100000, not ''", "tscounter bench --help"),
+    ("bench --threads 1,2x", "from 1 to 100000, not '2x'", "tscounter bench --help"),
+    ("bench --threads 1" + 32 * ",1", "at most 32 numbers", "tscounter bench --help"),
+    ("bench --read-percent 101", "from 0 to 100, not '101'", "tscounter bench --help"),
+    ("bench --read-percent -1", "from 0 to 100, not '-1'", "tscounter bench --help"),
+    ("bench --seconds 0", "from 1 to 86400, not '0'", "tscounter bench --help"),
+    ("bench --json", "'--json' needs a value", "tscounter bench --help"),
 ]
 
 passed = 0
@@ -132,12 +156,15 @@ def check_manual():
     with open(MANUAL, encoding="utf-8") as file:
         manual = file.read()
     texts = [tscounter("--help").stdout] + [tscounter("help " + command).stdout for command in COMMANDS]
-    options = set(re.findall(r"^ .*--([a-z]+)", "\n".join(texts), re.MULTILINE))
+    options = set(re.findall(r"^ .*--([a-z-]+)", "\n".join(texts), re.MULTILINE))
     missing = [option for option in options if f"Fl -{option}" not in manual]
     check("the manual knows every option of the help", len(options) >= 6 and not missing, (options, missing))
     members = ["version", "threads", "ops", "control", "backends", "skipped", "number", "built", "purpose",
-               "capabilities", *ROW_TYPES]
-    missing = [member for member in members if f"\n.It Va {member}\n" not in manual]
+               "capabilities", *ROW_TYPES, *BENCH_MEMBERS, *MACHINE_MEMBERS, *SERIES_MEMBERS, *CONTENDER_MEMBERS,
+               "ratio", *RATIO_MEMBERS]
+    named = re.findall(r"^\.(?:It )?Va (.*)$", manual, re.MULTILINE)
+    named = {word for line in named for word in re.split(r"[ ,]+", line)}
+    missing = [member for member in members if member not in named]
     check("the manual knows every member of the JSON", not missing, missing)
 
 
@@ -226,6 +253,126 @@ def check_stress(built):
     check("the control is right with one thread", row_is_right(report["control"]), report)
 
 
+def bench(arguments, **options):
+    """Returns the finished process, and the object that it printed or None."""
+    process = tscounter("bench --seconds 1 --json - " + arguments, **options)
+    try:
+        return process, json.loads(process.stdout)
+    except json.JSONDecodeError:
+        return process, None
+
+
+def quartiles(samples):
+    lower, median, upper = statistics.quantiles(samples, n=4, method="inclusive")
+    return {"median": median, "lower": lower, "upper": upper}
+
+
+def are_close(printed, computed):
+    return all(abs(printed[key] - computed[key]) <= 0.00051 for key in QUARTILES)
+
+
+def contender_is_right(contender, series):
+    times = [duration / contender["ops"] for duration in contender["durations_ns"]]
+    if not (len(times) == series["rounds"] and min(times) > 0 and contender["ops"] % series["threads"] == 0
+            and list(contender["ns_per_op"]) == QUARTILES and are_close(contender["ns_per_op"], quartiles(times))):
+        return False
+    if contender["name"] in INLINE:
+        return list(contender) == CONTENDER_MEMBERS
+
+    ratio = contender["ratio"]
+    other = next(row for row in series["contenders"] if row["name"] == ratio["against"])
+    ratios = quartiles([time / (duration / other["ops"]) for time, duration in zip(times, other["durations_ns"])])
+    proves_nothing = ratios["upper"] - ratios["lower"] > abs(ratios["median"] - 1)
+    return (list(contender) == [*CONTENDER_MEMBERS, "ratio"] and list(ratio) == RATIO_MEMBERS
+            and ratio["against"] == AGAINST[contender["name"]] and are_close(ratio, ratios)
+            and ratio["proves_nothing"] == proves_nothing)
+
+
+def series_is_right(series, threads, names):
+    return (list(series) == SERIES_MEMBERS and series["threads"] == threads and series["rounds"] >= MIN_ROUNDS
+            and [row["name"] for row in series["contenders"]] == names
+            and all(contender_is_right(row, series) for row in series["contenders"]))
+
+
+def check_bench_table(process, report, not_built):
+    ratios = [row["ratio"] for series in report["series"] for row in series["contenders"] if "ratio" in row]
+    marked = [ratio["proves_nothing"] for ratio in ratios]
+    rows = re.findall(r"  (inline [a-z]+) +[0-9.]+([? ]) ", process.stdout)
+    check("the table marks the ratios that prove nothing, and no other", rows
+          == [(ratio["against"], "?" if ratio["proves_nothing"] else " ") for ratio in ratios], process)
+    check("…and says what the mark means where there is one", (SENTENCE in process.stdout) == any(marked), process)
+    heads = re.findall(r"^(\d+) threads?, (\d+) rounds$", process.stdout, re.MULTILINE)
+    check("the table has a head for each number of threads", heads
+          == [(str(series["threads"]), str(series["rounds"])) for series in report["series"]], process)
+    check("…and names what is not in this build", re.findall(r"Backend (\w+) is not part", process.stdout)
+          == not_built, process)
+
+
+def check_bench(built):
+    not_built = [name for name in BACKENDS if name not in built]
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "bench.json")
+        process = tscounter(f"bench --threads 1,3 --seconds 1 --json {path}")
+        with open(path, encoding="utf-8") as file:
+            report = json.load(file)
+    check("'bench --json FILE' writes one object, and prints a table", process.returncode == STATUS_OK
+          and process.stderr == "" and list(report) == BENCH_MEMBERS, (process, report))
+    check("it tells the version, the machine and the options", report["version"] == VERSION
+          and list(report["machine"]) == MACHINE_MEMBERS and all(report["machine"][member] != ""
+                                                                  for member in MACHINE_MEMBERS)
+          and report["machine"]["processors"] == len(os.sched_getaffinity(0)) and report["skipped"] == not_built
+          and (report["read_percent"], report["seconds"], report["pinned"]) == (0, 1, False), report)
+    check("it measures the inline integers and the backends, as often as it says",
+          [series["threads"] for series in report["series"]] == [1, 3], report)
+    for series in report["series"]:
+        check(f"its numbers agree with what was measured with {series['threads']} threads",
+              series_is_right(series, series["threads"], [*INLINE, *built]), series)
+    check_bench_table(process, report, not_built)
+
+    # That the values are what they should be is checked by the program itself.
+    for percent in [1, 50, 99, 100]:
+        process, report = bench(f"--threads 2 --read-percent {percent}")
+        check(f"'--read-percent {percent}': that share of the operations reads", process.returncode == STATUS_OK
+              and process.stderr == "" and report["read_percent"] == percent
+              and series_is_right(report["series"][0], 2, [*INLINE, *built]), process)
+    for name in [*built, "none"]:
+        process, report = bench(f"--threads 1 --backend {name}")
+        check(f"'bench --backend {name}' measures no other", process.returncode == STATUS_OK
+              and report["skipped"] == []
+              and series_is_right(report["series"][0], 1, INLINE + [name] * (name != "none")), process)
+    for name in not_built:
+        process = tscounter(f"bench --backend {name}")
+        check(f"'bench --backend {name}', not in this build, is refused", process.returncode == STATUS_USAGE
+              and f"'{name}' is not part of this build" in process.stderr, process)
+
+
+def affinities(arguments):
+    """Runs bench to its end, and returns on how many processors its threads were seen to be allowed to run."""
+    seen = set()
+    command = [PROGRAM, *shlex.split("bench --threads 2 --seconds 1 --backend none " + arguments)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            for thread in os.listdir(f"/proc/{process.pid}/task"):
+                try:
+                    seen.add(len(os.sched_getaffinity(int(thread))))
+                except ProcessLookupError:
+                    continue
+    return process.returncode, seen
+
+
+def check_pin():
+    name = "'--pin' binds each thread to one processor"
+    processors = len(os.sched_getaffinity(0))
+    if WRAPPER or processors == 1:
+        skip(name, "needs several processors, and no wrapper")
+        return
+    for arguments, expected in [("", {processors}), ("--pin", {1, processors})]:
+        status, seen = affinities(arguments)
+        check(f"{name}: {arguments or 'without'}", status == STATUS_OK and seen == expected, seen)
+    process, report = bench("--threads 3 --pin --backend none")
+    check("…and the JSON says so", process.returncode == STATUS_OK and report["pinned"] is True, process)
+
+
 def check_control():
     # Each thread runs for many time slices, so that some are interrupted between load and store even where one
     # processor is all that they get.
@@ -249,6 +396,10 @@ def check_lost_update(built):
     process = tscounter("stress --threads 4 --ops 1000", env=environment)
     check("…and not praised in the table", process.returncode == STATUS_LOST_UPDATE
           and "No backend lost" not in process.stdout, process)
+    process, report = bench("--threads 2", env=environment)
+    check("…by 'bench' too", process.returncode == STATUS_LOST_UPDATE and report is not None
+          and all(re.search(rf"backend {backend} is wrong: \d+ of \d+ increments lost", process.stderr)
+                  for backend in built), process)
 
 
 def limit_memory():
@@ -264,7 +415,15 @@ def check_machine(built):
         check(name, process.returncode == STATUS_MACHINE and process.stdout == ""
               and re.search(r"only \d+ of 5000 threads could be started", process.stderr)
               and "--threads" in process.stderr and "ulimit" in process.stderr, process)
-    for arguments in ["--help", "--version", "backends", "backends --json", "stress --threads 1 --ops 1"]:
+        process = tscounter("bench --seconds 1 --threads 5000", preexec_fn=limit_memory)
+        check(name + ", for 'bench' too", process.returncode == STATUS_MACHINE
+              and re.search(r"only \d+ of 5000 threads could be started", process.stderr), process)
+    for path in ["/dev/full", "/nowhere/bench.json"]:
+        process = tscounter(f"bench --seconds 1 --threads 1 --backend none --json {path}")
+        check(f"'bench --json {path}': exit status 3", process.returncode == STATUS_MACHINE
+              and f"cannot write '{path}'" in process.stderr, process)
+    for arguments in ["--help", "--version", "backends", "backends --json", "stress --threads 1 --ops 1",
+                      "bench --seconds 1 --threads 1 --backend none --json -"]:
         with open("/dev/full", "w", encoding="utf-8") as full:
             process = tscounter(arguments, stdout=full)
         check(f"'{arguments}' onto a full disk: exit status 3", process.returncode == STATUS_MACHINE
@@ -284,25 +443,31 @@ def read_terminal(terminal):
         seen += piece
 
 
-def check_terminal(built):
+def run_on_terminal(arguments):
+    """Returns the exit status, what was drawn on the terminal, and the output."""
     ours, theirs = pty.openpty()
-    command = [*WRAPPER, PROGRAM, "stress", "--threads", "8", "--ops", "20000"]
+    command = [*WRAPPER, PROGRAM, *shlex.split(arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
         os.close(theirs)
         drawn = read_terminal(ours)
-        table = process.stdout.read()
+        output = process.stdout.read()
     os.close(ours)
+    return process.returncode, drawn, output
 
-    bars = re.findall(r"\r\[(#*)(\.*)\] +(\d+) %  ([a-z ]+)", drawn)
+
+def check_terminal(arguments, steps):
+    status, drawn, output = run_on_terminal(arguments)
+    bars = re.findall(r"\r\[(#*)(\.*)\] +(\d+) %  ([a-z0-9 ]+)", drawn)
     percentages = [int(bar[2]) for bar in bars]
     names = list(dict.fromkeys(bar[3].strip() for bar in bars))
     widths = {len(bar[0] + bar[1]) for bar in bars}
-    check("a progress bar on a terminal", process.returncode == STATUS_OK and bars and len(widths) == 1, drawn)
-    check("it names each step in turn", names == ["racy int", *built], drawn)
+    check(f"'{arguments}' draws a progress bar on a terminal", status == STATUS_OK and bars and len(widths) == 1,
+          drawn)
+    check("it names each step in turn", names == steps, drawn)
     check("it goes from 0 % up, and never past its end", percentages[:1] == [0]
           and percentages == sorted(percentages) and 50 <= percentages[-1] <= 100, percentages)
     check("it is wiped out at the end", re.search(r"\r +\r$", drawn), drawn)
-    check("…and is not in the output", "\r" not in table and "%  " not in table, table)
+    check("…and is not in the output", "\r" not in output and "%  " not in output, output)
 
 
 def check_all():
@@ -312,10 +477,13 @@ def check_all():
     check_bad_usage()
     built = check_backends()
     check_stress(built)
+    check_bench(built)
+    check_pin()
     check_control()
     check_lost_update(built)
     check_machine(built)
-    check_terminal(built)
+    check_terminal("stress --threads 8 --ops 20000", ["racy int", *built])
+    check_terminal("bench --threads 1,2 --seconds 1 --backend none", ["1 thread", "2 threads"])
 
 
 def main():

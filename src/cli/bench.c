@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT */
+#include "bench.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+enum { DEFAULT_SECONDS = 3, MAX_SECONDS = 86400, PERCENT = 100 };
+
+enum {
+    OPTION_BACKEND = OPTION_OF_COMMAND,
+    OPTION_THREADS,
+    OPTION_READ_PERCENT,
+    OPTION_SECONDS,
+    OPTION_PIN,
+    OPTION_JSON
+};
+
+static const char help[] =
+    "Usage: tscounter bench [--backend NAME] [--threads LIST] [--read-percent N]\n"
+    "                       [--seconds N] [--pin] [--json FILE]\n"
+    "\n"
+    "Measures what an operation costs. In each round every contender is measured once, for some\n"
+    "20 to 50 ms, and each round begins with another one, so that what disturbs the machine\n"
+    "disturbs all alike. Beside the backends there are integers that are counted inline, without\n"
+    "any library: plain (each thread has its own), and shared by all threads atomic, mutex and\n"
+    "spin (a lock that is taken by test-and-set).\n"
+    "\n"
+    "Options:\n"
+    "      --backend NAME    mutex, atomic, queue, percpu, all that are in this build, or none,\n"
+    "                        which leaves the inline integers alone   (default: all)\n"
+    "      --threads LIST    how many threads count at once, each 1 to 100000; several numbers,\n"
+    "                        separated by commas, are measured in turn   (default: 1,2,8,1000)\n"
+    "      --read-percent N  how many of 100 operations read the value instead of adding 1,\n"
+    "                        0 to 100   (default: 0)\n"
+    "      --seconds N       how long to measure with each number of threads, warm-up included,\n"
+    "                        1 to 86400; at least 5 rounds are made   (default: 3)\n"
+    "      --pin             bind each thread to one processor, in turn\n"
+    "      --json FILE       write all that was measured to FILE as one JSON object; '-' is standard\n"
+    "                        output, and replaces the table; tscounter(1) describes it\n"
+    "  -h, --help            show this help\n"
+    "\n"
+    "Columns:\n"
+    "  ns/op      wall-clock time divided by the operations of all threads together: the median of\n"
+    "             the rounds, and its quartiles, between which half of the rounds lie\n"
+    "  against    the inline integer that the backend is compared with\n"
+    "  ratio      their times divided, round by round: the median and the quartiles of that.\n"
+    "             A '?' marks a ratio that proves nothing: its quartiles lie further apart than\n"
+    "             it lies from 1. More --seconds or a quieter machine may help.\n"
+    "\n"
+    "Examples:\n"
+    "  tscounter bench\n"
+    "  tscounter bench --backend atomic --threads 1,2,4,8 --pin\n"
+    "  tscounter bench --read-percent 90 --seconds 10 --json bench.json\n"
+    "  tscounter bench --json - | jq '.series[] | {threads, ratios: [.contenders[].ratio]}'\n"
+    "\n"
+    "Exit status:\n"
+    "  0  done\n"
+    "  1  a backend lost an update\n"
+    "  2  bad usage\n"
+    "  3  the machine could not run it, for want of threads or memory, or FILE could not be written\n";
+
+/* Takes the list apart. Returns false after having said what is wrong. */
+static bool parse_threads(char *list, struct bench_options *options)
+{
+    uint64_t threads;
+
+    options->series_count = 0;
+    while (list != NULL) {
+        if (options->series_count == BENCH_MAX_SERIES) {
+            usage_error(&bench_command, "--threads takes at most %d numbers", BENCH_MAX_SERIES);
+            return false;
+        }
+        if (!parse_number(&bench_command, "--threads", strsep(&list, ","), 1, LOAD_MAX_THREADS, &threads))
+            return false;
+        options->threads[options->series_count++] = threads;
+    }
+    return true;
+}
+
+/* Returns false after having said what is wrong. */
+static bool parse_options(int argc, char **argv, struct bench_options *parsed)
+{
+    static const struct option options[] = {
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"backend", required_argument, NULL, OPTION_BACKEND},
+        {"threads", required_argument, NULL, OPTION_THREADS},
+        {"read-percent", required_argument, NULL, OPTION_READ_PERCENT},
+        {"seconds", required_argument, NULL, OPTION_SECONDS},
+        {"pin", no_argument, NULL, OPTION_PIN},
+        {"json", required_argument, NULL, OPTION_JSON},
+        {NULL, 0, NULL, 0},
+    };
+    const struct command *self = &bench_command;
+    int option;
+
+    while ((option = next_option(self, argc, argv, options)) != -1) {
+        bool good = true;
+
+        switch (option) {
+        case OPTION_HELP:
+            parsed->help = true;
+            return true;
+        case OPTION_BACKEND:
+            good = parse_backends(self, optarg, &parsed->backends);
+            break;
+        case OPTION_THREADS:
+            good = parse_threads(optarg, parsed);
+            break;
+        case OPTION_READ_PERCENT:
+            good = parse_number(self, "--read-percent", optarg, 0, PERCENT, &parsed->read_percent);
+            break;
+        case OPTION_SECONDS:
+            good = parse_number(self, "--seconds", optarg, 1, MAX_SECONDS, &parsed->seconds);
+            break;
+        case OPTION_PIN:
+            parsed->pinned = true;
+            break;
+        case OPTION_JSON:
+            parsed->json_path = optarg;
+            break;
+        default:
+            return false;
+        }
+        if (!good)
+            return false;
+    }
+    return no_more_arguments(self, argc, argv);
+}
+
+static int open_lineup(struct bench *bench)
+{
+    static const enum inline_integer integers[] = {INLINE_PLAIN, INLINE_ATOMIC, INLINE_MUTEX, INLINE_SPIN};
+    int status = STATUS_OK;
+
+    for (size_t i = 0; i < ARRAY_SIZE(integers) && status == STATUS_OK; i++)
+        status = lineup_add_inline(&bench->lineup, integers[i]);
+    if (status == STATUS_OK)
+        status = lineup_add_backends(&bench->lineup, &bench_command, bench->options.backends);
+    return status;
+}
+
+/* What a program would write without the library, for the purpose of that backend. */
+static void choose_references(struct bench *bench)
+{
+    static const enum inline_integer references[BACKEND_COUNT] = {
+        [TSC_BACKEND_MUTEX] = INLINE_MUTEX,
+        [TSC_BACKEND_ATOMIC] = INLINE_ATOMIC,
+        [TSC_BACKEND_QUEUE] = INLINE_MUTEX,
+        [TSC_BACKEND_PERCPU] = INLINE_ATOMIC,
+    };
+
+    for (size_t i = bench->lineup.inline_count; i < bench->lineup.count; i++) {
+        tsc_backend_t backend;
+
+        if (tsc_backend_from_name(bench->lineup.contenders[i].name, &backend) == 0)
+            bench->against[i] = references[backend];
+    }
+}
+
+static int run_series(struct bench *bench, size_t index)
+{
+    struct bench_series *series = &bench->series[index];
+    int status;
+
+    series->threads = bench->options.threads[index];
+    snprintf(series->name, sizeof(series->name), "%zu thread%s", series->threads, series->threads == 1 ? "" : "s");
+    progress_step(&bench->progress, series->name, bench->options.seconds * NS_PER_SECOND);
+    status = bench_run(bench, series);
+    progress_clear(&bench->progress);
+    return status;
+}
+
+static int run_all_series(struct bench *bench, bool print)
+{
+    const struct bench_options *options = &bench->options;
+    int status = STATUS_OK;
+
+    progress_start(&bench->progress, options->series_count * options->seconds * NS_PER_SECOND);
+    for (size_t i = 0; i < options->series_count && status == STATUS_OK; i++) {
+        status = run_series(bench, i);
+        if (status == STATUS_OK && print)
+            bench_print_series(bench, &bench->series[i]);
+    }
+    return status;
+}
+
+static int check_counters(const struct bench *bench)
+{
+    int status = STATUS_OK;
+
+    for (size_t i = bench->lineup.inline_count; i < bench->lineup.count; i++) {
+        const struct contender *contender = &bench->lineup.contenders[i];
+        int64_t value = contender->read(contender->counter);
+
+        if (value == bench->expected[i] && bench->refused[i] == 0)
+            continue;
+        fprintf(stderr,
+                "tscounter: backend %s is wrong: %" PRId64 " of %" PRId64 " increments lost, %" PRIu64
+                " calls refused\n",
+                contender->name, bench->expected[i] - value, bench->expected[i], bench->refused[i]);
+        status = STATUS_LOST_UPDATE;
+    }
+    if (status != STATUS_OK)
+        fputs("This is a bug: please report it, with what 'tscounter stress --json' prints.\n", stderr);
+    return status;
+}
+
+static int run_and_report(struct bench *bench, FILE *json)
+{
+    bool print = json != stdout;
+    int status;
+
+    if (print)
+        bench_print_head(bench);
+    status = run_all_series(bench, print);
+    if (status != STATUS_OK)
+        return status;
+    if (print)
+        bench_print_foot(bench);
+    if (json != NULL)
+        bench_write_json(bench, json);
+    return check_counters(bench);
+}
+
+static int open_json(const char *path, FILE **json)
+{
+    if (path == NULL)
+        return STATUS_OK;
+    *json = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+    return *json != NULL ? STATUS_OK : machine_error("cannot write '%s': %s", path, strerror(errno));
+}
+
+static int close_json(const char *path, FILE *json, int status)
+{
+    bool bad;
+
+    if (json == NULL || json == stdout)
+        return status;
+    bad = ferror(json) != 0;
+    if (fclose(json) != 0 || bad)
+        return machine_error("cannot write '%s': is there room for it?", path);
+    return status;
+}
+
+static void free_bench(struct bench *bench)
+{
+    lineup_close(&bench->lineup);
+    for (size_t i = 0; i < bench->options.series_count; i++)
+        free(bench->series[i].rounds);
+}
+
+static int run(int argc, char **argv)
+{
+    struct bench bench = {
+        .options =
+            {
+                .backends = ALL_BACKENDS,
+                .threads = {1, 2, 8, 1000},
+                .series_count = 4,
+                .seconds = DEFAULT_SECONDS,
+            },
+    };
+    FILE *json = NULL;
+    int status;
+
+    if (!parse_options(argc, argv, &bench.options))
+        return STATUS_USAGE;
+    if (bench.options.help) {
+        fputs(help, stdout);
+        return STATUS_OK;
+    }
+
+    status = open_lineup(&bench);
+    choose_references(&bench);
+    if (status == STATUS_OK)
+        status = open_json(bench.options.json_path, &json);
+    if (status == STATUS_OK)
+        status = run_and_report(&bench, json);
+    free_bench(&bench);
+    return close_json(bench.options.json_path, json, status);
+}
+
+const struct command bench_command = {
+    .name = "bench",
+    .summary = "measure what an operation costs, beside integers that are counted inline",
+    .help = help,
+    .run = run,
+};
