@@ -2,6 +2,7 @@
 #ifndef TSC_COMPILER_H
 #define TSC_COMPILER_H
 
+#include <limits.h> /* __GLIBC__ */
 #include <stddef.h>
 
 #ifdef __GNUC__
@@ -13,6 +14,17 @@
 #define tsc_likely(condition) (condition)
 #define tsc_unlikely(condition) (condition)
 #define TSC_COLD
+#endif
+
+/*
+ * In a library that is loaded at run time, glibc allocates thread-local storage of the dynamic models at its first
+ * use, which no operation here may do. The storage that each thread begins with is always to be had, if it is
+ * little.
+ */
+#ifdef __GLIBC__
+#define TSC_ALLOCATED_WITH_THE_THREAD __attribute__((tls_model("initial-exec")))
+#else
+#define TSC_ALLOCATED_WITH_THE_THREAD
 #endif
 
 /* Two lines: the adjacent-line prefetcher of x86 fetches pairs, so one line apart is still false sharing. */

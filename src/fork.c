@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "sync/lock.h"
 #include "sync/spin.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@ static void unlock_all(void)
 
 static void after_fork_in_child(void)
 {
+    tsc_lock_forget_thread();
     tsc_spin_forget_others();
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)
         node->ops->child(node);

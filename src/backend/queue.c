@@ -18,7 +18,7 @@ struct queue_counter {
     _Atomic bool closed;
     bool bounded; /* state.bounds.bounded, for the callers: they stay away from the owner's cache line */
 
-    _Alignas(TSC_CACHE_ALIGN) struct tsc_sequential state; /* only the owner's thread changes it */
+    _Alignas(TSC_CACHE_ALIGN) struct tsc_sequential state; /* only who delivers for the owner changes it */
 };
 
 /* A change whose outcome the caller waits for; it lies on the caller's stack. */
@@ -50,7 +50,7 @@ static bool is_closed(struct queue_counter *queue)
     return atomic_load_explicit(&queue->closed, memory_order_seq_cst);
 }
 
-/* -------- on the owner's thread -------- */
+/* -------- on the thread that delivers -------- */
 
 static void apply_addition(struct tsc_recipient *recipient, int64_t delta)
 {
@@ -114,7 +114,7 @@ static int ask(struct queue_counter *queue, struct request *request)
 
     if (error)
         return error;
-    request->recipient = (struct tsc_recipient){.deliver = serve};
+    request->recipient = (struct tsc_recipient){.deliver = serve, .on_any_thread = request->update == NULL};
     request->queue = queue;
     tsc_owner_publish(queue->owner, tsc_owner_reserve(queue->owner), &request->recipient, 0);
     tsc_owner_await_reply(queue->owner, &request->reply);
@@ -277,7 +277,7 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
         queue->owner = tsc_owner_ref(attr->owner);
     else
         error = tsc_owner_make(&queue->owner, attr->queue_capacity, "tscounter");
-    queue->additions = (struct tsc_recipient){.deliver = apply_addition, .in_child = true};
+    queue->additions = (struct tsc_recipient){.deliver = apply_addition, .on_any_thread = true, .in_child = true};
     atomic_init(&queue->closed, false);
     queue->bounded = attr->bounds.bounded;
     tsc_sequential_init(&queue->state, attr);

@@ -5,6 +5,7 @@
 #include "fork.h"
 #include "queue/ring.h"
 #include "sync/eventcount.h"
+#include "sync/lock.h"
 #include "sync/parker.h"
 
 #include <pthread.h>
@@ -17,7 +18,8 @@
  */
 struct tsc_recipient {
     void (*deliver)(struct tsc_recipient *recipient, int64_t argument);
-    bool in_child; /* whether, in the child of a fork, what was sent to it before is still to be delivered */
+    bool on_any_thread; /* whether it is delivered on any thread that holds `delivering`, not the owner's alone */
+    bool in_child;      /* whether, in the child of a fork, what was sent to it before is still to be delivered */
 };
 
 /* Something to be freed by the owner once all that was sent before is delivered. */
@@ -42,6 +44,7 @@ struct tsc_owner {
     struct tsc_parker parker;       /* where the owner's thread sleeps */
     struct tsc_eventcount room;     /* where senders sleep, for the head to move on */
     struct tsc_eventcount progress; /* where those who flush sleep, for the head to reach their message */
+    _Atomic uint32_t helped;        /* how often senders delivered since the owner's thread went to sleep */
     _Atomic bool urgent;            /* a hint: someone waits for a reply */
     _Atomic int64_t woken_ns;       /* when the owner's thread was last woken */
     _Atomic int64_t wakeup_ns;      /* what it takes, by experience, to wake a thread */
@@ -51,10 +54,13 @@ struct tsc_owner {
     struct tsc_ring ring;
 
     /*
-     * Held by the owner's thread while it delivers, but not around callbacks, and by whoever starts the thread. A
+     * Held by whoever delivers (see delivery.h), but not around callbacks, and by whoever starts the thread. A
      * fork takes it, and so finds each message either delivered and released, or neither.
      */
-    _Alignas(TSC_CACHE_ALIGN) pthread_mutex_t delivering;
+    _Alignas(TSC_CACHE_ALIGN) struct tsc_lock delivering;
+    bool fork_interrupts; /* the forking thread held it already */
+
+    /* The owner's thread's own. */
     pthread_t thread;
     int64_t spin_ns;     /* how long to spin before sleeping */
     int64_t interval_ns; /* how long to let a batch build up */
@@ -99,19 +105,22 @@ static inline uint64_t tsc_owner_reserve(struct tsc_owner *owner)
 
 void tsc_owner_wake(struct tsc_owner *owner);
 
+/* Sees to it that a message is delivered that was published while the owner's thread was asleep. */
+void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position);
+
 static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position, struct tsc_recipient *recipient,
                                      int64_t argument)
 {
     tsc_ring_publish(&owner->ring, position, recipient, argument);
     if (tsc_unlikely(tsc_parker_is_parked(&owner->parker)))
-        tsc_owner_wake(owner);
+        tsc_owner_help_or_wake(owner, position);
 }
 
 /* Waits until all that was reserved before is delivered: 0 or -ETIMEDOUT. */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);
 
 /* Waits until the recipient of a message that was published has unparked the caller. */
-void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *reply);
+void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker);
 
 /* Around a callback, on the owner's thread, from within deliver. */
 void tsc_owner_begin_callback(struct tsc_owner *owner);

@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/ring.h"
 
+#include "sync/deadline.h"
+#include "sync/spin.h"
+
 #include <errno.h>
 #include <stdlib.h>
+
+#define LET_OTHERS_NS INT64_C(5000)
+
+enum { PAUSES_BETWEEN_CLOCKS = 8 };
 
 static uint64_t power_of_two_at_least(size_t wanted)
 {
@@ -35,13 +42,17 @@ void tsc_ring_fini(struct tsc_ring *ring)
     free(ring->memory);
 }
 
-void tsc_ring_publish_all(struct tsc_ring *ring)
+/*
+ * Two processors that reserve in turn take the lines of the tail and of the cells from each other with every
+ * message, which makes each cost as much as a dozen. So who was slower leaves the lines to the other for as long
+ * as some hundred messages take it.
+ */
+TSC_COLD void tsc_ring_let_others(void)
 {
-    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    void *recipient;
-    int64_t argument;
+    int64_t end = tsc_now() + LET_OTHERS_NS;
 
-    for (uint64_t position = ring->next; position != tail; position++)
-        if (!tsc_ring_read(ring, position, &recipient, &argument))
-            tsc_ring_publish(ring, position, NULL, 0);
+    do {
+        for (int pauses = 0; pauses < PAUSES_BETWEEN_CLOCKS; pauses++)
+            tsc_pause();
+    } while (tsc_now() < end);
 }

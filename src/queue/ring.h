@@ -36,15 +36,12 @@ struct tsc_ring {
 
     _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t tail; /* what is reserved next: all senders write it */
     _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t head; /* what is released: the receiver writes it once a batch */
-    _Alignas(TSC_CACHE_ALIGN) uint64_t next;         /* what is taken next: the receiver's alone */
+    _Alignas(TSC_CACHE_ALIGN) uint64_t next; /* what is taken next: the receiver's, for the time being, alone */
 };
 
 /* 0 or -ENOMEM. The capacity is rounded up to a power of two. */
 int tsc_ring_init(struct tsc_ring *ring, size_t capacity);
 void tsc_ring_fini(struct tsc_ring *ring);
-
-/* In the child of a fork: what is reserved but not published never will be, so it becomes a message to nobody. */
-void tsc_ring_publish_all(struct tsc_ring *ring);
 
 static inline struct tsc_ring_cell *tsc_ring_cell(struct tsc_ring *ring, uint64_t position)
 {
@@ -103,27 +100,31 @@ static inline void tsc_ring_fetch_to_read(struct tsc_ring *ring, uint64_t positi
 #endif
 }
 
+/* Sender, after another was quicker. */
+void tsc_ring_let_others(void);
+
 /* Sender: false where there is no room. */
 static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
 {
-    uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-    int64_t room;
-
-    do {
-        /* acquire: pairs with release; the receiver is done with the cell. Signed: the head may have passed this
-         * tail. */
+    for (;;) {
+        uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
+        /* acquire: pairs with release; the receiver is done with the cell. */
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+        /* Signed: the head may have passed this tail. */
+        int64_t room = (int64_t)(ring->capacity - (tail - head));
 
-        room = (int64_t)(ring->capacity - (tail - head));
         if (tsc_unlikely(room <= 0))
             return false;
         /* seq_cst: see tsc_ring_tail. */
-    } while (tsc_unlikely(!atomic_compare_exchange_weak_explicit(&ring->tail, &tail, tail + 1,
-                                                                 memory_order_seq_cst, memory_order_relaxed)));
-    if (room > TSC_RING_FETCH_AHEAD)
-        tsc_ring_fetch_to_write(ring, tail + TSC_RING_FETCH_AHEAD);
-    *position = tail;
-    return true;
+        if (tsc_likely(atomic_compare_exchange_strong_explicit(&ring->tail, &tail, tail + 1, memory_order_seq_cst,
+                                                               memory_order_relaxed))) {
+            if (room > TSC_RING_FETCH_AHEAD)
+                tsc_ring_fetch_to_write(ring, tail + TSC_RING_FETCH_AHEAD);
+            *position = tail;
+            return true;
+        }
+        tsc_ring_let_others();
+    }
 }
 
 /* The recipient's address is even; NULL is a message to nobody. */
@@ -150,13 +151,13 @@ static inline bool tsc_ring_read(struct tsc_ring *ring, uint64_t position, void 
     return true;
 }
 
-/* Receiver: whether there is a message to take. */
-static inline bool tsc_ring_is_ready(struct tsc_ring *ring)
+/* Anyone: whether the message that is to be taken next is reserved and not published. */
+static inline bool tsc_ring_is_held_up(struct tsc_ring *ring)
 {
-    void *recipient;
-    int64_t argument;
+    uint64_t head = tsc_ring_head(ring);
+    uintptr_t mark = atomic_load_explicit(&tsc_ring_cell(ring, head)->mark, memory_order_relaxed);
 
-    return tsc_ring_read(ring, ring->next, &recipient, &argument);
+    return tsc_ring_tail(ring) != head && (mark & 1) != tsc_ring_lap_bit(ring, head);
 }
 
 /* Receiver: gives the room of all messages taken back. */

@@ -8,7 +8,7 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8 };
+enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8, YIELDS_INSTEAD = 8 };
 
 static _Atomic uint32_t spinning;
 static _Atomic uint32_t processors;
@@ -49,8 +49,20 @@ bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
             for (int pause = 0; pause < PAUSES_BETWEEN_LOOKS; pause++)
                 tsc_pause();
         }
+        /* The one that is waited for may be waiting for this processor. */
+        sched_yield();
     } while (tsc_now() < deadline);
     return ready(arg);
+}
+
+static bool yield_until(bool (*ready)(void *), void *arg)
+{
+    for (int yields = 0; yields < YIELDS_INSTEAD; yields++) {
+        sched_yield();
+        if (ready(arg))
+            return true;
+    }
+    return false;
 }
 
 bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
@@ -62,6 +74,8 @@ bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_
     /* relaxed: a count that is a little off spins a little too often or too seldom. */
     if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
         answer = tsc_spin_until(ready, arg, budget_ns);
+    else
+        answer = yield_until(ready, arg);
     tsc_count_down(&spinning, memory_order_relaxed);
     return answer;
 }

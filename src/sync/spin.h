@@ -24,7 +24,7 @@ bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 
 /*
  * The same for threads of which there may be many: they leave one processor to the one that they all wait for.
- * Where that many spin already, this looks once.
+ * Where that many spin already, this yields a few times instead.
  */
 bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 

@@ -41,11 +41,12 @@ static void send(struct tsc_recipient *recipient, int64_t argument)
     tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, argument);
 }
 
+/* Each capacity, and whether others than the owner's thread may deliver. */
 START_TEST(flush_means_delivered_in_order)
 {
-    struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
+    struct sum sum = {.recipient = {.deliver = add_up, .on_any_thread = _i & 1}, .in_order = true};
 
-    make_owner((size_t)1 << _i);
+    make_owner((size_t)1 << _i / 2);
     for (int64_t number = 1; number <= 3000; number++) {
         send(&sum.recipient, number);
         if (number % 1000 == 0) {
@@ -68,6 +69,71 @@ START_TEST(the_end_comes_after_what_was_sent)
     tsc_owner_unref(owner);
     ck_assert_int_eq(sum.last, 500);
     ck_assert(support_threads_named_become(THREAD_NAME, 0));
+}
+END_TEST
+
+struct place {
+    struct tsc_recipient recipient;
+    pthread_t delivered_on;
+};
+
+static void note_place(struct tsc_recipient *recipient, int64_t argument)
+{
+    (void)argument;
+    tsc_container_of(recipient, struct place, recipient)->delivered_on = pthread_self();
+}
+
+static bool delivered_here(const struct place *place)
+{
+    return pthread_equal(place->delivered_on, pthread_self());
+}
+
+static void wait_until_owner_sleeps(void)
+{
+    const struct timespec rest = {.tv_nsec = SUPPORT_MILLISECOND_NS};
+
+    while (!tsc_parker_is_parked(&owner->parker))
+        nanosleep(&rest, NULL);
+}
+
+START_TEST(a_sleeping_owner_is_not_woken_for_a_message)
+{
+    struct place anywhere = {.recipient = {.deliver = note_place, .on_any_thread = true}};
+
+    make_owner(16);
+    wait_until_owner_sleeps();
+    send(&anywhere.recipient, 0);
+    ck_assert(delivered_here(&anywhere));
+    ck_assert(tsc_parker_is_parked(&owner->parker));
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(a_sleeping_owner_is_woken_for_a_stream)
+{
+    struct place anywhere = {.recipient = {.deliver = note_place, .on_any_thread = true}};
+
+    make_owner(16);
+    wait_until_owner_sleeps();
+    for (int messages = 0; messages < 65; messages++)
+        send(&anywhere.recipient, 0);
+    ck_assert(!tsc_parker_is_parked(&owner->parker) || atomic_load(&owner->woken_ns) != 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(what_is_the_owners_alone_is_delivered_on_its_thread)
+{
+    struct place anywhere = {.recipient = {.deliver = note_place, .on_any_thread = true}};
+    struct place on_owner = {.recipient = {.deliver = note_place}};
+
+    make_owner(16);
+    wait_until_owner_sleeps();
+    send(&on_owner.recipient, 0);
+    send(&anywhere.recipient, 0);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert(pthread_equal(on_owner.delivered_on, owner->thread));
+    tsc_owner_unref(owner);
 }
 END_TEST
 
@@ -213,11 +279,11 @@ static void *send_one(void *recipient)
 START_TEST(sleeping_senders_all_get_through)
 {
     struct callback callback = {.recipient = {.deliver = run_callback}};
-    struct sum sum = {.recipient = {.deliver = add_up}};
+    struct sum sum = {.recipient = {.deliver = add_up, .on_any_thread = _i & 1}};
     size_t senders = support_threads(200);
     pthread_t *started = calloc(senders, sizeof(*started));
 
-    make_owner((size_t)1 << _i);
+    make_owner((size_t)1 << _i / 2);
     send(&callback.recipient, 0);
     wait_for(&callback.begun);
     for (size_t sender = 0; sender < senders; sender++)
@@ -239,12 +305,15 @@ int main(void)
     TCase *callbacks = support_add_case(suite, "callbacks", 20);
     TCase *rest = support_add_case(suite, "rest", 30);
 
-    tcase_add_loop_test(messages, flush_means_delivered_in_order, 0, 12);
+    tcase_add_loop_test(messages, flush_means_delivered_in_order, 0, 24);
     tcase_add_test(messages, the_end_comes_after_what_was_sent);
-    tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 5);
+    tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 10);
     tcase_add_test(callbacks, a_callback_may_neither_send_nor_wait);
     tcase_add_test(callbacks, what_was_delivered_before_a_callback_is_released);
     tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);
+    tcase_add_test(rest, a_sleeping_owner_is_not_woken_for_a_message);
+    tcase_add_test(rest, a_sleeping_owner_is_woken_for_a_stream);
+    tcase_add_test(messages, what_is_the_owners_alone_is_delivered_on_its_thread);
     tcase_add_test(rest, an_idle_owner_uses_no_processor_time);
     tcase_add_test(rest, no_message_is_left_lying);
     return support_run_suite(suite);

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/delivery.h"
+
+enum { BATCH_MAX = 512 };
+
+static void release(struct tsc_owner *owner)
+{
+    tsc_ring_release(&owner->ring);
+    tsc_eventcount_notify_all(&owner->progress);
+}
+
+static uint64_t batch_limit(struct tsc_owner *owner)
+{
+    uint64_t half = owner->ring.capacity / 2;
+
+    return half == 0 ? 1 : half < BATCH_MAX ? half : BATCH_MAX;
+}
+
+static uint64_t end_of_batch(struct tsc_owner *owner, uint64_t end)
+{
+    uint64_t next = owner->ring.next;
+
+    /* Signed: others may have delivered what lies before the end. */
+    if ((int64_t)(end - next) <= 0)
+        return next;
+    return end - next < batch_limit(owner) ? end : next + batch_limit(owner);
+}
+
+static void fetch_first(struct tsc_ring *ring, uint64_t end)
+{
+    for (uint64_t ahead = 0; ahead < TSC_RING_FETCH_AHEAD && ring->next + ahead < end; ahead++)
+        tsc_ring_fetch_to_read(ring, ring->next + ahead);
+}
+
+static void deliver_published(struct tsc_ring *ring, uint64_t end, bool on_owners_thread)
+{
+    void *message_recipient;
+    int64_t argument;
+
+    fetch_first(ring, end);
+    while (ring->next != end && tsc_ring_read(ring, ring->next, &message_recipient, &argument)) {
+        struct tsc_recipient *recipient = message_recipient;
+
+        if (recipient != NULL && !on_owners_thread && !recipient->on_any_thread)
+            return;
+        if (ring->next + TSC_RING_FETCH_AHEAD < end)
+            tsc_ring_fetch_to_read(ring, ring->next + TSC_RING_FETCH_AHEAD);
+        if (recipient != NULL)
+            recipient->deliver(recipient, argument);
+        ring->next++;
+    }
+}
+
+static bool deliver(struct tsc_owner *owner, uint64_t end, bool on_owners_thread)
+{
+    uint64_t first = owner->ring.next;
+
+    deliver_published(&owner->ring, end_of_batch(owner, end), on_owners_thread);
+    if (owner->ring.next == first)
+        return false;
+    release(owner);
+    return true;
+}
+
+bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
+{
+    bool delivered;
+
+    tsc_lock_take(&owner->delivering);
+    delivered = deliver(owner, end, true);
+    tsc_lock_give(&owner->delivering);
+    return delivered;
+}
+
+/*
+ * Senders that sleep are woken by the owner's thread. It looks for them after it has prepared to park; this looks
+ * for them after it has released, and then whether the thread is parked. All four accesses are seq_cst: so a
+ * sender that had found the ring full before this release is woken by the one or by the other.
+ */
+static void see_that_senders_are_woken(struct tsc_owner *owner)
+{
+    if (tsc_eventcount_has_sleepers(&owner->room) && tsc_parker_is_parked(&owner->parker))
+        tsc_owner_wake(owner);
+}
+
+bool tsc_owner_help(struct tsc_owner *owner)
+{
+    bool delivered = false;
+
+    if (!tsc_lock_try(&owner->delivering))
+        return false;
+    /* relaxed: written under the lock. */
+    if (atomic_load_explicit(&owner->attention, memory_order_relaxed) == 0)
+        delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
+    tsc_lock_give(&owner->delivering);
+    if (delivered)
+        see_that_senders_are_woken(owner);
+    return delivered;
+}
+
+void tsc_owner_begin_callback(struct tsc_owner *owner)
+{
+    atomic_fetch_or_explicit(&owner->attention, TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
+    release(owner);
+    tsc_lock_give(&owner->delivering);
+}
+
+void tsc_owner_end_callback(struct tsc_owner *owner)
+{
+    tsc_lock_take(&owner->delivering);
+    atomic_fetch_and_explicit(&owner->attention, ~(uint32_t)TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_LOCK_H
+#define TSC_LOCK_H
+
+#include "compiler.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A lock whose word is its holder, from the very instruction that takes it. A signal handler that forks may have
+ * interrupted the holder, and has to know it: a mutex of POSIX cannot tell.
+ *
+ * 0: free. Otherwise the holder's thread id; and TSC_LOCK_AWAITED where threads may sleep on the word.
+ */
+struct tsc_lock {
+    _Atomic uint32_t word;
+};
+
+#define TSC_LOCK_AWAITED UINT32_C(0x80000000)
+
+/* Never 0. Safe in a signal handler. */
+uint32_t tsc_lock_identify_thread(void);
+
+extern _Thread_local uint32_t tsc_lock_thread_id TSC_ALLOCATED_WITH_THE_THREAD;
+
+static inline uint32_t tsc_lock_self(void)
+{
+    return tsc_likely(tsc_lock_thread_id != 0) ? tsc_lock_thread_id : tsc_lock_identify_thread();
+}
+
+static inline bool tsc_lock_is_held(struct tsc_lock *lock)
+{
+    return atomic_load_explicit(&lock->word, memory_order_relaxed) != 0;
+}
+
+static inline bool tsc_lock_is_mine(struct tsc_lock *lock)
+{
+    /* relaxed: a thread finds itself there only where it wrote so itself. */
+    return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~TSC_LOCK_AWAITED) == tsc_lock_self();
+}
+
+static inline bool tsc_lock_try(struct tsc_lock *lock)
+{
+    uint32_t free = 0;
+
+    /* Looks first, so that who tries in vain does not take the cache line from the holder. acquire: pairs with
+     * unlock. */
+    return !tsc_lock_is_held(lock) &&
+           atomic_compare_exchange_strong_explicit(&lock->word, &free, tsc_lock_self(), memory_order_acquire,
+                                                   memory_order_relaxed);
+}
+
+void tsc_lock_wait_and_take(struct tsc_lock *lock);
+void tsc_lock_wake_next(struct tsc_lock *lock);
+
+static inline void tsc_lock_take(struct tsc_lock *lock)
+{
+    if (tsc_unlikely(!tsc_lock_try(lock)))
+        tsc_lock_wait_and_take(lock);
+}
+
+static inline void tsc_lock_give(struct tsc_lock *lock)
+{
+    /* release: pairs with try and with wait_and_take. */
+    if (tsc_unlikely(atomic_exchange_explicit(&lock->word, 0, memory_order_release) & TSC_LOCK_AWAITED))
+        tsc_lock_wake_next(lock);
+}
+
+/* In the child of a fork, where the one thread has another id than it had. */
+void tsc_lock_forget_thread(void);
+
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/lock.h"
+
+#include "support/suite.h"
+#include "support/threads.h"
+
+static struct tsc_lock lock;
+
+START_TEST(held_and_free)
+{
+    ck_assert(!tsc_lock_is_held(&lock));
+    ck_assert(!tsc_lock_is_mine(&lock));
+    tsc_lock_take(&lock);
+    ck_assert(tsc_lock_is_held(&lock));
+    ck_assert(tsc_lock_is_mine(&lock));
+    ck_assert(!tsc_lock_try(&lock));
+    tsc_lock_give(&lock);
+    ck_assert(!tsc_lock_is_held(&lock));
+    ck_assert(tsc_lock_try(&lock));
+    tsc_lock_give(&lock);
+}
+END_TEST
+
+static void *look(void *arg)
+{
+    bool *answers = arg;
+
+    answers[0] = tsc_lock_is_mine(&lock);
+    answers[1] = tsc_lock_try(&lock);
+    return NULL;
+}
+
+START_TEST(others_know_that_it_is_not_theirs)
+{
+    bool answers[2] = {true, true};
+
+    tsc_lock_take(&lock);
+    pthread_join(support_start_thread(look, answers), NULL);
+    ck_assert(!answers[0]);
+    ck_assert(!answers[1]);
+    tsc_lock_give(&lock);
+}
+END_TEST
+
+/* The yield makes holders lose their processor, so that the others sleep. */
+static void count(size_t index, void *arg)
+{
+    uint64_t *sum = arg;
+    size_t ops = support_ops(2000);
+
+    for (size_t op = 0; op < ops; op++) {
+        tsc_lock_take(&lock);
+        ++*sum;
+        if ((op + index) % 16 == 0)
+            sched_yield();
+        tsc_lock_give(&lock);
+    }
+}
+
+START_TEST(one_at_a_time_and_none_sleeps_for_ever)
+{
+    size_t threads = support_threads(16);
+    uint64_t sum = 0;
+
+    support_run_threads(threads, count, &sum);
+    ck_assert_uint_eq(sum, threads * support_ops(2000));
+    ck_assert(!tsc_lock_is_held(&lock));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("lock");
+    TCase *alone = support_add_case(suite, "alone", 10);
+    TCase *crowd = support_add_case(suite, "crowd", 60);
+
+    tcase_add_test(alone, held_and_free);
+    tcase_add_test(alone, others_know_that_it_is_not_theirs);
+    tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
+    return support_run_suite(suite);
+}
