@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The per-CPU backend: two monotone sums in a slot for each processor, what came in and what went out. */
 #include "backend/backend.h"
-#include "percpu/processor.h"
-#include "percpu/slots.h"
+#include "percpu/add.h"
 #include "sync/watch.h"
 
 #include <errno.h>
@@ -26,28 +25,34 @@ static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
 /*
  * The order between a change and the others is that of the atomic backend: of a change's addition to its slot and
  * its look at the state, and another thread's write of the state and its scan of the slots, one sees the other.
- * All are seq_cst.
+ * By atomic addition, all are seq_cst. By restartable sequence, the other has a barrier on all threads between
+ * write and scan: an addition before it is seen by the scan, and a look after it sees what was written.
  */
 static uint32_t look_at_state(struct percpu_counter *percpu)
 {
     return atomic_load_explicit(&percpu->state, memory_order_seq_cst);
 }
 
+static void write_state(struct percpu_counter *percpu, uint32_t bit)
+{
+    atomic_fetch_or_explicit(&percpu->state, bit, memory_order_seq_cst);
+}
+
 /* A negative delta is an amount that goes out; that of INT64_MIN is 2^63, as it should be. */
-static void add_to_slot(struct tsc_slot *slot, int64_t delta)
+static void add_to_slot(struct percpu_counter *percpu, int64_t delta)
 {
     if (delta >= 0)
-        atomic_fetch_add_explicit(&slot->in, (uint64_t)delta, memory_order_seq_cst);
+        tsc_slots_add(&percpu->slots, offsetof(struct tsc_slot, in), (uint64_t)delta);
     else
-        atomic_fetch_add_explicit(&slot->out, -(uint64_t)delta, memory_order_seq_cst);
+        tsc_slots_add(&percpu->slots, offsetof(struct tsc_slot, out), -(uint64_t)delta);
 }
 
 static uint64_t sum_in(struct percpu_counter *percpu)
 {
     uint64_t sum = 0;
 
-    for (uint32_t processor = 0; processor < tsc_processor_count; processor++)
-        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, processor)->in, memory_order_seq_cst);
+    for (uint32_t index = 0; index < tsc_slots_in_set(); index++)
+        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, index)->in, memory_order_seq_cst);
     return sum;
 }
 
@@ -55,8 +60,8 @@ static uint64_t sum_out(struct percpu_counter *percpu)
 {
     uint64_t sum = 0;
 
-    for (uint32_t processor = 0; processor < tsc_processor_count; processor++)
-        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, processor)->out, memory_order_seq_cst);
+    for (uint32_t index = 0; index < tsc_slots_in_set(); index++)
+        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, index)->out, memory_order_seq_cst);
     return sum;
 }
 
@@ -78,14 +83,16 @@ static int64_t scan(struct percpu_counter *percpu)
 }
 
 /*
- * Ends a change for whoever waits for a lower value. The last addition to out finds all that has gone out, and no
- * more come in than there ever will have: so if the value that is left in the end is low enough for the waiter, it
- * fires.
+ * Ends a change for whoever waits for a lower value. Those who find the watch armed make their addition visible
+ * before they scan: so of them and the waiter, whoever scans last finds all that has gone out, and no more come in
+ * than there ever will have. If the value that is left in the end is low enough for the waiter, it is seen.
  */
 static void check_watch(struct percpu_counter *percpu)
 {
-    if ((look_at_state(percpu) & WATCHED) && tsc_watch_is_armed(&percpu->watch))
-        tsc_watch_check(&percpu->watch, scan(percpu));
+    if (!(look_at_state(percpu) & WATCHED) || !tsc_watch_is_armed(&percpu->watch))
+        return;
+    tsc_slots_make_visible();
+    tsc_watch_check(&percpu->watch, scan(percpu));
 }
 
 /* Ends an addition that was made while the state was, or became, other than 0. */
@@ -94,33 +101,22 @@ TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
     int result = 0;
 
     if (delta > 0 && (look_at_state(percpu) & CLOSED)) {
-        add_to_slot(tsc_slots_of(&percpu->slots, tsc_processor()), -delta);
+        add_to_slot(percpu, -delta);
         result = -ESHUTDOWN;
     }
     check_watch(percpu);
     return result;
 }
 
-TSC_COLD static int add_slowly(struct percpu_counter *percpu, int64_t delta)
-{
-    /* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
-     * decides. */
-    if (delta > 0 && (atomic_load_explicit(&percpu->state, memory_order_relaxed) & CLOSED))
-        return -ESHUTDOWN;
-    add_to_slot(tsc_slots_of(&percpu->slots, tsc_processor()), delta);
-    return look_at_state(percpu) != 0 ? settle(percpu, delta) : 0;
-}
-
 static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = percpu_counter(counter);
-    uint32_t processor;
 
-    if (tsc_unlikely(atomic_load_explicit(&percpu->state, memory_order_relaxed) != 0))
-        return add_slowly(percpu, delta);
-    if (tsc_unlikely(!tsc_processor_fast(&processor)))
-        return add_slowly(percpu, delta);
-    add_to_slot(tsc_slots_of(&percpu->slots, processor), delta);
+    /* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
+     * decides. */
+    if (tsc_unlikely(atomic_load_explicit(&percpu->state, memory_order_relaxed) & CLOSED) && delta > 0)
+        return -ESHUTDOWN;
+    add_to_slot(percpu, delta);
     if (tsc_unlikely(look_at_state(percpu) != 0))
         return settle(percpu, delta);
     return 0;
@@ -151,7 +147,8 @@ static int percpu_flush(struct tsc_counter *counter)
 
 static int percpu_close(struct tsc_counter *counter)
 {
-    atomic_fetch_or_explicit(&percpu_counter(counter)->state, CLOSED, memory_order_seq_cst);
+    write_state(percpu_counter(counter), CLOSED);
+    tsc_slots_wait_for_additions();
     return 0;
 }
 
@@ -162,13 +159,20 @@ static int look(void *subject, int64_t deadline, int64_t *value)
     return 0;
 }
 
+static int look_once_all_is_visible(void *subject, int64_t deadline, int64_t *value)
+{
+    tsc_slots_wait_for_additions();
+    return look(subject, deadline, value);
+}
+
 static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
     struct percpu_counter *percpu = percpu_counter(counter);
 
-    if (timeout_ns != 0)
-        atomic_fetch_or_explicit(&percpu->state, WATCHED, memory_order_seq_cst);
-    return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look, percpu);
+    if (timeout_ns == 0)
+        return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look, percpu);
+    write_state(percpu, WATCHED);
+    return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look_once_all_is_visible, percpu);
 }
 
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)

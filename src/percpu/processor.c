@@ -6,12 +6,9 @@
 #include <pthread.h>
 #include <sched.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <unistd.h>
 
 #ifdef TSC_HAVE_RSEQ
-#include <sys/rseq.h>
-
 intptr_t tsc_rseq_cpu_offset;
 #endif
 

@@ -24,6 +24,10 @@ void tsc_processor_init(void);
 uint32_t tsc_processor_slow(void);
 
 #ifdef TSC_HAVE_RSEQ
+#include <sys/rseq.h>
+
+/* From the area's processor number to the address of the descriptor of a restartable sequence. */
+#define TSC_RSEQ_CPU_TO_DESCRIPTOR (offsetof(struct rseq, rseq_cs) - offsetof(struct rseq, cpu_id))
 
 /* Where the area's processor number lies, from the thread pointer; 0 where there is no area. */
 extern intptr_t tsc_rseq_cpu_offset;
@@ -62,12 +66,5 @@ static inline bool tsc_processor_fast(uint32_t *number)
 }
 
 #endif
-
-static inline uint32_t tsc_processor(void)
-{
-    uint32_t number;
-
-    return tsc_processor_fast(&number) ? number : tsc_processor_slow();
-}
 
 #endif

@@ -2,7 +2,8 @@
 #include "percpu/slots.h"
 
 #include "fork.h"
-#include "percpu/processor.h"
+#include "percpu/add.h"
+#include "sync/barrier.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -11,7 +12,7 @@
 
 enum { SETS_IN_CHUNK = TSC_SLOTS_STRIDE / sizeof(struct tsc_slot), BITS = 64 };
 
-/* A region for each processor, one behind the other. All of it is guarded by the lock of the fork list. */
+/* A region for each slot of a set, one behind the other. All of it is guarded by the lock of the fork list. */
 struct tsc_slots_chunk {
     struct tsc_slots_chunk *next; /* in the list of those that have room */
     struct tsc_slots_chunk *previous;
@@ -22,9 +23,34 @@ struct tsc_slots_chunk {
 
 static struct tsc_slots_chunk *with_room;
 
+bool tsc_rseq_adds;
+
+static void init_addition(void)
+{
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    static bool decided;
+
+    if (!decided)
+        tsc_rseq_adds = tsc_rseq_cpu_offset != 0 && tsc_barrier_prepare();
+    decided = true;
+#endif
+}
+
+uint32_t tsc_slots_in_set(void)
+{
+    return tsc_processor_count + (tsc_rseq_adds ? 1 : 0);
+}
+
+void tsc_slots_add_anywhere(const struct tsc_slots *slots, size_t word, uint64_t amount)
+{
+    uint32_t index = tsc_rseq_adds ? tsc_processor_count : tsc_processor_slow();
+
+    tsc_slot_add_atomically(tsc_slots_of(slots, index), word, amount);
+}
+
 static size_t chunk_bytes(void)
 {
-    return (size_t)tsc_processor_count * TSC_SLOTS_STRIDE;
+    return (size_t)tsc_slots_in_set() * TSC_SLOTS_STRIDE;
 }
 
 static void link_chunk(struct tsc_slots_chunk *chunk)
@@ -104,6 +130,7 @@ int tsc_slots_take(struct tsc_slots *slots)
 
     tsc_fork_hold();
     tsc_processor_init();
+    init_addition();
     error = take(slots);
     tsc_fork_unhold();
     return error;
@@ -112,8 +139,8 @@ int tsc_slots_take(struct tsc_slots *slots)
 /* Only what is not 0 is written: to write more would take the memory that was never used. */
 static void clear(struct tsc_slots *slots)
 {
-    for (uint32_t processor = 0; processor < tsc_processor_count; processor++) {
-        struct tsc_slot *slot = tsc_slots_of(slots, processor);
+    for (uint32_t index = 0; index < tsc_slots_in_set(); index++) {
+        struct tsc_slot *slot = tsc_slots_of(slots, index);
 
         if (atomic_load_explicit(&slot->in, memory_order_relaxed) != 0)
             atomic_store_explicit(&slot->in, 0, memory_order_relaxed);

@@ -16,8 +16,9 @@ struct tsc_slot {
     _Atomic uint64_t out;
 };
 
-/* From the slot of one processor to that of the next, in bytes. */
-#define TSC_SLOTS_STRIDE (64 * 1024)
+/* From the slot of one processor to that of the next: 64 KiB. */
+#define TSC_SLOTS_STRIDE_BITS 16
+#define TSC_SLOTS_STRIDE (1 << TSC_SLOTS_STRIDE_BITS)
 
 struct tsc_slots {
     char *first;
@@ -28,6 +29,9 @@ static inline struct tsc_slot *tsc_slots_of(const struct tsc_slots *slots, uint3
 {
     return (struct tsc_slot *)(slots->first + (uintptr_t)processor * TSC_SLOTS_STRIDE);
 }
+
+/* How many slots a set has: one for each processor, and perhaps one of none, behind them. After the first take. */
+uint32_t tsc_slots_in_set(void);
 
 /* All slots are 0. 0 or -ENOMEM. */
 int tsc_slots_take(struct tsc_slots *slots);

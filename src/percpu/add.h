@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_PERCPU_ADD_H
+#define TSC_PERCPU_ADD_H
+
+#include "percpu/processor.h"
+#include "percpu/slots.h"
+#include "sync/barrier.h"
+
+#include <stddef.h>
+
+/*
+ * An addition to the slot of the processor that the thread runs on. There are two ways, one for the whole process.
+ *
+ * By restartable sequence: a plain addition, in a section that the kernel begins anew where it interrupted it to
+ * run something else on the processor. It costs a third of an atomic one, for it does not wait until it is visible
+ * to others. It becomes so in the order of the thread's other stores (x86), so whoever learns in any way that the
+ * addition was made, sees it. Who has to be sure of additions that nobody has told of (close, and a waiter that is
+ * about to sleep) asks the kernel for a barrier on all processors: see sync/barrier.h. Only threads on the
+ * processor itself write its slot; what has to be added elsewhere is added to the slot of none, atomically.
+ *
+ * By atomic addition, where that cannot be had. Any slot is right then, for any thread.
+ */
+#if defined(TSC_HAVE_RSEQ) && defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
+#define TSC_HAVE_RSEQ_ADDITION 1
+#endif
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef TSC_HAVE_RSEQ_ADDITION /* it does not see what assembly does */
+#endif
+#endif
+
+/* Whether this process adds by restartable sequence. */
+extern bool tsc_rseq_adds;
+
+/* Adds atomically where every thread may: to the slot of none, or, where there is none, to that of a processor. */
+void tsc_slots_add_anywhere(const struct tsc_slots *slots, size_t word, uint64_t amount);
+
+static inline void tsc_slot_add_atomically(struct tsc_slot *slot, size_t word, uint64_t amount)
+{
+    /* seq_cst: see the order between a change and the others in percpu.c. */
+    atomic_fetch_add_explicit((_Atomic uint64_t *)((char *)slot + word), amount, memory_order_seq_cst);
+}
+
+#ifdef TSC_HAVE_RSEQ_ADDITION
+
+/*
+ * The descriptor of the section says where it begins, how long it is, and where to go if it is interrupted; the
+ * four bytes before that place are the signature that the kernel demands. The section begins with the store of the
+ * descriptor's address, looks on which processor it runs, and ends with the addition. The address is taken back,
+ * for the code may be unloaded.
+ *
+ * False where the number of the processor is beyond the count, or the thread has no rseq area.
+ */
+static inline bool tsc_rseq_add(const struct tsc_slots *slots, size_t word, uint64_t amount)
+{
+    intptr_t cpu_field = tsc_rseq_cpu_offset;
+
+restart:
+    __asm__ volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
+                          ".balign 32\n"
+                          "3:\n\t"
+                          ".long 0, 0\n\t"
+                          ".quad 1f, 2f - 1f, 4f\n\t"
+                          ".popsection\n\t"
+                          "leaq 3b(%%rip), %%rax\n\t"
+                          "movq %%rax, %%fs:%c[to_descriptor](%[cpu_field])\n"
+                          "1:\n\t"
+                          "movl %%fs:(%[cpu_field]), %%eax\n\t"
+                          "cmpl %[count], %%eax\n\t"
+                          "jae 5f\n\t"
+                          "shlq %[stride_bits], %%rax\n\t"
+                          "addq %[amount], (%[word], %%rax)\n"
+                          "2:\n\t"
+                          "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
+                          ".pushsection __rseq_failure, \"ax\"\n\t"
+                          ".byte 0x0f, 0xb9, 0x3d\n\t"
+                          ".long %c[signature]\n"
+                          "4:\n\t"
+                          "jmp %l[restart]\n"
+                          "5:\n\t"
+                          "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
+                          "jmp %l[beyond]\n\t"
+                          ".popsection"
+                          :
+                          : [cpu_field] "r"(cpu_field), [to_descriptor] "i"(TSC_RSEQ_CPU_TO_DESCRIPTOR),
+                            [count] "r"(tsc_processor_count), [stride_bits] "i"(TSC_SLOTS_STRIDE_BITS),
+                            [word] "r"(slots->first + word), [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
+                          : "rax", "memory", "cc"
+                          : restart, beyond);
+    return true;
+beyond:
+    return false;
+}
+
+#endif
+
+/* Makes what this thread has added visible to all. */
+static inline void tsc_slots_make_visible(void)
+{
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    /* seq_cst: pairs with the same of others. By atomic addition it is visible already. */
+    if (tsc_rseq_adds)
+        atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+/* A barrier between what the caller has written and all additions: they are visible, or look at it after. */
+static inline void tsc_slots_wait_for_additions(void)
+{
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    if (tsc_rseq_adds)
+        tsc_barrier_on_all_threads();
+#endif
+}
+
+static inline void tsc_slots_add(const struct tsc_slots *slots, size_t word, uint64_t amount)
+{
+    uint32_t processor;
+
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    if (tsc_likely(tsc_rseq_adds)) {
+        if (tsc_unlikely(!tsc_rseq_add(slots, word, amount)))
+            tsc_slots_add_anywhere(slots, word, amount);
+        return;
+    }
+#endif
+    if (tsc_likely(tsc_processor_fast(&processor)))
+        tsc_slot_add_atomically(tsc_slots_of(slots, processor), word, amount);
+    else
+        tsc_slots_add_anywhere(slots, word, amount);
+}
+
+#endif

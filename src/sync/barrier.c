@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/barrier.h"
+
+#include "sync/deadline.h"
+#include "sync/futex.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Far above what a processor takes to make a store visible, which it does on its own. */
+#define STORES_ARE_VISIBLE_NS INT64_C(10000000)
+
+static long membarrier(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0);
+}
+
+bool tsc_barrier_prepare(void)
+{
+    int saved_errno = errno;
+    bool prepared = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+                    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
+
+    errno = saved_errno;
+    return prepared;
+}
+
+static void wait_until_stores_are_visible(void)
+{
+    _Atomic uint32_t nobody_wakes = 0;
+    int64_t deadline = tsc_deadline_after(STORES_ARE_VISIBLE_NS);
+
+    while (tsc_futex_wait(&nobody_wakes, 0, deadline))
+        ;
+}
+
+/* A sandbox that was entered after the preparation may refuse what was granted before. */
+void tsc_barrier_on_all_threads(void)
+{
+    int saved_errno = errno;
+
+    if (membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) != 0)
+        wait_until_stores_are_visible();
+    errno = saved_errno;
+}

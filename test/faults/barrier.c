@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT */
+/* The per-CPU backend where the system refuses the barrier on all threads: from the beginning, or, as in a sandbox
+ * that was entered later, after a counter was made. Each test has a process of its own. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <tscounter/tscounter.h>
+
+#include "percpu/add.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { ARGUMENTS = 6, ADDS = 1000 };
+
+static atomic_bool refuses;
+static atomic_uint refused;
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+/* The linker makes of each call of syscall one of this. */
+long __wrap_syscall(long number, ...)
+{
+    long arguments[ARGUMENTS];
+    va_list list;
+
+    if (number == SYS_membarrier && atomic_load(&refuses)) {
+        atomic_fetch_add(&refused, 1);
+        errno = EPERM;
+        return -1;
+    }
+    va_start(list, number);
+    for (int i = 0; i < ARGUMENTS; i++)
+        arguments[i] = va_arg(list, long);
+    va_end(list);
+    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                          arguments[5]);
+}
+
+static void *count_out(void *counter)
+{
+    for (int i = 0; i < ADDS; i++)
+        tsc_counter_dec(counter);
+    return NULL;
+}
+
+static void use_to_the_end(tsc_counter_t *counter)
+{
+    int64_t value;
+    pthread_t thread;
+
+    for (int i = 0; i < ADDS; i++)
+        ck_assert_int_eq(tsc_counter_inc(counter), 0);
+    ck_assert_int_eq(tsc_counter_get(counter, &value), 0);
+    ck_assert_int_eq(value, ADDS);
+    errno = 77;
+    ck_assert_int_eq(tsc_counter_close(counter), 0);
+    ck_assert_int_eq(errno, 77);
+    ck_assert_int_eq(tsc_counter_inc(counter), -ESHUTDOWN);
+    thread = support_start_thread(count_out, counter);
+    ck_assert_int_eq(tsc_counter_wait_at_most(counter, 0, -1), 0);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(tsc_counter_get(counter, &value), 0);
+    ck_assert_int_eq(value, 0);
+    tsc_counter_unref(counter);
+}
+
+START_TEST(refused_from_the_beginning)
+{
+    tsc_counter_t *counter;
+
+    atomic_store(&refuses, true);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    ck_assert(!tsc_rseq_adds);
+    use_to_the_end(counter);
+}
+END_TEST
+
+START_TEST(refused_later)
+{
+    tsc_counter_t *counter;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    atomic_store(&refuses, true);
+    use_to_the_end(counter);
+    ck_assert_int_eq(atomic_load(&refused) != 0, tsc_rseq_adds);
+}
+END_TEST
+
+START_TEST(granted)
+{
+    tsc_counter_t *counter;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    use_to_the_end(counter);
+    ck_assert_uint_eq(atomic_load(&refused), 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("barrier");
+    TCase *tcase = support_add_case(suite, "barrier", 30);
+
+    tcase_add_test(tcase, refused_from_the_beginning);
+    tcase_add_test(tcase, refused_later);
+    tcase_add_test(tcase, granted);
+    return support_run_suite(suite);
+}
