@@ -55,13 +55,17 @@ bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
     return ready(arg);
 }
 
-static bool yield_until(bool (*ready)(void *), void *arg)
+/* A yield may take long where others run, and nobody is woken out of it. */
+static bool yield_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
 {
-    for (int yields = 0; yields < YIELDS_INSTEAD; yields++) {
+    int64_t deadline = tsc_now() + budget_ns;
+    int yields = 0;
+
+    do {
         sched_yield();
         if (ready(arg))
             return true;
-    }
+    } while (++yields < YIELDS_INSTEAD && tsc_now() < deadline);
     return false;
 }
 
@@ -75,7 +79,7 @@ bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_
     if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
         answer = tsc_spin_until(ready, arg, budget_ns);
     else
-        answer = yield_until(ready, arg);
+        answer = yield_until(ready, arg, budget_ns);
     tsc_count_down(&spinning, memory_order_relaxed);
     return answer;
 }
