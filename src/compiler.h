@@ -10,10 +10,13 @@
 #define tsc_unlikely(condition) __builtin_expect(!!(condition), 0)
 /* Kept out of line, so that the fast path that ends in a call of it needs no frame. */
 #define TSC_COLD __attribute__((cold, noinline))
+/* Part of a hot path, though it is called from many places. */
+#define TSC_HOT inline __attribute__((always_inline))
 #else
 #define tsc_likely(condition) (condition)
 #define tsc_unlikely(condition) (condition)
 #define TSC_COLD
+#define TSC_HOT inline
 #endif
 
 /*

@@ -3,14 +3,11 @@
 #include "backend/backend.h"
 #include "callback.h"
 #include "sequential.h"
-#include "sync/deadline.h"
+#include "sync/lock.h"
 #include "sync/watch.h"
 
 #include <errno.h>
 #include <pthread.h>
-
-/* What a time_t of 32 bits can take on top of the present time. */
-#define LOCK_NS_MAX (3600 * TSC_NS_PER_S)
 
 struct mutex_counter {
     struct tsc_counter base;
@@ -18,7 +15,7 @@ struct mutex_counter {
     /* The thread that is inside an update callback, or 0. Looked at without the lock: so it lies apart from it. */
     _Atomic(uintptr_t) updater;
 
-    _Alignas(TSC_CACHE_ALIGN) pthread_mutex_t lock;
+    _Alignas(TSC_CACHE_ALIGN) struct tsc_lock lock;
     bool closed;
     struct tsc_sequential state;
 };
@@ -41,11 +38,11 @@ static bool inside_own_callback(struct mutex_counter *mutex)
     return tsc_unlikely(updater != 0) && updater == this_thread();
 }
 
-static int lock(struct mutex_counter *mutex)
+static TSC_HOT int lock(struct mutex_counter *mutex)
 {
     if (inside_own_callback(mutex))
         return -EDEADLK;
-    pthread_mutex_lock(&mutex->lock);
+    tsc_lock_take(&mutex->lock);
     return 0;
 }
 
@@ -53,11 +50,11 @@ static int lock(struct mutex_counter *mutex)
  * Ends a change. A waiter arms the watch before it locks to look at the value: either its look came before this
  * change, and the lock makes the armed watch visible here, or it comes after and sees the change.
  */
-static int unlock_changed(struct mutex_counter *mutex, int result)
+static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 {
     int64_t value = tsc_sequential_value(&mutex->state);
 
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     tsc_watch_check(&mutex->watch, value);
     return result;
 }
@@ -80,7 +77,7 @@ static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
 
     if (inside_own_callback(mutex))
         return -EDEADLK;
-    if (pthread_mutex_trylock(&mutex->lock) != 0)
+    if (!tsc_lock_try(&mutex->lock))
         return -EAGAIN;
     return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, &previous));
 }
@@ -93,7 +90,7 @@ static int mutex_get(struct tsc_counter *counter, int64_t *value)
     if (error)
         return error;
     *value = tsc_sequential_value(&mutex->state);
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     return 0;
 }
 
@@ -108,7 +105,7 @@ static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
     if (error)
         return error;
     *peak = atomic_load_explicit(&mutex->state.peak, memory_order_relaxed);
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     return 0;
 }
 
@@ -162,7 +159,7 @@ static void abandon_update(void *arg)
     struct mutex_counter *mutex = arg;
 
     end_callback(mutex);
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     tsc_counter_unref_by_call(&mutex->base);
 }
 
@@ -198,36 +195,19 @@ static int mutex_close(struct tsc_counter *counter)
     if (error)
         return error;
     mutex->closed = true;
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     return 0;
-}
-
-/*
- * A callback may hold the lock for long: the waiter keeps to its deadline. POSIX has no lock with a timeout by the
- * monotonic clock; if the wall clock is set back meanwhile, the end of the callback ends the wait.
- */
-static int lock_until(struct mutex_counter *mutex, int64_t deadline)
-{
-    if (deadline == TSC_NEVER)
-        return lock(mutex);
-    for (int64_t left = deadline - tsc_now(); left > 0; left = deadline - tsc_now()) {
-        struct timespec until = tsc_wall_clock_after(left < LOCK_NS_MAX ? left : LOCK_NS_MAX);
-
-        if (pthread_mutex_timedlock(&mutex->lock, &until) == 0)
-            return 0;
-    }
-    return pthread_mutex_trylock(&mutex->lock) == 0 ? 0 : -ETIMEDOUT;
 }
 
 static int look(void *subject, int64_t deadline, int64_t *value)
 {
     struct mutex_counter *mutex = subject;
-    int error = lock_until(mutex, deadline);
 
-    if (error)
-        return error;
+    /* A callback may hold the lock for long: the waiter keeps to its deadline. */
+    if (!tsc_lock_take_until(&mutex->lock, deadline))
+        return -ETIMEDOUT;
     *value = tsc_sequential_value(&mutex->state);
-    pthread_mutex_unlock(&mutex->lock);
+    tsc_lock_give(&mutex->lock);
     return 0;
 }
 
@@ -244,8 +224,7 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
 {
     struct mutex_counter *mutex = mutex_counter(counter);
 
-    if (pthread_mutex_init(&mutex->lock, NULL) != 0)
-        return -ENOMEM;
+    tsc_lock_init(&mutex->lock);
     atomic_init(&mutex->updater, 0);
     tsc_sequential_init(&mutex->state, attr);
     tsc_watch_init(&mutex->watch);
@@ -254,7 +233,7 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
 
 static void mutex_fini(struct tsc_counter *counter)
 {
-    pthread_mutex_destroy(&mutex_counter(counter)->lock);
+    (void)counter;
 }
 
 /*
@@ -267,7 +246,7 @@ static void mutex_child(struct tsc_fork_node *node)
     struct mutex_counter *mutex = mutex_counter(tsc_counter_of_fork_node(node));
 
     tsc_counter_forget_calls(&mutex->base);
-    pthread_mutex_init(&mutex->lock, NULL);
+    tsc_lock_init(&mutex->lock);
     atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
     tsc_sequential_repair(&mutex->state);
     tsc_watch_forget_waiters(&mutex->watch);

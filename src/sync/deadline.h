@@ -27,15 +27,4 @@ static inline int64_t tsc_deadline_after(int64_t timeout_ns)
     return timeout_ns >= TSC_NEVER - now ? TSC_NEVER : now + timeout_ns;
 }
 
-static inline struct timespec tsc_wall_clock_after(int64_t ns)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_REALTIME, &time);
-    ns += time.tv_nsec;
-    time.tv_sec += (time_t)(ns / TSC_NS_PER_S);
-    time.tv_nsec = (long)(ns % TSC_NS_PER_S);
-    return time;
-}
-
 #endif

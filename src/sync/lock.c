@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/lock.h"
 
-#include "sync/deadline.h"
 #include "sync/futex.h"
 
 #include <sys/syscall.h>
@@ -22,22 +21,26 @@ void tsc_lock_forget_thread(void)
 /*
  * No wake-up is lost: who sleeps has found the lock held and left the mark in the same word; the giver takes the
  * mark with the lock, and wakes one. Who was asleep takes the lock with the mark, for it does not know whether it
- * was alone; that costs the last one a system call.
+ * was alone; that costs the last one a system call. Who gives up has not been woken, so it takes nobody's wake-up
+ * along.
  */
-TSC_COLD void tsc_lock_wait_and_take(struct tsc_lock *lock)
+TSC_COLD bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadline)
 {
     uint32_t found = atomic_load_explicit(&lock->word, memory_order_relaxed);
+    bool in_time = true;
 
     for (;;) {
         if (found == 0) {
             /* acquire: pairs with give. */
             if (atomic_compare_exchange_strong_explicit(&lock->word, &found, tsc_lock_self() | TSC_LOCK_AWAITED,
                                                         memory_order_acquire, memory_order_relaxed))
-                return;
+                return true;
+        } else if (!in_time) {
+            return false;
         } else if ((found & TSC_LOCK_AWAITED) ||
                    atomic_compare_exchange_strong_explicit(&lock->word, &found, found | TSC_LOCK_AWAITED,
                                                            memory_order_relaxed, memory_order_relaxed)) {
-            tsc_futex_wait(&lock->word, found | TSC_LOCK_AWAITED, TSC_NEVER);
+            in_time = tsc_futex_wait(&lock->word, found | TSC_LOCK_AWAITED, deadline);
             found = atomic_load_explicit(&lock->word, memory_order_relaxed);
         }
     }

@@ -3,6 +3,7 @@
 #define TSC_LOCK_H
 
 #include "compiler.h"
+#include "sync/deadline.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -10,7 +11,8 @@
 
 /*
  * A lock whose word is its holder, from the very instruction that takes it. A signal handler that forks may have
- * interrupted the holder, and has to know it: a mutex of POSIX cannot tell.
+ * interrupted the holder, and has to know it: a mutex of POSIX cannot tell. Nor has that a timeout by the
+ * monotonic clock; and it takes longer, being called.
  *
  * 0: free. Otherwise the holder's thread id; and TSC_LOCK_AWAITED where threads may sleep on the word.
  */
@@ -19,6 +21,12 @@ struct tsc_lock {
 };
 
 #define TSC_LOCK_AWAITED UINT32_C(0x80000000)
+
+/* Also for one that a thread holds which is not in the child of a fork. */
+static inline void tsc_lock_init(struct tsc_lock *lock)
+{
+    atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+}
 
 /* Never 0. Safe in a signal handler. */
 uint32_t tsc_lock_identify_thread(void);
@@ -52,18 +60,23 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
                                                    memory_order_relaxed);
 }
 
-void tsc_lock_wait_and_take(struct tsc_lock *lock);
+/* False once the deadline has passed, and the lock was not to be had. */
+bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadline);
 void tsc_lock_wake_next(struct tsc_lock *lock);
+
+static inline bool tsc_lock_take_until(struct tsc_lock *lock, int64_t deadline)
+{
+    return tsc_likely(tsc_lock_try(lock)) || tsc_lock_take_or_wait_until(lock, deadline);
+}
 
 static inline void tsc_lock_take(struct tsc_lock *lock)
 {
-    if (tsc_unlikely(!tsc_lock_try(lock)))
-        tsc_lock_wait_and_take(lock);
+    tsc_lock_take_until(lock, TSC_NEVER);
 }
 
 static inline void tsc_lock_give(struct tsc_lock *lock)
 {
-    /* release: pairs with try and with wait_and_take. */
+    /* release: pairs with try and with take_or_wait_until. */
     if (tsc_unlikely(atomic_exchange_explicit(&lock->word, 0, memory_order_release) & TSC_LOCK_AWAITED))
         tsc_lock_wake_next(lock);
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/lock.h"
 
+#include <sched.h>
+
 #include "support/suite.h"
 #include "support/threads.h"
+#include "sync/deadline.h"
 
 static struct tsc_lock lock;
 
@@ -42,6 +45,31 @@ START_TEST(others_know_that_it_is_not_theirs)
 }
 END_TEST
 
+static void *take_in_vain(void *arg)
+{
+    int64_t deadline = tsc_deadline_after(5 * SUPPORT_MILLISECOND_NS);
+    int64_t *overtime = arg;
+
+    if (tsc_lock_take_until(&lock, deadline))
+        *overtime = -1;
+    else
+        *overtime = tsc_now() - deadline;
+    return NULL;
+}
+
+START_TEST(who_waits_keeps_to_the_deadline)
+{
+    int64_t overtime = -1;
+
+    tsc_lock_take(&lock);
+    pthread_join(support_start_thread(take_in_vain, &overtime), NULL);
+    ck_assert_int_ge(overtime, 0);
+    tsc_lock_give(&lock);
+    ck_assert(tsc_lock_take_until(&lock, tsc_now()));
+    tsc_lock_give(&lock);
+}
+END_TEST
+
 /* The yield makes holders lose their processor, so that the others sleep. */
 static void count(size_t index, void *arg)
 {
@@ -76,6 +104,7 @@ int main(void)
 
     tcase_add_test(alone, held_and_free);
     tcase_add_test(alone, others_know_that_it_is_not_theirs);
+    tcase_add_test(alone, who_waits_keeps_to_the_deadline);
     tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
     return support_run_suite(suite);
 }
