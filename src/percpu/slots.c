@@ -90,11 +90,16 @@ static struct tsc_slots_chunk *make_chunk(void)
     return chunk;
 }
 
+/* To unmap what lies in the middle of a mapping takes memory: where there is none, the chunk stays to be taken. */
 static void free_chunk(struct tsc_slots_chunk *chunk)
 {
-    unlink_chunk(chunk);
-    munmap(chunk->regions, chunk_bytes());
-    free(chunk);
+    int saved_errno = errno;
+
+    if (munmap(chunk->regions, chunk_bytes()) == 0) {
+        unlink_chunk(chunk);
+        free(chunk);
+    }
+    errno = saved_errno;
 }
 
 /* The chunk has room. */

@@ -2,6 +2,8 @@
 /* Each request to the system fails once, in each function that makes any; and no operation makes any. */
 #include <tscounter/tscounter.h>
 
+#include <sys/mman.h>
+
 #include "fork/child.h"
 #include "injection.h"
 #include "support/answers.h"
@@ -75,41 +77,52 @@ static void destroy_owner_attr(void *made)
     tsc_owner_attr_destroy(made);
 }
 
+enum { SCARCE = REQUEST_MEMORY | REQUEST_THREAD };
+
+static const struct injection_plan no_failure = {.kinds = SCARCE, .first = NO_REQUEST};
+
 static const struct making {
     int (*make)(void **made);
     void (*destroy)(void *made);
     bool is_built;
     bool clears_its_output;
-    bool starts_a_thread;
 } makings[] = {
-    {make_mutex, destroy_counter, TEST_BUILT_MUTEX, true, false},
-    {make_atomic, destroy_counter, TEST_BUILT_ATOMIC, true, false},
-    {make_queue, destroy_counter, TEST_BUILT_QUEUE, true, true},
-    {make_queue_on_shared_owner, destroy_counter, TEST_BUILT_QUEUE, true, false},
-    {make_percpu, destroy_counter, TEST_BUILT_PERCPU, true, false},
-    {make_attr, destroy_attr, true, false, false},
-    {make_owner, destroy_owner, TEST_BUILT_QUEUE, false, true},
-    {make_owner_attr, destroy_owner_attr, true, false, false},
+    {make_mutex, destroy_counter, TEST_BUILT_MUTEX, true},
+    {make_atomic, destroy_counter, TEST_BUILT_ATOMIC, true},
+    {make_queue, destroy_counter, TEST_BUILT_QUEUE, true},
+    {make_queue_on_shared_owner, destroy_counter, TEST_BUILT_QUEUE, true},
+    {make_percpu, destroy_counter, TEST_BUILT_PERCPU, true},
+    {make_attr, destroy_attr, true, false},
+    {make_owner, destroy_owner, TEST_BUILT_QUEUE, false},
+    {make_owner_attr, destroy_owner_attr, true, false},
 };
 
 enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
 
-static void open_attributes(void)
+static bool open_attribute_with_owner(void)
 {
     tsc_owner_attr_t *owner_attr;
     tsc_owner_t *owner;
+    bool is_open;
 
-    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
-    ck_assert_int_eq(tsc_counter_attr_set_name(attr, "requests in flight"), 0);
-    ck_assert_int_eq(tsc_counter_attr_create(&attr_with_owner), 0);
-    if (!TEST_BUILT_QUEUE)
-        return;
-    ck_assert_int_eq(tsc_owner_attr_create(&owner_attr), 0);
-    ck_assert_int_eq(tsc_owner_attr_set_thread_name(owner_attr, THREAD_NAME), 0);
-    ck_assert_int_eq(tsc_owner_create(&owner, owner_attr), 0);
-    ck_assert_int_eq(tsc_counter_attr_set_owner(attr_with_owner, owner), 0);
+    if (tsc_owner_attr_create(&owner_attr) != 0)
+        return false;
+    is_open = tsc_owner_attr_set_thread_name(owner_attr, THREAD_NAME) == 0 &&
+              tsc_owner_create(&owner, owner_attr) == 0 && tsc_counter_attr_set_owner(attr_with_owner, owner) == 0;
     tsc_owner_unref(owner);
     tsc_owner_attr_destroy(owner_attr);
+    return is_open;
+}
+
+static bool open_attributes(void)
+{
+    return tsc_counter_attr_create(&attr) == 0 && tsc_counter_attr_set_name(attr, "requests in flight") == 0 &&
+           tsc_counter_attr_create(&attr_with_owner) == 0 && (!TEST_BUILT_QUEUE || open_attribute_with_owner());
+}
+
+static void open_attributes_of_a_test(void)
+{
+    ck_assert(open_attributes());
 }
 
 static void close_attributes(void)
@@ -118,46 +131,81 @@ static void close_attributes(void)
     tsc_counter_attr_destroy(attr_with_owner);
 }
 
-/* Makes something while the n-th request fails; false once there are not so many. */
-static bool fail_once(const struct making *making, uint64_t n)
+/* What the n-th request is for decides what is answered when it fails. */
+struct attempt {
+    const struct making *making;
+    uint64_t n;
+    bool *failed; /* in memory that parent and child share: whether there were so many requests */
+};
+
+static int answer_to_failure(unsigned int failed)
 {
+    return failed == REQUEST_MEMORY ? -ENOMEM : failed == REQUEST_THREAD ? -EAGAIN : 0;
+}
+
+static struct injection make_and_destroy(const struct attempt *attempt, uint64_t n)
+{
+    const struct injection_plan plan = {.kinds = REQUEST_ANY, .first = n};
+    const struct making *making = attempt->making;
     char untouched;
     void *made = &untouched;
     struct injection injection;
     int error;
 
     errno = UNTOUCHED;
-    injection_begin(n);
+    injection_begin(&plan);
     error = making->make(&made);
-    injection = injection_end();
-    ck_assert_int_eq(errno, UNTOUCHED);
-    if (!injection.failed) {
-        ck_assert_int_eq(error, 0);
+    if (error == 0)
         making->destroy(made);
-        return false;
+    injection = injection_end();
+    CHILD_CHECK(errno == UNTOUCHED);
+    CHILD_CHECK(error == answer_to_failure(injection.failed));
+    if (error != 0) {
+        CHILD_CHECK(made == (making->clears_its_output ? NULL : &untouched));
+        CHILD_CHECK(injection.held == 0);
     }
-    ck_assert_int_eq(error, injection.was_thread ? -EAGAIN : -ENOMEM);
-    ck_assert_ptr_eq(made, making->clears_its_output ? NULL : &untouched);
-    ck_assert_int_eq(injection.held, 0);
-    ck_assert(support_threads_named_become("tscounter", 0));
-    return true;
+    return injection;
 }
 
-/* This test comes first in its process: the handlers for fork are registered once. */
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* What a failure had to leave is taken, and given back, by the next; and a fork finds nothing half made. */
+static void fail_once_and_go_on(void *arg)
+{
+    const struct attempt *attempt = arg;
+    struct injection injection;
+    int64_t held;
+
+    CHILD_CHECK(open_attributes());
+    injection = make_and_destroy(attempt, attempt->n);
+    *attempt->failed = injection.failed != 0;
+    held = injection.held;
+    injection = make_and_destroy(attempt, NO_REQUEST);
+    CHILD_CHECK(held + injection.held == 0);
+    CHILD_CHECK(child_run(nothing, NULL) == 0);
+    close_attributes();
+    child_check_owners(0);
+}
+
+/* Each in a process of its own: some requests are made once in a process. */
 START_TEST(each_failure_is_told_and_leaks_nothing)
 {
-    const struct making *making = &makings[_i];
-    uint64_t n = 0;
+    struct attempt attempt = {.making = &makings[_i]};
 
-    if (!making->is_built)
+    if (!attempt.making->is_built)
         return;
-    if (making->make != make_queue_on_shared_owner)
-        ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
-    else
-        open_attributes();
-    while (fail_once(making, n))
-        n++;
-    ck_assert_uint_ge(n, 1);
+    attempt.failed = mmap(NULL, sizeof *attempt.failed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    ck_assert(attempt.failed != MAP_FAILED);
+    do {
+        ck_assert_msg(child_run(fail_once_and_go_on, &attempt) == 0, "request %llu",
+                      (unsigned long long)attempt.n);
+        attempt.n++;
+    } while (*attempt.failed);
+    ck_assert_uint_gt(attempt.n, 1);
+    munmap(attempt.failed, sizeof *attempt.failed);
 }
 END_TEST
 
@@ -173,7 +221,7 @@ START_TEST(life_leaks_nothing)
         int error;
 
         /* No assertion in between: it would take and give back memory itself. */
-        injection_begin(UINT64_MAX);
+        injection_begin(&no_failure);
         error = making->make(&made);
         making->destroy(made);
         injection = injection_end();
@@ -248,7 +296,7 @@ static struct injection count_requests_of_a_crowd(tsc_counter_t *counter)
     pthread_barrier_init(&crowd.done, NULL, THREADS + 1);
     for (size_t thread = 0; thread < THREADS; thread++)
         started[thread] = support_start_thread(crowd_member, &crowd);
-    injection_begin(UINT64_MAX);
+    injection_begin(&no_failure);
     pthread_barrier_wait(&crowd.begun);
     pthread_barrier_wait(&crowd.done);
     injection = injection_end();
@@ -337,13 +385,14 @@ static int (*const needing_the_thread[])(tsc_counter_t *) = {
 /* Each tries anew, and changes nothing; the first that gets a thread goes on from the value there was. */
 static void miss_the_thread(void *arg)
 {
+    const struct injection_plan first = {.kinds = SCARCE};
     tsc_counter_t *counter = arg;
 
     errno = UNTOUCHED;
     for (size_t i = 0; i < sizeof(needing_the_thread) / sizeof(needing_the_thread[0]); i++) {
-        injection_begin(0);
+        injection_begin(&first);
         CHILD_CHECK(needing_the_thread[i](counter) == -EAGAIN);
-        CHILD_CHECK(injection_end().was_thread);
+        CHILD_CHECK(injection_end().failed == REQUEST_THREAD);
         CHILD_CHECK(value_in_child(counter) == 1);
     }
     CHILD_CHECK(errno == UNTOUCHED);
@@ -358,7 +407,7 @@ static void never_use_it(void *arg)
 {
     tsc_counter_t *counter = arg;
 
-    injection_begin(UINT64_MAX);
+    injection_begin(&no_failure);
     CHILD_CHECK(value_in_child(counter) == 1);
     CHILD_CHECK(tsc_counter_wait_at_most(counter, 1, -1) == 0);
     tsc_counter_unref(counter);
@@ -388,7 +437,7 @@ int main(void)
     TCase *child = support_add_case(suite, "child", 20);
 
     tcase_add_loop_test(failures, each_failure_is_told_and_leaks_nothing, 0, MAKINGS);
-    tcase_add_checked_fixture(life, open_attributes, close_attributes);
+    tcase_add_checked_fixture(life, open_attributes_of_a_test, close_attributes);
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
     tcase_add_loop_test(life, no_operation_asks_for_anything, 0, MAKINGS);
     tcase_add_test(child, child_of_a_fork_gets_no_thread);

@@ -2,24 +2,28 @@
 #include "injection.h"
 
 #include <errno.h>
+#include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+/* Written while nobody asks for anything. */
+static struct injection_plan plan;
 static atomic_bool active;
 static atomic_uint_fast64_t requests;
-static atomic_uint_fast64_t failing;
-static atomic_bool failed;
-static atomic_bool was_thread;
+static atomic_uint failed;
 static atomic_int_fast64_t held;
 
-void injection_begin(uint64_t n)
+void injection_begin(const struct injection_plan *wanted)
 {
+    plan = *wanted;
     atomic_store(&requests, 0);
-    atomic_store(&failing, n);
-    atomic_store(&failed, false);
-    atomic_store(&was_thread, false);
+    atomic_store(&failed, 0);
     atomic_store(&held, 0);
     atomic_store(&active, true);
 }
@@ -30,18 +34,28 @@ struct injection injection_end(void)
     return (struct injection){
         .requests = atomic_load(&requests),
         .failed = atomic_load(&failed),
-        .was_thread = atomic_load(&was_thread),
         .held = atomic_load(&held),
     };
 }
 
-static bool is_to_fail(bool is_thread)
+static bool is_to_fail(unsigned int kind)
 {
-    if (!atomic_load(&active) || atomic_fetch_add(&requests, 1) != atomic_load(&failing))
+    uint64_t request;
+
+    if (!atomic_load(&active) || !(plan.kinds & kind))
         return false;
-    atomic_store(&failed, true);
-    atomic_store(&was_thread, is_thread);
-    errno = ENOMEM;
+    request = atomic_fetch_add(&requests, 1);
+    if (plan.all_after ? request < plan.first : request != plan.first)
+        return false;
+    atomic_store(&failed, kind);
+    return true;
+}
+
+static bool is_to_fail_with(unsigned int kind, int error)
+{
+    if (!is_to_fail(kind))
+        return false;
+    errno = error;
     return true;
 }
 
@@ -64,19 +78,21 @@ static void given_back(const void *memory)
     result __wrap_##name(__VA_ARGS__); \
     result __wrap_##name(__VA_ARGS__)
 
+/* -------- memory, and what is made of it -------- */
+
 WRAPPED(void *, malloc, size_t size)
 {
-    return is_to_fail(false) ? NULL : taken(__real_malloc(size));
+    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : taken(__real_malloc(size));
 }
 
 WRAPPED(void *, calloc, size_t count, size_t size)
 {
-    return is_to_fail(false) ? NULL : taken(__real_calloc(count, size));
+    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : taken(__real_calloc(count, size));
 }
 
 WRAPPED(int, posix_memalign, void **memory, size_t alignment, size_t size)
 {
-    int error = is_to_fail(false) ? ENOMEM : __real_posix_memalign(memory, alignment, size);
+    int error = is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_posix_memalign(memory, alignment, size);
 
     if (error == 0)
         taken(*memory);
@@ -91,32 +107,105 @@ WRAPPED(void, free, void *memory)
 
 WRAPPED(void *, mmap, void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
-    return is_to_fail(false) ? MAP_FAILED : taken(__real_mmap(address, size, protection, flags, file, offset));
+    if (is_to_fail_with(REQUEST_MEMORY, ENOMEM))
+        return MAP_FAILED;
+    return taken(__real_mmap(address, size, protection, flags, file, offset));
 }
 
 /* glibc's name of the same, where off_t has 64 bits. */
 WRAPPED(void *, mmap64, void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
-    return is_to_fail(false) ? MAP_FAILED : taken(__real_mmap64(address, size, protection, flags, file, offset));
-}
-
-WRAPPED(int, munmap, void *address, size_t size)
-{
-    given_back(address);
-    return __real_munmap(address, size);
-}
-
-WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *), void *arg)
-{
-    return is_to_fail(true) ? EAGAIN : __real_pthread_create(thread, attr, body, arg);
+    if (is_to_fail_with(REQUEST_MEMORY, ENOMEM))
+        return MAP_FAILED;
+    return taken(__real_mmap64(address, size, protection, flags, file, offset));
 }
 
 WRAPPED(int, pthread_mutex_init, pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
 {
-    return is_to_fail(false) ? ENOMEM : __real_pthread_mutex_init(mutex, attr);
+    return is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_pthread_mutex_init(mutex, attr);
 }
 
 WRAPPED(int, pthread_atfork, void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
-    return is_to_fail(false) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
+    return is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
+}
+
+/* -------- threads -------- */
+
+WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr, void *(*body)(void *), void *arg)
+{
+    return is_to_fail(REQUEST_THREAD) ? EAGAIN : __real_pthread_create(thread, attr, body, arg);
+}
+
+/* -------- what can be done without -------- */
+
+/* The kernel needs memory to split a mapping. */
+WRAPPED(int, munmap, void *address, size_t size)
+{
+    if (is_to_fail_with(REQUEST_EXPENDABLE, ENOMEM))
+        return -1;
+    given_back(address);
+    return __real_munmap(address, size);
+}
+
+/* It opens a file. */
+WRAPPED(int, pthread_setname_np, pthread_t thread, const char *name)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EMFILE) ? EMFILE : __real_pthread_setname_np(thread, name);
+}
+
+/* There are more processors than the set has bits. */
+WRAPPED(int, sched_getaffinity, pid_t process, size_t size, cpu_set_t *set)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EINVAL) ? -1 : __real_sched_getaffinity(process, size, set);
+}
+
+WRAPPED(int, sched_getcpu, void)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, ENOSYS) ? -1 : __real_sched_getcpu();
+}
+
+WRAPPED(long, sysconf, int name)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EINVAL) ? -1 : __real_sysconf(name);
+}
+
+/* -------- waits -------- */
+
+/* The wall clock was set forward. */
+WRAPPED(int, pthread_mutex_timedlock, pthread_mutex_t *mutex, const struct timespec *until)
+{
+    return is_to_fail(REQUEST_WAIT) ? ETIMEDOUT : __real_pthread_mutex_timedlock(mutex, until);
+}
+
+static bool is_futex_wait(long number, long operation)
+{
+#ifdef SYS_futex
+    if (number == SYS_futex)
+        return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+#endif
+#ifdef SYS_futex_time64
+    if (number == SYS_futex_time64)
+        return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
+#endif
+    return false;
+}
+
+WRAPPED(long, syscall, long number, ...)
+{
+    long arguments[6];
+    va_list list;
+
+    va_start(list, number);
+    for (size_t i = 0; i < 6; i++)
+        arguments[i] = va_arg(list, long);
+    va_end(list);
+    if (is_futex_wait(number, arguments[1]) && is_to_fail(REQUEST_WAIT)) {
+        errno = plan.wait_error;
+        return plan.wait_error == 0 ? 0 : -1;
+    }
+    if (number == SYS_membarrier && is_to_fail_with(REQUEST_EXPENDABLE, EPERM))
+        return -1;
+    return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],
+                          arguments[5]);
 }
