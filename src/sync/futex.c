@@ -34,13 +34,14 @@ static long futex_wait_until(_Atomic uint32_t *word, uint32_t value, int64_t dea
     return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL, FUTEX_BITSET_MATCH_ANY);
 }
 
+/* Whatever the call answers, the clock decides: where waiting is forbidden or fails, a deadline holds all the same. */
 bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 {
     int saved_errno = errno;
-    bool in_time = futex_wait_until(word, value, deadline) == 0 || errno != ETIMEDOUT;
+    bool woken = futex_wait_until(word, value, deadline) == 0;
 
     errno = saved_errno;
-    return in_time;
+    return woken || deadline == TSC_NEVER || tsc_now() < deadline;
 }
 
 /*
