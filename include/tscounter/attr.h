@@ -6,8 +6,8 @@
  * A set of attributes belongs to one thread at a time. It may be reused, changed and destroyed after a
  * counter was made from it.
  *
- * Unless a function says otherwise: it returns 0 or a negative errno value, leaves `errno` and, on error,
- * its outputs and the attributes as they were, is not safe in a signal handler, and is no cancellation point.
+ * Unless a function says otherwise, it returns 0 or a negative errno value, and leaves `errno` and, on error,
+ * its outputs and the attributes as they were. Where it may be called from is said in the terms of tscounter.h.
  */
 #ifndef TSCOUNTER_ATTR_H
 #define TSCOUNTER_ATTR_H
@@ -36,6 +36,7 @@ enum {
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL
  * @retval -ENOMEM out of memory
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_create(tsc_counter_attr_t **attr);
@@ -45,6 +46,7 @@ TSC_API int tsc_counter_attr_create(tsc_counter_attr_t **attr);
  * touched. If that reference was the owner's last, it waits as tsc_owner_unref() does.
  *
  * @param attr the attributes; NULL is accepted
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API void tsc_counter_attr_destroy(tsc_counter_attr_t *attr);
@@ -56,6 +58,7 @@ TSC_API void tsc_counter_attr_destroy(tsc_counter_attr_t *attr);
  * @param initial the value
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_initial(tsc_counter_attr_t *attr, int64_t initial);
@@ -70,6 +73,7 @@ TSC_API int tsc_counter_attr_set_initial(tsc_counter_attr_t *attr, int64_t initi
  * @param policy TSC_BOUNDS_REJECT or TSC_BOUNDS_CLAMP
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL, `min` is above `max`, or `policy` is unknown
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_bounds(tsc_counter_attr_t *attr, int64_t min, int64_t max, uint32_t policy);
@@ -81,6 +85,7 @@ TSC_API int tsc_counter_attr_set_bounds(tsc_counter_attr_t *attr, int64_t min, i
  * @param enabled 0 or not 0
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_track_peak(tsc_counter_attr_t *attr, int enabled);
@@ -93,6 +98,7 @@ TSC_API int tsc_counter_attr_set_track_peak(tsc_counter_attr_t *attr, int enable
  * @param messages 1 to 2^24, rounded up to a power of two
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL, or `messages` is out of range
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_queue_capacity(tsc_counter_attr_t *attr, size_t messages);
@@ -101,10 +107,14 @@ TSC_API int tsc_counter_attr_set_queue_capacity(tsc_counter_attr_t *attr, size_t
  * Names the owner that a queue counter shares with others. With another backend
  * tsc_counter_create() then answers -EINVAL.
  *
- * @param attr the attributes, which take a reference on `owner` and give back the one on the owner before
+ * The attributes take a reference on `owner`, and give back the one on the owner before. If that was the last, it
+ * waits as tsc_owner_unref() does.
+ *
+ * @param attr the attributes
  * @param owner the owner
  * @retval 0 done
  * @retval -EINVAL `attr` or `owner` is NULL
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_owner(tsc_counter_attr_t *attr, tsc_owner_t *owner);
@@ -116,6 +126,7 @@ TSC_API int tsc_counter_attr_set_owner(tsc_counter_attr_t *attr, tsc_owner_t *ow
  * @param name UTF-8, at most 255 bytes; copied
  * @retval 0 done
  * @retval -EINVAL `attr` or `name` is NULL, or `name` is too long or not UTF-8
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_name(tsc_counter_attr_t *attr, const char *name);

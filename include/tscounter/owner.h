@@ -7,8 +7,8 @@
  * threads, and gives all the counters that share it one FIFO order: what is queued first is applied first,
  * whichever of the counters it is for.
  *
- * Unless a function says otherwise: it returns 0 or a negative errno value, leaves `errno` and, on error,
- * its outputs as they were, is MT-Safe, is not safe in a signal handler, and is no cancellation point.
+ * Unless a function says otherwise, it returns 0 or a negative errno value, and leaves `errno` and, on error,
+ * its outputs as they were. Where it may be called from is said in the terms of tscounter.h.
  */
 #ifndef TSCOUNTER_OWNER_H
 #define TSCOUNTER_OWNER_H
@@ -28,8 +28,9 @@ typedef struct tsc_owner_attr tsc_owner_attr_t;
 /**
  * Starts an owner.
  *
- * The caller gets the first reference. The attributes are copied; `attr` stays the caller's. The new thread
- * blocks all signals. After a `fork` it exists in the child again from the first operation that needs it.
+ * The caller gets the first reference, which it gives back with tsc_owner_unref(). The attributes are copied;
+ * `attr` stays the caller's. The new thread blocks all signals. After a `fork` it exists in the child again from
+ * the first operation that needs it.
  *
  * @param[out] owner the new owner
  * @param attr its attributes, or NULL for the defaults
@@ -38,15 +39,17 @@ typedef struct tsc_owner_attr tsc_owner_attr_t;
  * @retval -ENOTSUP the queue backend is not part of this build
  * @retval -ENOMEM out of memory
  * @retval -EAGAIN no thread can be started
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr);
 
 /**
- * Takes one more reference.
+ * Takes one more reference. Only who holds one may do so.
  *
  * @param owner the owner, or NULL
  * @return `owner`
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner);
@@ -57,6 +60,7 @@ TSC_API tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner);
  * update callback, it does not wait: the thread ends by itself.
  *
  * @param owner the owner; NULL is accepted
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API void tsc_owner_unref(tsc_owner_t *owner);
@@ -68,6 +72,7 @@ TSC_API void tsc_owner_unref(tsc_owner_t *owner);
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL
  * @retval -ENOMEM out of memory
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_owner_attr_create(tsc_owner_attr_t **attr);
@@ -76,6 +81,7 @@ TSC_API int tsc_owner_attr_create(tsc_owner_attr_t **attr);
  * Frees a set of attributes. Owners made from it are not touched.
  *
  * @param attr the attributes; NULL is accepted
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API void tsc_owner_attr_destroy(tsc_owner_attr_t *attr);
@@ -87,6 +93,7 @@ TSC_API void tsc_owner_attr_destroy(tsc_owner_attr_t *attr);
  * @param messages 1 to 2^24, rounded up to a power of two
  * @retval 0 done
  * @retval -EINVAL `attr` is NULL, or `messages` is out of range
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_owner_attr_set_queue_capacity(tsc_owner_attr_t *attr, size_t messages);
@@ -98,6 +105,7 @@ TSC_API int tsc_owner_attr_set_queue_capacity(tsc_owner_attr_t *attr, size_t mes
  * @param name at most 15 bytes; copied
  * @retval 0 done
  * @retval -EINVAL `attr` or `name` is NULL, or `name` is too long
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_owner_attr_set_thread_name(tsc_owner_attr_t *attr, const char *name);

@@ -10,10 +10,14 @@
  *    that before -ESHUTDOWN, that before -ERANGE;
  *  - called from inside an update callback on the same counter, or on a counter of the same owner, it
  *    gives -EDEADLK at once;
- *  - it is MT-Safe; in a signal handler it may be called only where it is listed under TSC_CAP_SIGNAL_SAFE;
- *    it is no cancellation point;
+ *  - the caller keeps what it hands in: the counter, and memory that is pointed to, which is not looked at
+ *    after the return;
  *  - it allocates nothing; but the first change of a queue counter in the child of a `fork` starts the owner's
  *    thread again, and answers -EAGAIN where that cannot be done.
+ *
+ * Safety: each function says from where it may be called, in the terms of attributes(7). MT-Safe: from any number
+ * of threads at once; with `race:x`, if they do not share x. AS-Safe: in a signal handler; AS-Unsafe: not in one.
+ * None may be called while cancellation is asynchronous (AC-Unsafe).
  *
  * Ordering: a change is a release and a read is an acquire. Who reads a value that includes an add also sees
  * what the adding thread did before it. Reads and changes of one linearizable counter form one total order.
@@ -64,11 +68,14 @@ enum {
 /**
  * Makes a counter.
  *
- * The caller gets the first reference. The attributes are copied; `attr` stays the caller's.
+ * The caller gets the first reference, which it gives back with tsc_counter_unref(). The attributes are copied;
+ * `attr` stays the caller's. Other threads may use the counter once the caller has handed it to them in a way that
+ * orders memory, such as `pthread_create` or a lock.
  *
  * @param[out] counter the new counter; NULL on error
  * @param backend the way of counting
- * @param attr what the counter is to be like, or NULL: initial value 0, no bounds, no peak, no name
+ * @param attr what the counter is to be like, or NULL: initial value 0, no bounds, no peak, a queue of 1024
+ *             messages, no name
  * @retval 0 done
  * @retval -EINVAL `counter` is NULL, `backend` is unknown, or `attr` names an owner and `backend` is not
  *         the queue
@@ -76,15 +83,17 @@ enum {
  * @retval -ERANGE the initial value is outside the bounds
  * @retval -ENOMEM out of memory
  * @retval -EAGAIN the queue's thread cannot be started
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc_counter_attr_t *attr);
 
 /**
- * Takes one more reference. Allowed inside an update callback.
+ * Takes one more reference. Only who holds one may do so. Allowed inside an update callback.
  *
  * @param counter the counter, or NULL
  * @return `counter`
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter);
@@ -97,20 +106,40 @@ TSC_API tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter);
  * update has ended. A thread that may still be inside a call on the counter needs a reference of its own.
  *
  * @param counter the counter; NULL is accepted
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API void tsc_counter_unref(tsc_counter_t *counter);
 
 /**
- * Adds 1. See tsc_counter_add().
+ * Adds 1, as tsc_counter_add() does.
  *
+ * @param counter the counter
+ * @retval 0 added
+ * @retval 1 the value was at its upper bound, and stays there (TSC_BOUNDS_CLAMP)
+ * @retval -EINVAL `counter` is NULL
+ * @retval -ESHUTDOWN the counter is closed
+ * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT)
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering release
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_inc(tsc_counter_t *counter);
 
 /**
- * Subtracts 1. See tsc_counter_add().
+ * Subtracts 1, as tsc_counter_add() does with -1. A closed counter still goes down.
  *
+ * @param counter the counter
+ * @retval 0 subtracted
+ * @retval 1 the value was at its lower bound, and stays there (TSC_BOUNDS_CLAMP)
+ * @retval -EINVAL `counter` is NULL
+ * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT)
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering release
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_dec(tsc_counter_t *counter);
@@ -120,7 +149,7 @@ TSC_API int tsc_counter_dec(tsc_counter_t *counter);
  *
  * Without bounds the arithmetic wraps in two's complement. On the queue it returns once the message is queued,
  * in one FIFO order for the whole counter, and waits for room where the queue is full; with bounds it waits for
- * the owner's verdict. Safe in a signal handler where TSC_CAP_SIGNAL_SAFE says so.
+ * the owner's verdict.
  *
  * @param counter the counter
  * @param delta what to add; may be negative
@@ -129,14 +158,17 @@ TSC_API int tsc_counter_dec(tsc_counter_t *counter);
  * @retval -EINVAL `counter` is NULL
  * @retval -ESHUTDOWN the counter is closed and `delta` is positive
  * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering release
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_add(tsc_counter_t *counter, int64_t delta);
 
 /**
- * Adds a number, or says that it would have to wait. Otherwise like tsc_counter_add().
+ * Adds a number, or says that it would have to wait. Otherwise like tsc_counter_add(). On the mutex that may be
+ * whenever another thread holds the lock.
  *
  * @param counter the counter
  * @param delta what to add; may be negative
@@ -146,9 +178,11 @@ TSC_API int tsc_counter_add(tsc_counter_t *counter, int64_t delta);
  * @retval -ENOTSUP a queue counter with bounds, whose owner's verdict would have to be waited for
  * @retval -ESHUTDOWN the counter is closed and `delta` is positive
  * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
  * @retval -EAGAIN the queue is full, or another thread holds the mutex; or, in the child of a `fork`, the
  *         owner's thread cannot be started
+ * @ordering release
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
@@ -158,13 +192,15 @@ TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
  *
  * On the queue it includes all adds that returned before it began, and waits for them. On the per-CPU backend
  * the value is never less than the one held at some moment during the call, and exceeds it by at most the
- * increments and decrements made during the call. Safe in a signal handler where TSC_CAP_SIGNAL_SAFE says so.
+ * increments and decrements made during the call.
  *
  * @param counter the counter
  * @param[out] value the value
  * @retval 0 done
  * @retval -EINVAL `counter` or `value` is NULL
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @ordering acquire
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_get(tsc_counter_t *counter, int64_t *value);
@@ -182,7 +218,9 @@ TSC_API int tsc_counter_get(tsc_counter_t *counter, int64_t *value);
  * @param[out] high the upper end
  * @retval 0 done
  * @retval -EINVAL a parameter is NULL
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @ordering acquire
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_get_interval(tsc_counter_t *counter, int64_t *low, int64_t *high);
@@ -197,7 +235,9 @@ TSC_API int tsc_counter_get_interval(tsc_counter_t *counter, int64_t *low, int64
  * @param[out] delta the change since then
  * @retval 0 done, and the cursor has moved on
  * @retval -EINVAL a parameter is NULL
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @ordering acquire
+ * @safety MT-Safe race:cursor, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64_t *delta);
@@ -210,13 +250,16 @@ TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64
  * @retval 0 done
  * @retval -EINVAL `counter` or `peak` is NULL
  * @retval -ENOTSUP the counter does not track its peak
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @ordering acquire
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak);
 
 /**
- * Adds a number and tells the value before.
+ * Adds a number and tells the value before. Without bounds the arithmetic wraps in two's complement. On the queue
+ * it waits for the owner's answer.
  *
  * @param counter the counter
  * @param delta what to add; may be negative
@@ -227,14 +270,16 @@ TSC_API int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak);
  * @retval -ENOTSUP the backend lacks TSC_CAP_FETCH
  * @retval -ESHUTDOWN the counter is closed and `delta` is positive
  * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering acquire and release
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previous);
 
 /**
- * Sets the value.
+ * Sets the value. On the queue it waits for the owner's answer.
  *
  * @param counter the counter
  * @param value the new value
@@ -244,14 +289,16 @@ TSC_API int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t
  * @retval -ENOTSUP the backend lacks TSC_CAP_FETCH
  * @retval -ESHUTDOWN the counter is closed
  * @retval -ERANGE `value` is outside the bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering release
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_set(tsc_counter_t *counter, int64_t value);
 
 /**
- * Sets the value and tells the one before.
+ * Sets the value and tells the one before. On the queue it waits for the owner's answer.
  *
  * @param counter the counter
  * @param value the new value
@@ -262,14 +309,16 @@ TSC_API int tsc_counter_set(tsc_counter_t *counter, int64_t value);
  * @retval -ENOTSUP the backend lacks TSC_CAP_FETCH
  * @retval -ESHUTDOWN the counter is closed
  * @retval -ERANGE `value` is outside the bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering acquire and release
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_exchange(tsc_counter_t *counter, int64_t value, int64_t *previous);
 
 /**
- * Sets the value if it is the expected one.
+ * Sets the value if it is the expected one. On the queue it waits for the owner's answer.
  *
  * @param counter the counter
  * @param[in,out] expected the value expected; where it is another, becomes the value found. It belongs to one
@@ -281,14 +330,16 @@ TSC_API int tsc_counter_exchange(tsc_counter_t *counter, int64_t value, int64_t 
  * @retval -ENOTSUP the backend lacks TSC_CAP_FETCH
  * @retval -ESHUTDOWN the counter is closed
  * @retval -ERANGE the expected value was found, and `desired` is outside the bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
+ * @ordering where it answers 1, acquire and release; where it answers 0, acquire
+ * @safety MT-Safe race:expected, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_compare_exchange(tsc_counter_t *counter, int64_t *expected, int64_t desired);
 
 /**
- * Computes a new value, alone with the counter.
+ * Computes a new value, alone with the counter: what tsc_counter_update() calls.
  *
  * What the callback guards with the counter (a time stamp, a second number) is safe to touch there.
  *
@@ -317,9 +368,11 @@ typedef int (*tsc_update_fn)(int64_t *value, void *arg);
  * @retval -ENOTSUP the backend lacks TSC_CAP_UPDATE
  * @retval -ESHUTDOWN the counter is closed and the value would rise; nothing committed
  * @retval -ERANGE the value would leave its bounds (TSC_BOUNDS_REJECT); nothing committed
- * @retval -EDEADLK called from inside an update callback, as said above
- * @retval -EAGAIN in the child of a `fork`: the owner's thread cannot be started
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread cannot be started
  * @return or the negative value that the callback answered; nothing committed
+ * @ordering acquire and release: what one callback did, the next one on the same counter sees
+ * @safety MT-Safe, AS-Unsafe, a cancellation point where the callback has one and runs on a mutex
  * @since 1.0
  */
 TSC_API int tsc_counter_update(tsc_counter_t *counter, tsc_update_fn update, void *arg);
@@ -331,7 +384,8 @@ TSC_API int tsc_counter_update(tsc_counter_t *counter, tsc_update_fn update, voi
  * @param counter the counter
  * @retval 0 done
  * @retval -EINVAL `counter` is NULL
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_flush(tsc_counter_t *counter);
@@ -349,7 +403,8 @@ TSC_API int tsc_counter_flush(tsc_counter_t *counter);
  * @param counter the counter
  * @retval 0 closed
  * @retval -EINVAL `counter` is NULL
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_close(tsc_counter_t *counter);
@@ -366,11 +421,13 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * @param counter the counter
  * @param threshold the value to wait for
  * @param timeout_ns nanoseconds to wait at most, by the monotonic clock; 0 only looks, as tsc_counter_get() does;
- * below 0 waits for ever
+ *                   below 0 waits for ever
  * @retval 0 a value at most `threshold` was seen
  * @retval -EINVAL `counter` is NULL
  * @retval -ETIMEDOUT none was seen in time
- * @retval -EDEADLK called from inside an update callback, as said above
+ * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
+ * @ordering where it answers 0, acquire
+ * @safety MT-Safe, AS-Unsafe, a cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns);
@@ -382,6 +439,7 @@ TSC_API int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, 
  * @param[out] backend its backend
  * @retval 0 done
  * @retval -EINVAL `counter` or `backend` is NULL
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend);
@@ -391,15 +449,17 @@ TSC_API int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backe
  *
  * @param counter the counter, or NULL
  * @return its name, which lives as long as the counter; "" where none was set; NULL for NULL
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API const char *tsc_counter_get_name(tsc_counter_t *counter);
 
 /**
- * Tells the name of a backend: "mutex", "atomic", "queue", "percpu". Safe in a signal handler.
+ * Tells the name of a backend: "mutex", "atomic", "queue", "percpu".
  *
  * @param backend the backend
  * @return its name, which lives for ever; NULL where the backend is unknown
+ * @safety MT-Safe, AS-Safe, no cancellation point
  * @since 1.0
  */
 TSC_API const char *tsc_backend_name(tsc_backend_t backend);
@@ -411,6 +471,7 @@ TSC_API const char *tsc_backend_name(tsc_backend_t backend);
  * @param[out] backend the backend
  * @retval 0 found
  * @retval -EINVAL `name` or `backend` is NULL, or no backend has this name
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_backend_from_name(const char *name, tsc_backend_t *backend);
@@ -422,21 +483,25 @@ TSC_API int tsc_backend_from_name(const char *name, tsc_backend_t *backend);
  * @param[out] caps the sum of its TSC_CAP_…
  * @retval 0 done
  * @retval -EINVAL `backend` is unknown, or `caps` is NULL
+ * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
 TSC_API int tsc_backend_get_caps(tsc_backend_t backend, uint64_t *caps);
 
 /**
- * Tells the version of the library that is running, "1.0.0". Safe in a signal handler.
+ * Tells the version of the library that is running, "1.0.0".
  *
+ * @return the version, in memory that lives for ever
+ * @safety MT-Safe, AS-Safe, no cancellation point
  * @since 1.0
  */
 TSC_API const char *tsc_version_string(void);
 
 /**
- * Tells the version of the library that is running, 0xMMmmpp; TSC_VERSION_NUMBER is that of the headers. Safe in
- * a signal handler.
+ * Tells the version of the library that is running, 0xMMmmpp; TSC_VERSION_NUMBER is that of the headers.
  *
+ * @return the version; later versions are greater
+ * @safety MT-Safe, AS-Safe, no cancellation point
  * @since 1.0
  */
 TSC_API uint32_t tsc_version_number(void);
