@@ -16,10 +16,13 @@ struct queue_counter {
     struct tsc_retirement retirement;
     struct tsc_watch watch;
     _Atomic bool closed;
+    _Atomic uint64_t close_position; /* where the close lies among the messages, or NOT_CLOSED */
     bool bounded; /* state.bounds.bounded, for the callers: they stay away from the owner's cache line */
 
     _Alignas(TSC_CACHE_ALIGN) struct tsc_sequential state; /* only who delivers for the owner changes it */
 };
+
+#define NOT_CLOSED UINT64_MAX
 
 /* A change whose outcome the caller waits for; it lies on the caller's stack. */
 struct request {
@@ -50,7 +53,38 @@ static bool is_closed(struct queue_counter *queue)
     return atomic_load_explicit(&queue->closed, memory_order_seq_cst);
 }
 
+/*
+ * A close has one place among the messages: a tail that was looked at after `closed` was written. So what was
+ * added without being refused lies before it. And whoever finds the counter closed settles the place before he
+ * acts on it, so what is called after that lies behind it. acq_rel, acquire: who finds it settled reserves behind
+ * the tail that it was taken from.
+ */
+TSC_COLD static uint64_t settle_close(struct queue_counter *queue)
+{
+    uint64_t settled = NOT_CLOSED;
+    uint64_t tail = tsc_owner_tail(queue->owner);
+
+    if (atomic_compare_exchange_strong_explicit(&queue->close_position, &settled, tail, memory_order_acq_rel,
+                                                memory_order_acquire))
+        return tail;
+    return settled;
+}
+
+/* Before an addition is sent, and again once its place is reserved. */
+static bool is_refused(struct queue_counter *queue, int64_t delta)
+{
+    if (tsc_likely(delta <= 0 || !is_closed(queue)))
+        return false;
+    settle_close(queue);
+    return true;
+}
+
 /* -------- on the thread that delivers -------- */
+
+static bool is_behind_close(struct queue_counter *queue)
+{
+    return is_closed(queue) && tsc_owner_delivered_position(queue->owner) >= settle_close(queue);
+}
 
 static void apply_addition(struct tsc_recipient *recipient, int64_t delta)
 {
@@ -65,21 +99,22 @@ static int serve_add(struct request *request)
 {
     struct queue_counter *queue = request->queue;
 
-    return tsc_sequential_add(&queue->state, request->operand, is_closed(queue), request->result);
+    return tsc_sequential_add(&queue->state, request->operand, is_behind_close(queue), request->result);
 }
 
 static int serve_exchange(struct request *request)
 {
     struct queue_counter *queue = request->queue;
 
-    return tsc_sequential_exchange(&queue->state, request->operand, is_closed(queue), request->result);
+    return tsc_sequential_exchange(&queue->state, request->operand, is_behind_close(queue), request->result);
 }
 
 static int serve_compare_exchange(struct request *request)
 {
     struct queue_counter *queue = request->queue;
 
-    return tsc_sequential_compare_exchange(&queue->state, request->result, request->operand, is_closed(queue));
+    return tsc_sequential_compare_exchange(&queue->state, request->result, request->operand,
+                                           is_behind_close(queue));
 }
 
 static int serve_update(struct request *request)
@@ -91,7 +126,7 @@ static int serve_update(struct request *request)
     tsc_owner_begin_callback(queue->owner);
     answer = request->update(&value, request->update_arg);
     tsc_owner_end_callback(queue->owner);
-    return tsc_sequential_commit(&queue->state, value, answer, is_closed(queue));
+    return tsc_sequential_commit(&queue->state, value, answer, is_behind_close(queue));
 }
 
 /* With the reply the request is gone. */
@@ -124,7 +159,7 @@ static int ask(struct queue_counter *queue, struct request *request)
 /* An increment that was reserved while the counter was closed becomes a message to nobody. */
 static int publish_addition(struct queue_counter *queue, uint64_t position, int64_t delta)
 {
-    bool refused = delta > 0 && is_closed(queue);
+    bool refused = is_refused(queue, delta);
 
     tsc_owner_publish(queue->owner, position, refused ? NULL : &queue->additions, delta);
     return refused ? -ESHUTDOWN : 0;
@@ -154,7 +189,7 @@ static int queue_add(struct tsc_counter *counter, int64_t delta)
     error = tsc_owner_may_send(queue->owner);
     if (tsc_unlikely(error))
         return error;
-    if (tsc_unlikely(delta > 0 && is_closed(queue)))
+    if (tsc_unlikely(is_refused(queue, delta)))
         return -ESHUTDOWN;
     return publish_addition(queue, tsc_owner_reserve(queue->owner), delta);
 }
@@ -170,7 +205,7 @@ static int queue_try_add(struct tsc_counter *counter, int64_t delta)
     error = tsc_owner_may_send(queue->owner);
     if (error)
         return error;
-    if (delta > 0 && is_closed(queue))
+    if (is_refused(queue, delta))
         return -ESHUTDOWN;
     if (!tsc_owner_try_reserve(queue->owner, &position))
         return -EAGAIN;
@@ -255,6 +290,7 @@ static int queue_close(struct tsc_counter *counter)
     if (error)
         return error;
     atomic_store_explicit(&queue->closed, true, memory_order_seq_cst);
+    settle_close(queue);
     return tsc_owner_flush(queue->owner, TSC_NEVER);
 }
 
@@ -279,6 +315,7 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
         error = tsc_owner_make(&queue->owner, attr->queue_capacity, "tscounter");
     queue->additions = (struct tsc_recipient){.deliver = apply_addition, .on_any_thread = true, .in_child = true};
     atomic_init(&queue->closed, false);
+    atomic_init(&queue->close_position, NOT_CLOSED);
     queue->bounded = attr->bounds.bounded;
     tsc_sequential_init(&queue->state, attr);
     tsc_watch_init(&queue->watch);

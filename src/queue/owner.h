@@ -116,6 +116,18 @@ static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position,
         tsc_owner_help_or_wake(owner, position);
 }
 
+/* The position behind all that was reserved. */
+static inline uint64_t tsc_owner_tail(struct tsc_owner *owner)
+{
+    return tsc_ring_tail(&owner->ring);
+}
+
+/* From within deliver: the position of the message that is delivered. */
+static inline uint64_t tsc_owner_delivered_position(struct tsc_owner *owner)
+{
+    return owner->ring.next;
+}
+
 /* Waits until all that was reserved before is delivered: 0 or -ETIMEDOUT. */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);
 

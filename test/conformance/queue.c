@@ -197,6 +197,51 @@ START_TEST(flush_waits_for_the_owner)
 }
 END_TEST
 
+static int note_and_raise(int64_t *value, void *arg)
+{
+    int64_t *noted = arg;
+
+    *noted = *value;
+    *value += 1;
+    return 0;
+}
+
+static int raise_by_update(tsc_counter_t *counter, int64_t *noted, int64_t *unused)
+{
+    (void)unused;
+    return tsc_counter_update(counter, note_and_raise, noted);
+}
+
+static int close_counter(tsc_counter_t *counter, int64_t *unused, int64_t *also_unused)
+{
+    (void)unused;
+    (void)also_unused;
+    return tsc_counter_close(counter);
+}
+
+/* An update that is refused comes after the close, and so after what was added before it, wherever it was queued.
+ */
+START_TEST(close_has_one_place_in_the_order)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    struct occupation occupation;
+    struct sleeper updater;
+    struct sleeper closer;
+    int answer;
+
+    occupation_begin(&occupation, counter);
+    sleeper_start(&updater, counter, raise_by_update);
+    ANSWERS(0, tsc_counter_add(counter, 10));
+    sleeper_start(&closer, counter, close_counter);
+    occupation_end(&occupation);
+    answer = sleeper_join(&updater);
+    ck_assert_int_eq(sleeper_join(&closer), 0);
+    ck_assert_int_eq(answer, updater.operands[0] == 0 ? 0 : -ESHUTDOWN);
+    HOLDS(counter, answer == 0 ? 11 : 10);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 static void check_threads(const char *name, size_t count)
 {
     ck_assert(support_threads_named_become(name, count));
@@ -373,6 +418,7 @@ void add_queue_tests(Suite *suite)
     add_test(tcase, reads_include_all_earlier_adds, TSC_CAP_ASYNC);
     add_test(tcase, adds_keep_their_order, TSC_CAP_ASYNC);
     add_test(tcase, flush_waits_for_the_owner, TSC_CAP_ASYNC);
+    add_test(tcase, close_has_one_place_in_the_order, TSC_CAP_ASYNC);
     add_test(tcase, every_counter_has_its_owner, TSC_CAP_ASYNC);
     add_test(tcase, callers_signals_stay_as_they_were, TSC_CAP_ASYNC);
     add_test(tcase, idle_owner_takes_no_processor_time, TSC_CAP_ASYNC);
