@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The per-CPU backend on machines that are not like this one: fewer processors configured than there are numbers,
+ * no restartable sequences, and a getcpu that is a slow system call. Each test has a process of its own.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+#include <tscounter/tscounter.h>
+
+#include "percpu/add.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { THREADS = 8, ADDS = 20000, SLOW_CALL_NS = 200, FAR_NUMBER = 5000 };
+
+static long configured; /* 0: as many as there are */
+static bool getcpu_is_slow;
+static int getcpu_answer = -1; /* -1: what it is */
+static atomic_uint getcpu_calls;
+
+int __real_sched_getcpu(void);
+int __wrap_sched_getcpu(void);
+long __real_sysconf(int name);
+long __wrap_sysconf(int name);
+
+int __wrap_sched_getcpu(void)
+{
+    int64_t until = support_now_ns() + (getcpu_is_slow ? SLOW_CALL_NS : 0);
+
+    atomic_fetch_add(&getcpu_calls, 1);
+    while (support_now_ns() < until)
+        ;
+    return getcpu_answer >= 0 ? getcpu_answer : __real_sched_getcpu();
+}
+
+long __wrap_sysconf(int name)
+{
+    return name == _SC_NPROCESSORS_CONF && configured != 0 ? configured : __real_sysconf(name);
+}
+
+static void count_on_each_processor(size_t index, void *counter)
+{
+    cpu_set_t allowed;
+    int wanted;
+
+    CPU_ZERO(&allowed);
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    wanted = (int)(index % (size_t)CPU_COUNT(&allowed));
+    for (int processor = 0; processor < CPU_SETSIZE; processor++)
+        if (CPU_ISSET(processor, &allowed) && wanted-- != 0)
+            CPU_CLR(processor, &allowed);
+    sched_setaffinity(0, sizeof allowed, &allowed);
+    for (int i = 0; i < ADDS; i++) {
+        tsc_counter_add(counter, 3);
+        tsc_counter_dec(counter);
+    }
+}
+
+static tsc_counter_t *count_with_all(void)
+{
+    tsc_counter_t *counter;
+    int64_t low;
+    int64_t high;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    support_run_threads(THREADS, count_on_each_processor, counter);
+    ck_assert_int_eq(tsc_counter_get_interval(counter, &low, &high), 0);
+    ck_assert_int_eq(low, 2 * THREADS * ADDS);
+    ck_assert_int_eq(high, 2 * THREADS * ADDS);
+    ck_assert_int_eq(tsc_counter_close(counter), 0);
+    ck_assert_int_eq(tsc_counter_inc(counter), -ESHUTDOWN);
+    return counter;
+}
+
+START_TEST(numbers_beyond_what_is_configured)
+{
+    tsc_counter_t *counter;
+
+    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
+        return; /* there is no number beyond 0 */
+    configured = 1;
+    counter = count_with_all();
+    ck_assert_uint_eq(tsc_processor_count, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(numbers_far_beyond_that_getcpu_answers)
+{
+    getcpu_answer = FAR_NUMBER;
+    tsc_counter_unref(count_with_all());
+}
+END_TEST
+
+/* It is asked once, to measure it, and never by a thread that counts. */
+START_TEST(slow_getcpu_is_left_alone)
+{
+    tsc_counter_t *counter;
+    unsigned int calls_to_measure;
+
+    getcpu_is_slow = true;
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    calls_to_measure = atomic_load(&getcpu_calls);
+    ck_assert_uint_gt(calls_to_measure, 0);
+    tsc_counter_unref(count_with_all());
+    ck_assert_uint_eq(atomic_load(&getcpu_calls), calls_to_measure);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("processor");
+    TCase *tcase = support_add_case(suite, "processor", 60);
+
+    tcase_add_test(tcase, numbers_beyond_what_is_configured);
+    tcase_add_test(tcase, numbers_far_beyond_that_getcpu_answers);
+    tcase_add_test(tcase, slow_getcpu_is_left_alone);
+    return support_run_suite(suite);
+}
