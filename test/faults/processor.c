@@ -41,18 +41,24 @@ long __wrap_sysconf(int name)
     return name == _SC_NPROCESSORS_CONF && configured != 0 ? configured : __real_sysconf(name);
 }
 
-static void count_on_each_processor(size_t index, void *counter)
+/* Of those that the thread may use, the one that comes at that place. */
+static void stay_on_processor(size_t place)
 {
     cpu_set_t allowed;
-    int wanted;
+    size_t wanted;
 
     CPU_ZERO(&allowed);
     sched_getaffinity(0, sizeof allowed, &allowed);
-    wanted = (int)(index % (size_t)CPU_COUNT(&allowed));
+    wanted = place % (size_t)CPU_COUNT(&allowed);
     for (int processor = 0; processor < CPU_SETSIZE; processor++)
         if (CPU_ISSET(processor, &allowed) && wanted-- != 0)
             CPU_CLR(processor, &allowed);
     sched_setaffinity(0, sizeof allowed, &allowed);
+}
+
+static void count_on_each_processor(size_t index, void *counter)
+{
+    stay_on_processor(index);
     for (int i = 0; i < ADDS; i++) {
         tsc_counter_add(counter, 3);
         tsc_counter_dec(counter);
@@ -88,6 +94,23 @@ START_TEST(numbers_beyond_what_is_configured)
 }
 END_TEST
 
+/* What lies behind the slots of processors is added to atomically, by all alike. */
+START_TEST(nobody_adds_plainly_beyond_the_count)
+{
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    struct tsc_slots slots;
+
+    configured = 1;
+    ck_assert_int_eq(tsc_slots_take(&slots), 0);
+    if (tsc_rseq_adds && sysconf(_SC_NPROCESSORS_ONLN) > 1) {
+        stay_on_processor(1);
+        ck_assert(!tsc_rseq_add(&slots, 0, 1));
+    }
+    tsc_slots_give_back(&slots);
+#endif
+}
+END_TEST
+
 START_TEST(numbers_far_beyond_that_getcpu_answers)
 {
     getcpu_answer = FAR_NUMBER;
@@ -117,6 +140,7 @@ int main(void)
     TCase *tcase = support_add_case(suite, "processor", 60);
 
     tcase_add_test(tcase, numbers_beyond_what_is_configured);
+    tcase_add_test(tcase, nobody_adds_plainly_beyond_the_count);
     tcase_add_test(tcase, numbers_far_beyond_that_getcpu_answers);
     tcase_add_test(tcase, slow_getcpu_is_left_alone);
     return support_run_suite(suite);
