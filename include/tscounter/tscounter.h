@@ -192,7 +192,8 @@ TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
  *
  * On the queue it includes all adds that returned before it began, and waits for them. On the per-CPU backend
  * the value is never less than the one held at some moment during the call, and exceeds it by at most the
- * increments and decrements made during the call.
+ * increments and decrements made during the call; it is never negative where every decrement happens after its
+ * increment, and each reader sees a counter that is only incremented never go back.
  *
  * @param counter the counter
  * @param[out] value the value
@@ -357,7 +358,8 @@ typedef int (*tsc_update_fn)(int64_t *value, void *arg);
  * caller waits, and must return. Inside it only tsc_counter_ref(), tsc_counter_unref(), tsc_counter_get_name()
  * and tsc_counter_get_backend() work on this counter and on counters of the same owner. Callbacks that wait for
  * each other across owners or mutex counters are the caller's deadlock. After a `fork` inside a callback the
- * child may only exec or `_exit`.
+ * child may only exec or `_exit`. Whether the counter is closed, and the value within its bounds, is looked at
+ * when the callback has returned.
  *
  * @param counter the counter
  * @param update the callback
