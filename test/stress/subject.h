@@ -12,6 +12,7 @@
 
 #include <tscounter/tscounter.h>
 
+#include "support/random.h"
 #include "witness.h"
 
 struct variant {
@@ -63,15 +64,5 @@ void subject_assert_value(const struct subject *subject, int64_t expected);
  * hold_begin to hold_end, which answers what update answered. */
 struct hold *hold_begin(tsc_counter_t *counter, int64_t raise);
 int hold_end(struct hold *hold);
-
-/* A number that looks random, from a state that any number may start. */
-static inline uint64_t next_random(uint64_t *state)
-{
-    uint64_t mixed = *state += UINT64_C(0x9e3779b97f4a7c15);
-
-    mixed = (mixed ^ (mixed >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    mixed = (mixed ^ (mixed >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return mixed ^ (mixed >> 31);
-}
 
 #endif

@@ -121,9 +121,9 @@ pthread_t support_start_thread(void *(*body)(void *arg), void *arg)
 }
 
 /* Outside of a running test as well, where Check cannot report a failure. */
-static uint64_t count_from_environment(const char *name, uint64_t fallback)
+uint64_t support_count(const char *variable, uint64_t fallback)
 {
-    const char *text = getenv(name);
+    const char *text = getenv(variable);
     char *end;
     unsigned long long count;
 
@@ -132,7 +132,7 @@ static uint64_t count_from_environment(const char *name, uint64_t fallback)
     errno = 0;
     count = strtoull(text, &end, 10);
     if (errno != 0 || *end != '\0' || count == 0 || *text == '-') {
-        fprintf(stderr, "%s=%s is not a count\n", name, text);
+        fprintf(stderr, "%s=%s is not a count\n", variable, text);
         exit(EXIT_FAILURE);
     }
     return count;
@@ -140,17 +140,17 @@ static uint64_t count_from_environment(const char *name, uint64_t fallback)
 
 size_t support_threads(size_t fallback)
 {
-    return (size_t)count_from_environment("TSC_TEST_THREADS", fallback);
+    return (size_t)support_count("TSC_TEST_THREADS", fallback);
 }
 
 uint64_t support_ops(uint64_t fallback)
 {
-    return count_from_environment("TSC_TEST_OPS", fallback);
+    return support_count("TSC_TEST_OPS", fallback);
 }
 
 uint64_t support_timeout_scale(void)
 {
-    return count_from_environment("TSC_TEST_TIMEOUT_SCALE", 1);
+    return support_count("TSC_TEST_TIMEOUT_SCALE", 1);
 }
 
 static int64_t clock_ns(clockid_t clock)

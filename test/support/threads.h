@@ -19,6 +19,9 @@ void support_run_threads(size_t threads, void (*body)(size_t index, void *arg), 
 /* Starts one thread, which the caller joins. The test fails if it cannot be started. */
 pthread_t support_start_thread(void *(*body)(void *arg), void *arg);
 
+/* A count, above 0, that is set in the environment, else the fallback. */
+uint64_t support_count(const char *variable, uint64_t fallback);
+
 /* How many threads, and how many operations for each: TSC_TEST_THREADS and TSC_TEST_OPS, else the fallback. */
 size_t support_threads(size_t fallback);
 uint64_t support_ops(uint64_t fallback);

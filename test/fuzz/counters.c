@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: MIT */
+/* Operations on counters, one at a time. */
+#include "program.h"
+
+#include <limits.h>
+#include <pthread.h>
+#include <string.h>
+
+/* -------- references and what never waits -------- */
+
+static struct handle *ref(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+
+    LEAVES_ERRNO(HOLDS(tsc_counter_ref(handle->counter) == handle->counter));
+    if (handle->counter != NULL)
+        handle->references++;
+    return NULL;
+}
+
+/*
+ * Outside of callbacks the last reference waits for the owner's thread; and a counter whose callback runs keeps
+ * its last reference, unless the callback itself gives it back.
+ */
+static bool may_give_back(const struct program *program, const struct handle *handle)
+{
+    return handle->counter == NULL || handle->references > 1 || program_is_in_callback(program) ||
+           program_access(program, handle->model) == ACCESS_FREE;
+}
+
+static struct handle *unref(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+
+    if (!may_give_back(program, handle))
+        return NULL;
+    LEAVES_ERRNO(tsc_counter_unref(handle->counter));
+    if (handle->counter != NULL && --handle->references == 0)
+        *handle = (struct handle){.counter = NULL};
+    return NULL;
+}
+
+static struct handle *tell_about(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    tsc_backend_t backend = UNTOUCHED;
+    const char *name;
+
+    ANSWERS(-EINVAL, tsc_counter_get_backend(handle->counter, NULL));
+    LEAVES_ERRNO(name = tsc_counter_get_name(handle->counter));
+    if (handle->counter == NULL) {
+        ANSWERS(-EINVAL, tsc_counter_get_backend(NULL, &backend));
+        EQUAL(UNTOUCHED, backend);
+        HOLDS(name == NULL);
+        return NULL;
+    }
+    ANSWERS(0, tsc_counter_get_backend(handle->counter, &backend));
+    EQUAL(handle->model->backend, backend);
+    HOLDS(name != NULL && strcmp(name, handle->model->attr.name) == 0);
+    return handle;
+}
+
+/* -------- additions -------- */
+
+/* A message that nobody waits for: then the value is not looked at, so that messages stay in the queue. */
+static bool is_message(const struct handle *handle)
+{
+    return handle->model != NULL && handle->model->owner != NULL && !handle->model->attr.bounds.set;
+}
+
+/* While a callback keeps the owner busy, messages are queued all the same, where there is room for certain. */
+static bool can_be_delayed(const struct model_counter *counter)
+{
+    const struct model_owner *owner = counter->owner;
+
+    return owner->queued < owner->capacity && owner->delayed_count < MODEL_DELAYED_MAX;
+}
+
+static int expect_delayed(struct model_counter *counter, int64_t delta)
+{
+    if (counter->closed && delta > 0)
+        return -ESHUTDOWN;
+    if (!can_be_delayed(counter))
+        return WOULD_HANG;
+    model_delay(counter, delta);
+    counter->owner->queued++;
+    return 0;
+}
+
+/* What an addition must answer. It is done to the model. */
+static int expect_addition(struct program *program, struct handle *handle, int64_t delta)
+{
+    int expected = program_obstacle(program, handle, false, 0);
+    int64_t previous;
+
+    if (expected == WOULD_HANG && is_message(handle))
+        return expect_delayed(handle->model, delta);
+    if (expected != 0)
+        return expected;
+    expected = model_add(handle->model, delta, &previous);
+    if (expected == 0 && is_message(handle))
+        handle->model->owner->queued++;
+    return expected;
+}
+
+static struct handle *look_unless_message(struct handle *handle)
+{
+    return is_message(handle) ? NULL : handle;
+}
+
+static struct handle *add_number(struct program *program, struct handle *handle, int64_t delta,
+                                 int (*call)(tsc_counter_t *counter, int64_t delta))
+{
+    int expected = expect_addition(program, handle, delta);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected, call(handle->counter, delta));
+    return look_unless_message(handle);
+}
+
+static struct handle *add(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+
+    return add_number(program, handle, program_take_number(program, handle->model), tsc_counter_add);
+}
+
+static int call_inc(tsc_counter_t *counter, int64_t delta)
+{
+    (void)delta;
+    return tsc_counter_inc(counter);
+}
+
+static int call_dec(tsc_counter_t *counter, int64_t delta)
+{
+    (void)delta;
+    return tsc_counter_dec(counter);
+}
+
+static struct handle *inc(struct program *program, uint8_t choice)
+{
+    return add_number(program, program_choose_handle(program, choice), 1, call_inc);
+}
+
+static struct handle *dec(struct program *program, uint8_t choice)
+{
+    return add_number(program, program_choose_handle(program, choice), -1, call_dec);
+}
+
+/* Whether the queue is full is not always known: the owner takes messages when it likes. */
+static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy)
+{
+    struct model_counter *model = handle->model;
+    struct model_owner *owner = model->owner;
+    bool has_room = owner->queued < owner->capacity;
+    bool is_full = owner_is_busy && owner->delayed_count >= owner->capacity;
+    int64_t previous;
+    int answer;
+
+    errno = UNTOUCHED;
+    answer = tsc_counter_try_add(handle->counter, delta);
+    if (is_full || (!has_room && answer == -EAGAIN)) {
+        program_check_answer("tsc_counter_try_add, queue full", -EAGAIN, answer, errno);
+        return;
+    }
+    program_check_answer("tsc_counter_try_add, a message", 0, answer, errno);
+    owner->queued++;
+    if (owner_is_busy)
+        model_delay(model, delta);
+    else
+        (void)model_add(model, delta, &previous);
+}
+
+static struct handle *try_to_send(struct handle *handle, int64_t delta, bool owner_is_busy)
+{
+    if (handle->model->closed && delta > 0)
+        ANSWERS(-ESHUTDOWN, tsc_counter_try_add(handle->counter, delta));
+    else if (!owner_is_busy || handle->model->owner->delayed_count < MODEL_DELAYED_MAX)
+        try_message(handle, delta, owner_is_busy);
+    return NULL;
+}
+
+static struct handle *try_add(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t delta = program_take_number(program, handle->model);
+    int expected = program_obstacle(program, handle, false, 0);
+    int64_t previous;
+
+    if (is_message(handle) && expected != -EDEADLK)
+        return try_to_send(handle, delta, expected == WOULD_HANG);
+    if (handle->counter != NULL && handle->model->owner != NULL && handle->model->attr.bounds.set)
+        expected = -ENOTSUP;
+    else if (expected == WOULD_HANG)
+        expected = -EAGAIN; /* the callback holds the mutex */
+    else if (expected == 0)
+        expected = model_add(handle->model, delta, &previous);
+    ANSWERS(expected, tsc_counter_try_add(handle->counter, delta));
+    return handle;
+}
+
+static struct handle *fetch_add(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t delta = program_take_number(program, handle->model);
+    int64_t previous = UNTOUCHED;
+    int64_t expected_previous = UNTOUCHED;
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_FETCH);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = model_add(handle->model, delta, &expected_previous);
+    ANSWERS(expected, tsc_counter_fetch_add(handle->counter, delta, choice == NO_OUTPUT ? NULL : &previous));
+    EQUAL(expected_previous, previous);
+    return handle;
+}
+
+/* -------- reads -------- */
+
+static struct handle *get(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t value = UNTOUCHED;
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, 0);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected, tsc_counter_get(handle->counter, choice == NO_OUTPUT ? NULL : &value));
+    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, value);
+    return handle;
+}
+
+/* Nothing changes meanwhile, so the interval has no reason to be wider than the value. */
+static struct handle *get_interval(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t low = UNTOUCHED;
+    int64_t high = UNTOUCHED;
+    bool without_low = choice == NO_OUTPUT;
+    bool without_high = input_byte(&program->input) == UINT8_MAX;
+    int expected = program_obstacle(program, handle, without_low || without_high, 0);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected,
+            tsc_counter_get_interval(handle->counter, without_low ? NULL : &low, without_high ? NULL : &high));
+    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, low);
+    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, high);
+    return handle;
+}
+
+static struct handle *get_delta(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t start = program_take_number(program, handle->model);
+    int64_t cursor = start;
+    int64_t delta = UNTOUCHED;
+    bool without_cursor = choice == NO_OUTPUT;
+    bool without_delta = input_byte(&program->input) == UINT8_MAX;
+    int expected = program_obstacle(program, handle, without_cursor || without_delta, 0);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected, tsc_counter_get_delta(handle->counter, without_cursor ? NULL : &cursor,
+                                            without_delta ? NULL : &delta));
+    EQUAL(expected == 0 ? handle->model->value : start, cursor);
+    EQUAL(expected == 0 ? model_delta(handle->model, start) : UNTOUCHED, delta);
+    return handle;
+}
+
+static struct handle *get_peak(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t peak = UNTOUCHED;
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, 0);
+
+    if (expected != -EINVAL && !handle->model->attr.track_peak)
+        expected = -ENOTSUP;
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected, tsc_counter_get_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
+    EQUAL(expected == 0 ? handle->model->peak : UNTOUCHED, peak);
+    return handle;
+}
+
+/* -------- changes to a value -------- */
+
+static struct handle *set(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t value = program_take_number(program, handle->model);
+    int64_t previous;
+    int expected = program_obstacle(program, handle, false, TSC_CAP_FETCH);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = model_exchange(handle->model, value, &previous);
+    ANSWERS(expected, tsc_counter_set(handle->counter, value));
+    return handle;
+}
+
+static struct handle *exchange(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t value = program_take_number(program, handle->model);
+    int64_t previous = UNTOUCHED;
+    int64_t expected_previous = UNTOUCHED;
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_FETCH);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = model_exchange(handle->model, value, &expected_previous);
+    ANSWERS(expected, tsc_counter_exchange(handle->counter, value, choice == NO_OUTPUT ? NULL : &previous));
+    EQUAL(expected_previous, previous);
+    return handle;
+}
+
+static struct handle *compare_exchange(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t comparand = program_take_number(program, handle->model);
+    int64_t model_comparand = comparand;
+    int64_t desired = program_take_number(program, handle->model);
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_FETCH);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = model_compare_exchange(handle->model, &model_comparand, desired);
+    ANSWERS(expected,
+            tsc_counter_compare_exchange(handle->counter, choice == NO_OUTPUT ? NULL : &comparand, desired));
+    EQUAL(model_comparand, comparand);
+    return handle;
+}
+
+/* -------- updates -------- */
+
+enum { OPERATIONS_IN_CALLBACK_MAX = 4, CALLBACKS_DEEP_MAX = 3 };
+
+struct update {
+    struct program *program;
+    struct model_counter *model;
+    pthread_t caller;
+    unsigned calls;
+    int64_t wanted;
+    int answer;
+};
+
+static int take_callback_answer(struct program *program)
+{
+    static const int answers[] = {-1, -EINVAL, -ENOTSUP, -EDEADLK, -ERANGE, INT_MIN, 1, 2, INT_MAX};
+    uint8_t byte = input_byte(&program->input);
+
+    return byte < 160 ? 0 : answers[byte % (sizeof answers / sizeof answers[0])];
+}
+
+static size_t callbacks_deep(const struct program *program)
+{
+    size_t depth = 0;
+
+    for (const struct frame *frame = program->frame; frame != NULL; frame = frame->outer)
+        depth++;
+    return depth;
+}
+
+static void run_inside(struct update *update)
+{
+    struct program *program = update->program;
+    const void *thread = program->thread;
+    struct frame frame = {
+        .outer = program->frame,
+        .counter = update->model,
+        .thread = update->model->owner != NULL ? update->model->owner : thread,
+    };
+
+    program->thread = frame.thread;
+    program->frame = &frame;
+    if (callbacks_deep(program) <= CALLBACKS_DEEP_MAX)
+        program_run_operations(program, input_byte(&program->input) % (OPERATIONS_IN_CALLBACK_MAX + 1));
+    program->frame = frame.outer;
+    program->thread = thread;
+}
+
+static int run_callback(int64_t *value, void *arg)
+{
+    struct update *update = arg;
+    bool on_callers_thread = pthread_equal(pthread_self(), update->caller);
+
+    update->calls++;
+    EQUAL(update->model->value, *value);
+    HOLDS(on_callers_thread == (update->model->owner == NULL));
+    run_inside(update);
+    EQUAL(update->model->value, *value);
+    update->wanted = program_take_number(update->program, update->model);
+    update->answer = take_callback_answer(update->program);
+    *value = update->wanted;
+    return update->answer;
+}
+
+static void run_update(struct program *program, tsc_counter_t *counter, struct model_counter *model)
+{
+    struct update update = {.program = program, .model = model, .caller = pthread_self()};
+    int error_number;
+    int answer;
+
+    if (model->owner != NULL)
+        model->owner->queued++;
+    errno = UNTOUCHED;
+    answer = tsc_counter_update(counter, run_callback, &update);
+    error_number = errno;
+    EQUAL(1, update.calls);
+    program_check_answer("tsc_counter_update", model_commit(model, update.wanted, update.answer), answer,
+                         error_number);
+    if (model->owner != NULL)
+        model_apply_delayed(model->owner);
+}
+
+static int must_not_be_called(int64_t *value, void *arg)
+{
+    (void)value;
+    (void)arg;
+    program_check("the callback is not called", false);
+    return 0;
+}
+
+static struct handle *update(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_UPDATE);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        run_update(program, handle->counter, handle->model);
+    else
+        ANSWERS(expected,
+                tsc_counter_update(handle->counter, choice == NO_OUTPUT ? NULL : must_not_be_called, NULL));
+    return handle;
+}
+
+/* -------- closing and waiting -------- */
+
+/* Only the queue has something to wait for. */
+static struct handle *flush(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int expected = program_obstacle(program, handle, false, 0);
+
+    if (expected == WOULD_HANG) {
+        if (handle->model->owner != NULL)
+            return NULL;
+        expected = 0;
+    }
+    ANSWERS(expected, tsc_counter_flush(handle->counter));
+    if (expected == 0)
+        program_settled(handle->model);
+    return look_unless_message(handle);
+}
+
+static struct handle *close_counter(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int expected = program_obstacle(program, handle, false, 0);
+
+    if (expected == WOULD_HANG)
+        return NULL;
+    ANSWERS(expected, tsc_counter_close(handle->counter));
+    if (expected == 0) {
+        handle->model->closed = true;
+        program_settled(handle->model);
+    }
+    return handle;
+}
+
+static int64_t take_timeout(struct program *program)
+{
+    static const int64_t long_ones[] = {-1, INT64_MIN, INT64_MAX, INT64_MAX / 2};
+    uint8_t byte = input_byte(&program->input);
+
+    if (byte >= 192)
+        return long_ones[byte % 4];
+    return byte < 64 ? 0 : (int64_t)(byte - 63) * 500;
+}
+
+/* Short of an hour, that is: a test does not wait for that. */
+static bool is_long(int64_t timeout)
+{
+    return timeout < 0 || timeout > INT64_MAX / 4;
+}
+
+/* In a short time the owner may or may not apply the messages that lie before the look. */
+static void wait_shortly_for_messages(struct handle *handle, int64_t threshold, int64_t timeout)
+{
+    int answer;
+
+    errno = UNTOUCHED;
+    answer = tsc_counter_wait_at_most(handle->counter, threshold, timeout);
+    program_check_answer("tsc_counter_wait_at_most", answer == -ETIMEDOUT ? answer : 0, answer, errno);
+}
+
+static struct handle *wait_at_most(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t threshold = program_take_number(program, handle->model);
+    int64_t timeout = take_timeout(program);
+    int expected = program_obstacle(program, handle, false, 0);
+    bool held_up = expected == WOULD_HANG;
+
+    if (held_up || (expected == 0 && handle->model->value > threshold))
+        expected = -ETIMEDOUT;
+    if ((expected == -ETIMEDOUT && is_long(timeout)) || (held_up && timeout == 0))
+        return NULL;
+    if (expected == 0 && is_message(handle) && timeout > 0 && !is_long(timeout))
+        wait_shortly_for_messages(handle, threshold, timeout);
+    else
+        ANSWERS(expected, tsc_counter_wait_at_most(handle->counter, threshold, timeout));
+    return handle;
+}
+
+const struct operation counter_operations[] = {
+    {"ref", ref},
+    {"unref", unref},
+    {"tell_about", tell_about},
+    {"add", add},
+    {"inc", inc},
+    {"dec", dec},
+    {"try_add", try_add},
+    {"fetch_add", fetch_add},
+    {"get", get},
+    {"get_interval", get_interval},
+    {"get_delta", get_delta},
+    {"get_peak", get_peak},
+    {"set", set},
+    {"exchange", exchange},
+    {"compare_exchange", compare_exchange},
+    {"update", update},
+    {"flush", flush},
+    {"close", close_counter},
+    {"wait_at_most", wait_at_most},
+};
+const size_t counter_operation_count = sizeof counter_operations / sizeof counter_operations[0];

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: MIT */
+#include "model.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "support/backends.h"
+
+enum { MAX_CAPACITY = 16777216 };
+
+const size_t model_default_capacity = 1024;
+
+static const struct {
+    const char *name;
+    uint64_t caps;
+} backends[] = {
+    {"mutex", TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK | TSC_CAP_UPDATE},
+    {"atomic", TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK},
+    {"queue",
+     TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK | TSC_CAP_UPDATE | TSC_CAP_ASYNC},
+    {"percpu", 0},
+};
+
+const char *model_backend_name(tsc_backend_t backend)
+{
+    return backend < sizeof backends / sizeof backends[0] ? backends[backend].name : NULL;
+}
+
+uint64_t model_caps(tsc_backend_t backend)
+{
+    return backends[backend].caps;
+}
+
+bool model_has(const struct model_counter *counter, uint64_t caps)
+{
+    return (model_caps(counter->backend) & caps) == caps;
+}
+
+/* -------- attributes -------- */
+
+void model_attr_init(struct model_attr *attr)
+{
+    *attr = (struct model_attr){.capacity = model_default_capacity};
+}
+
+int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uint32_t policy)
+{
+    if (max < min || (policy != TSC_BOUNDS_REJECT && policy != TSC_BOUNDS_CLAMP))
+        return -EINVAL;
+    attr->bounds = (struct model_bounds){.set = true, .clamp = policy == TSC_BOUNDS_CLAMP, .min = min, .max = max};
+    return 0;
+}
+
+/* The code point at `*text`, which moves on behind it; -1 where there is none. */
+static int32_t decode_utf8(const unsigned char **text)
+{
+    static const int32_t first_of_length[] = {0, 0x80, 0x800, 0x10000};
+    int32_t point = *(*text)++;
+    int following = point < 0x80 ? 0 : point >> 5 == 0x6 ? 1 : point >> 4 == 0xe ? 2 : point >> 3 == 0x1e ? 3 : -1;
+
+    if (following < 0)
+        return -1;
+    if (following > 0)
+        point &= 0x3f >> following;
+    for (int i = 0; i < following; i++, (*text)++) {
+        if (**text < 0x80 || **text > 0xbf)
+            return -1;
+        point = point * 64 + (**text - 0x80);
+    }
+    if (point < first_of_length[following] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
+        return -1;
+    return point;
+}
+
+int model_attr_set_name(struct model_attr *attr, const char *name)
+{
+    if (strlen(name) > MODEL_NAME_MAX_BYTES)
+        return -EINVAL;
+    for (const unsigned char *text = (const unsigned char *)name; *text != '\0';) {
+        if (decode_utf8(&text) < 0)
+            return -EINVAL;
+    }
+    strcpy(attr->name, name);
+    return 0;
+}
+
+int model_check_capacity(size_t messages)
+{
+    return messages >= 1 && messages <= MAX_CAPACITY ? 0 : -EINVAL;
+}
+
+size_t model_capacity(size_t messages)
+{
+    size_t capacity = MAX_CAPACITY;
+
+    while (capacity / 2 >= messages)
+        capacity /= 2;
+    return capacity;
+}
+
+/* -------- counters -------- */
+
+int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr)
+{
+    const struct model_bounds *bounds = &attr->bounds;
+
+    if (model_backend_name(backend) == NULL || (attr->owner != NULL && backend != TSC_BACKEND_QUEUE))
+        return -EINVAL;
+    if (!support_is_built(backend) || (bounds->set && !(model_caps(backend) & TSC_CAP_BOUNDS)) ||
+        (attr->track_peak && !(model_caps(backend) & TSC_CAP_PEAK)))
+        return -ENOTSUP;
+    if (bounds->set && (attr->initial < bounds->min || attr->initial > bounds->max))
+        return -ERANGE;
+    *counter = (struct model_counter){
+        .backend = backend,
+        .attr = *attr,
+        .owner = attr->owner,
+        .value = attr->initial,
+        .peak = attr->initial,
+    };
+    return 0;
+}
+
+enum side { BELOW, WITHIN, ABOVE };
+
+static enum side side_of(const struct model_counter *counter, int64_t value)
+{
+    const struct model_bounds *bounds = &counter->attr.bounds;
+
+    if (!bounds->set)
+        return WITHIN;
+    return value < bounds->min ? BELOW : value > bounds->max ? ABOVE : WITHIN;
+}
+
+static int change(struct model_counter *counter, int64_t value, enum side side)
+{
+    const struct model_bounds *bounds = &counter->attr.bounds;
+
+    if (side != WITHIN && !bounds->clamp)
+        return -ERANGE;
+    counter->value = side == WITHIN ? value : side == ABOVE ? bounds->max : bounds->min;
+    if (counter->value > counter->peak)
+        counter->peak = counter->value;
+    return side == WITHIN ? 0 : 1;
+}
+
+int model_add(struct model_counter *counter, int64_t delta, int64_t *previous)
+{
+    int64_t before = counter->value;
+    int64_t sum;
+    enum side side;
+    int answer;
+
+    if (delta > 0 && counter->closed)
+        return -ESHUTDOWN;
+    if (__builtin_add_overflow(before, delta, &sum) && counter->attr.bounds.set)
+        side = delta > 0 ? ABOVE : BELOW;
+    else
+        side = side_of(counter, sum);
+    answer = change(counter, sum, side);
+    if (answer >= 0)
+        *previous = before;
+    return answer;
+}
+
+int model_exchange(struct model_counter *counter, int64_t value, int64_t *previous)
+{
+    int64_t before = counter->value;
+    int answer = counter->closed ? -ESHUTDOWN : change(counter, value, side_of(counter, value));
+
+    if (answer >= 0)
+        *previous = before;
+    return answer;
+}
+
+int model_compare_exchange(struct model_counter *counter, int64_t *expected, int64_t desired)
+{
+    int answer;
+
+    if (counter->closed)
+        return -ESHUTDOWN;
+    if (*expected != counter->value) {
+        *expected = counter->value;
+        return 0;
+    }
+    answer = change(counter, desired, side_of(counter, desired));
+    return answer < 0 ? answer : 1;
+}
+
+int model_commit(struct model_counter *counter, int64_t wanted, int callback_answer)
+{
+    if (callback_answer < 0)
+        return callback_answer;
+    if (callback_answer > 0)
+        return -EINVAL;
+    if (counter->closed && wanted > counter->value)
+        return -ESHUTDOWN;
+    return change(counter, wanted, side_of(counter, wanted));
+}
+
+int64_t model_delta(const struct model_counter *counter, int64_t cursor)
+{
+    int64_t delta;
+
+    (void)__builtin_sub_overflow(counter->value, cursor, &delta);
+    return delta;
+}
+
+void model_delay(struct model_counter *counter, int64_t delta)
+{
+    struct model_owner *owner = counter->owner;
+
+    owner->delayed[owner->delayed_count].counter = counter;
+    owner->delayed[owner->delayed_count].delta = delta;
+    owner->delayed_count++;
+}
+
+void model_apply_delayed(struct model_owner *owner)
+{
+    int64_t previous;
+
+    for (size_t i = 0; i < owner->delayed_count; i++)
+        (void)model_add(owner->delayed[i].counter, owner->delayed[i].delta, &previous);
+    owner->delayed_count = 0;
+}

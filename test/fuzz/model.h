@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the public headers promise about counters that one thread at a time changes. It is the oracle: it shares no
+ * code with the library, and does its arithmetic in another way.
+ */
+#ifndef FUZZ_MODEL_H
+#define FUZZ_MODEL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tscounter/tscounter.h>
+
+enum { MODEL_NAME_MAX_BYTES = 255, MODEL_THREAD_NAME_MAX_BYTES = 15, MODEL_DELAYED_MAX = 16 };
+
+struct model_counter;
+
+/* A queue and its thread. */
+struct model_owner {
+    size_t capacity;
+    size_t queued; /* messages that may still be in the queue: at most so many */
+    /* What was sent while a callback keeps the thread from taking it. */
+    struct {
+        struct model_counter *counter;
+        int64_t delta;
+    } delayed[MODEL_DELAYED_MAX];
+    size_t delayed_count;
+};
+
+struct model_bounds {
+    bool set;
+    bool clamp;
+    int64_t min;
+    int64_t max;
+};
+
+struct model_attr {
+    int64_t initial;
+    struct model_bounds bounds;
+    bool track_peak;
+    size_t capacity;
+    struct model_owner *owner;
+    char name[MODEL_NAME_MAX_BYTES + 1];
+};
+
+struct model_counter {
+    tsc_backend_t backend;
+    struct model_attr attr;
+    struct model_owner *owner; /* of queue counters */
+    int64_t value;
+    int64_t peak;
+    bool closed;
+};
+
+/* NULL where the backend is unknown. */
+const char *model_backend_name(tsc_backend_t backend);
+uint64_t model_caps(tsc_backend_t backend);
+bool model_has(const struct model_counter *counter, uint64_t caps);
+
+/* All functions below return what the library must answer. */
+
+extern const size_t model_default_capacity;
+
+void model_attr_init(struct model_attr *attr);
+int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uint32_t policy);
+int model_attr_set_name(struct model_attr *attr, const char *name);
+int model_check_capacity(size_t messages);
+size_t model_capacity(size_t messages);
+
+/* The owner of a queue counter that has its own is the caller's to set. */
+int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr);
+
+/* They know nothing of callbacks, nor of operations that the backend lacks. Outputs are written on success alone.
+ */
+int model_add(struct model_counter *counter, int64_t delta, int64_t *previous);
+int model_exchange(struct model_counter *counter, int64_t value, int64_t *previous);
+int model_compare_exchange(struct model_counter *counter, int64_t *expected, int64_t desired);
+int model_commit(struct model_counter *counter, int64_t wanted, int callback_answer);
+int64_t model_delta(const struct model_counter *counter, int64_t cursor);
+
+void model_delay(struct model_counter *counter, int64_t delta);
+void model_apply_delayed(struct model_owner *owner);
+
+#endif

@@ -1,0 +1,320 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Target: a byte string is a program of operations over counters, attributes, owners and threads, each compared
+ * with the model. With TSC_FUZZ_TRACE in the environment it tells what it does.
+ */
+#include "program.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "target.h"
+
+static bool traced;
+
+/* -------- comparing -------- */
+
+static void __attribute__((noreturn)) stop_at(const char *what, int64_t expected, int64_t found)
+{
+    fprintf(stderr, "fuzz: %s: expected %" PRId64 ", found %" PRId64 "\n", what, expected, found);
+    abort();
+}
+
+void program_check_answer(const char *call, int expected, int answer, int error_number)
+{
+    if (traced)
+        fprintf(stderr, "    %s: %d\n", call, answer);
+    if (answer != expected)
+        stop_at(call, expected, answer);
+    if (error_number != UNTOUCHED) {
+        fprintf(stderr, "fuzz: %s touched errno\n", call);
+        abort();
+    }
+}
+
+void program_check_number(const char *what, int64_t expected, int64_t found)
+{
+    if (found != expected)
+        stop_at(what, expected, found);
+}
+
+void program_check(const char *what, bool holds)
+{
+    if (!holds)
+        stop_at(what, true, false);
+}
+
+/* -------- choosing -------- */
+
+struct handle *program_choose_handle(struct program *program, uint8_t choice)
+{
+    struct handle *live[HANDLES];
+    size_t count = 0;
+
+    for (size_t i = 0; i < HANDLES; i++) {
+        if (program->handles[i].counter != NULL)
+            live[count++] = &program->handles[i];
+    }
+    return choice == NO_HANDLE || count == 0 ? &program->no_handle : live[choice % count];
+}
+
+struct attr_slot *program_choose_attr(struct program *program, uint8_t choice)
+{
+    return choice == NO_HANDLE ? NULL : &program->attrs[choice % ATTRS];
+}
+
+struct owner_slot *program_choose_owner(struct program *program, uint8_t choice)
+{
+    return choice == NO_HANDLE ? NULL : &program->owners[choice % OWNERS];
+}
+
+/* -------- operands -------- */
+
+static int64_t wrap(uint64_t number)
+{
+    int64_t wrapped;
+
+    memcpy(&wrapped, &number, sizeof wrapped);
+    return wrapped;
+}
+
+/* The value, the bounds, the way to them, and one less or more of each. */
+static int64_t take_telling_number(uint8_t byte, const struct model_counter *counter)
+{
+    const uint64_t value = (uint64_t)counter->value;
+    const uint64_t min = (uint64_t)counter->attr.bounds.min;
+    const uint64_t max = (uint64_t)counter->attr.bounds.max;
+    const uint64_t numbers[] = {value, -value, min, max, max - value, min - value, (uint64_t)counter->peak};
+
+    return wrap(numbers[byte / 3 % (sizeof numbers / sizeof numbers[0])] + byte % 3 - 1);
+}
+
+static int64_t take_extreme_number(uint8_t byte)
+{
+    static const int64_t numbers[] = {INT64_MIN,     INT64_MAX, INT64_MIN + 1, INT64_MAX - 1, INT64_MIN / 2,
+                                      INT64_MAX / 2, INT32_MIN, INT32_MAX,     UINT32_MAX,    INT64_C(1) << 32};
+
+    return numbers[byte % (sizeof numbers / sizeof numbers[0])];
+}
+
+int64_t program_take_number(struct program *program, const struct model_counter *counter)
+{
+    uint8_t byte = input_byte(&program->input);
+    int64_t number = byte - 64;
+
+    if (byte == 255)
+        number = wrap(input_word(&program->input));
+    else if (byte >= 192 && counter != NULL)
+        number = take_telling_number(byte, counter);
+    else if (byte >= 128)
+        number = take_extreme_number(byte);
+    if (traced)
+        fprintf(stderr, "    number %" PRId64 "\n", number);
+    return number;
+}
+
+size_t program_take_capacity(struct program *program)
+{
+    static const size_t capacities[] = {0, 1, 2, 3, 255, 1000, 4096, 1 << 24, (1 << 24) + 1, SIZE_MAX};
+    uint8_t byte = input_byte(&program->input);
+    size_t capacity = byte < 32 ? byte : capacities[byte % (sizeof capacities / sizeof capacities[0])];
+
+    if (traced)
+        fprintf(stderr, "    capacity %zu\n", capacity);
+    return capacity;
+}
+
+/* A few bytes of the input; for long texts, behind as many others as come close to what a name may have. */
+char *program_take_text(struct program *program)
+{
+    enum { LONG = 224, SHORT_MAX = 20, SAME_MIN = 240 };
+    uint8_t kind = input_byte(&program->input);
+    size_t same = kind < LONG ? 0 : SAME_MIN + kind % 20;
+    size_t bytes = kind % SHORT_MAX;
+    char text[SAME_MIN + 20 + SHORT_MAX + 1];
+    char *copy;
+
+    memset(text, 'x', same);
+    for (size_t i = 0; i < bytes; i++)
+        text[same + i] = (char)input_byte(&program->input);
+    text[same + bytes] = '\0';
+    copy = strdup(text);
+    if (copy == NULL)
+        exit(EXIT_FAILURE);
+    return copy;
+}
+
+/* -------- what a callback that runs means for others -------- */
+
+static bool keeps_busy(const struct frame *frame, const struct model_counter *counter)
+{
+    return frame->counter == counter || (counter->owner != NULL && frame->counter->owner == counter->owner);
+}
+
+enum access program_access(const struct program *program, const struct model_counter *counter)
+{
+    for (const struct frame *frame = program->frame; frame != NULL; frame = frame->outer) {
+        if (keeps_busy(frame, counter))
+            return frame->thread == program->thread ? ACCESS_INSIDE : ACCESS_ELSEWHERE;
+    }
+    return ACCESS_FREE;
+}
+
+bool program_is_in_callback(const struct program *program)
+{
+    for (const struct frame *frame = program->frame; frame != NULL; frame = frame->outer) {
+        if (frame->thread == program->thread)
+            return true;
+    }
+    return false;
+}
+
+int program_obstacle(const struct program *program, const struct handle *handle, bool null_argument,
+                     uint64_t needs)
+{
+    if (handle->counter == NULL || null_argument)
+        return -EINVAL;
+    if (!model_has(handle->model, needs))
+        return -ENOTSUP;
+    switch (program_access(program, handle->model)) {
+    case ACCESS_INSIDE:
+        return -EDEADLK;
+    case ACCESS_ELSEWHERE:
+        return WOULD_HANG;
+    default:
+        return 0;
+    }
+}
+
+void program_settled(struct model_counter *counter)
+{
+    if (counter->owner != NULL)
+        counter->owner->queued = 0;
+}
+
+void program_look(struct program *program, struct handle *handle)
+{
+    int64_t value = UNTOUCHED;
+    int64_t peak = UNTOUCHED;
+
+    if (handle->counter == NULL || program_access(program, handle->model) != ACCESS_FREE)
+        return;
+    ANSWERS(0, tsc_counter_get(handle->counter, &value));
+    EQUAL(handle->model->value, value);
+    program_settled(handle->model);
+    if (!handle->model->attr.track_peak)
+        return;
+    ANSWERS(0, tsc_counter_get_peak(handle->counter, &peak));
+    EQUAL(handle->model->peak, peak);
+}
+
+/* -------- running -------- */
+
+static const struct operation *find_operation(uint8_t code)
+{
+    size_t index = code % (attr_operation_count + counter_operation_count + crowd_operation_count);
+
+    if (index < attr_operation_count)
+        return &attr_operations[index];
+    index -= attr_operation_count;
+    if (index < counter_operation_count)
+        return &counter_operations[index];
+    return &crowd_operations[index - counter_operation_count];
+}
+
+struct step {
+    struct program *program;
+    const struct operation *operation;
+    uint8_t choice;
+};
+
+static void run_step(const struct step *step)
+{
+    struct handle *handle;
+
+    if (traced)
+        fprintf(stderr, "  %s %d\n", step->operation->name, step->choice);
+    handle = step->operation->run(step->program, step->choice);
+    if (handle != NULL)
+        program_look(step->program, handle);
+}
+
+static void run_step_by_hand(void *arg)
+{
+    run_step(arg);
+}
+
+/* The thread that runs the program waits meanwhile. */
+static void hand_over(struct program *program, struct hand *hand, struct step *step)
+{
+    const void *thread = program->thread;
+
+    program->thread = hand;
+    hand_begin(hand, run_step_by_hand, step);
+    hand_end(hand);
+    program->thread = thread;
+}
+
+/* The second byte: in its lower bits what is acted on, in its upper ones by which thread. */
+static void run_operation(struct program *program)
+{
+    struct step step = {.program = program, .operation = find_operation(input_byte(&program->input))};
+    uint8_t byte = input_byte(&program->input);
+    size_t place = byte / 32;
+    struct hand *hand = place < HANDS ? hands_find_idle(&program->hands, place) : NULL;
+
+    step.choice = byte % 32;
+    if (hand != NULL)
+        hand_over(program, hand, &step);
+    else
+        run_step(&step);
+}
+
+void program_run_operations(struct program *program, size_t count)
+{
+    for (size_t i = 0; i < count && input_left(&program->input) != 0; i++)
+        run_operation(program);
+}
+
+static void begin_program(struct program *program)
+{
+    for (size_t i = 0; i < ATTRS; i++) {
+        ANSWERS(0, tsc_counter_attr_create(&program->attrs[i].attr));
+        model_attr_init(&program->attrs[i].model);
+    }
+}
+
+static void give_back(struct handle *handle)
+{
+    while (handle->references-- > 0)
+        LEAVES_ERRNO(tsc_counter_unref(handle->counter));
+}
+
+static void end_program(struct program *program)
+{
+    for (size_t i = 0; i < HANDLES; i++) {
+        program_look(program, &program->handles[i]);
+        if (program->handles[i].counter != NULL)
+            give_back(&program->handles[i]);
+    }
+    for (size_t i = 0; i < ATTRS; i++)
+        LEAVES_ERRNO(tsc_counter_attr_destroy(program->attrs[i].attr));
+    for (size_t i = 0; i < OWNERS; i++) {
+        while (program->owners[i].references-- > 0)
+            LEAVES_ERRNO(tsc_owner_unref(program->owners[i].owner));
+    }
+    hands_dismiss(&program->hands);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct program program = {.input = {.next = data, .end = data + size}};
+
+    traced = getenv("TSC_FUZZ_TRACE") != NULL;
+    begin_program(&program);
+    program_run_operations(&program, SIZE_MAX);
+    end_program(&program);
+    return 0;
+}

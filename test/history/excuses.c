@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT */
+#include "excuses.h"
+
+#include <errno.h>
+
+#include "model.h"
+
+/* The history is the one that the call is of. */
+static bool overlaps_with_another_thread(const struct history *history, size_t own_thread, const struct call *call)
+{
+    for (size_t thread = 0; thread < history->threads; thread++) {
+        if (thread == own_thread)
+            continue;
+        for (size_t i = 0; i < history->count[thread]; i++) {
+            const struct call *other = history->calls[thread][i];
+
+            if (other->invoked <= call->returned && call->invoked <= other->returned)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* Whether the call may have sent a message. */
+static bool may_send(const struct attributes *attributes, const struct call *call)
+{
+    if (!model_supports(attributes, call->operation))
+        return false;
+    return call->operation == UPDATE || is_assignment(call->operation) ||
+           (is_addition(call->operation) && call->answer != -EAGAIN);
+}
+
+/* Whether the call, when it returned, had waited for all messages that were sent before it. */
+static bool has_flushed(const struct attributes *attributes, const struct call *call)
+{
+    if (!model_supports(attributes, call->operation))
+        return false;
+    switch (call->operation) {
+    case GET:
+    case GET_INTERVAL:
+    case GET_DELTA:
+    case GET_PEAK:
+    case FLUSH:
+    case CLOSE:
+        return true;
+    case WAIT_AT_MOST:
+        return call->answer == 0 || call->argument[1] == 0;
+    default:
+        return false;
+    }
+}
+
+/* When the last call was invoked that had emptied the queue of what came before, when this one was invoked. */
+static int64_t last_flush_before(const struct history *history, const struct call *call)
+{
+    int64_t last = INT64_MIN;
+
+    for (size_t thread = 0; thread < history->threads; thread++) {
+        for (size_t i = 0; i < history->count[thread]; i++) {
+            const struct call *other = history->calls[thread][i];
+
+            if (other->returned < call->invoked && other->invoked > last &&
+                has_flushed(history->attributes, other))
+                last = other->invoked;
+        }
+    }
+    return last;
+}
+
+static size_t messages_between(const struct history *history, int64_t flushed, int64_t until)
+{
+    size_t messages = 0;
+
+    for (size_t thread = 0; thread < history->threads; thread++) {
+        for (size_t i = 0; i < history->count[thread]; i++) {
+            const struct call *call = history->calls[thread][i];
+
+            messages += call->returned >= flushed && call->invoked <= until && may_send(history->attributes, call);
+        }
+    }
+    return messages;
+}
+
+static bool may_have_been_full(const struct history *histories, size_t count, const struct call *call)
+{
+    size_t capacity = 1;
+    size_t messages = 0;
+    int64_t flushed = INT64_MIN;
+
+    while (capacity < histories->attributes->queue_capacity)
+        capacity *= 2;
+    for (size_t i = 0; i < count; i++) {
+        int64_t last = last_flush_before(&histories[i], call);
+
+        if (last > flushed)
+            flushed = last;
+    }
+    for (size_t i = 0; i < count; i++)
+        messages += messages_between(&histories[i], flushed, call->returned);
+    return messages >= capacity;
+}
+
+static void check_call(const struct history *histories, size_t count, const struct history *history, size_t thread,
+                       const struct call *call, struct verdict *verdict)
+{
+    tsc_backend_t backend = history->attributes->backend;
+
+    if (backend == TSC_BACKEND_MUTEX) {
+        if (!overlaps_with_another_thread(history, thread, call))
+            verdict_against(verdict, call, "nobody else can have held the mutex");
+    } else if (backend == TSC_BACKEND_QUEUE) {
+        if (!may_have_been_full(histories, count, call))
+            verdict_against(verdict, call, "the queue cannot have been full");
+    } else {
+        verdict_against(verdict, call, "this backend has nothing to wait for");
+    }
+}
+
+void excuses_check(const struct history *histories, size_t count, struct verdict *verdict)
+{
+    for (size_t counter = 0; counter < count; counter++) {
+        const struct history *history = &histories[counter];
+
+        for (size_t thread = 0; thread < history->threads; thread++)
+            for (size_t i = 0; i < history->count[thread]; i++)
+                if (history->calls[thread][i]->operation == TRY_ADD &&
+                    history->calls[thread][i]->answer == -EAGAIN)
+                    check_call(histories, count, history, thread, history->calls[thread][i], verdict);
+    }
+}

@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Threads call random operations on a counter, in many short rounds, and the history of each round is checked:
+ * against the sequential counter where the backend is linearizable, else against the bounds of the contract.
+ *   TSC_TEST_CALLS=10000000   calls on each backend (300,000)
+ *   TSC_TEST_SEED=N           begins with the counter that was made from this seed, as a failure tells
+ */
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/time.h>
+
+#include "excuses.h"
+#include "linear.h"
+#include "percpu.h"
+#include "plan.h"
+#include "record.h"
+#include "support/backends.h"
+#include "support/random.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { CONDUCTOR = PLAYERS_MAX, FINAL_CALLS = 2, INTERRUPTION_US = 50 };
+
+/* What a player has last seen of a counter. */
+struct memory {
+    int64_t value;
+    int64_t cursor;
+};
+
+struct stage {
+    tsc_backend_t backend;
+    struct life life;
+    struct round round;
+    uint64_t seed; /* of the life */
+    size_t rounds_played;
+    tsc_counter_t *counters[COUNTERS_MAX];
+    struct state states[COUNTERS_MAX];
+    struct call final_calls[COUNTERS_MAX][FINAL_CALLS];
+    struct history histories[COUNTERS_MAX];
+    struct verdict verdict;
+
+    pthread_barrier_t curtain; /* before a round, and after it */
+    atomic_size_t ready;
+    bool over;
+
+    uint64_t calls;
+    uint64_t checked_rounds;
+    uint64_t overlapping_pairs;
+    size_t most_configurations;
+    bool failed;
+};
+
+static struct stage stage;
+
+/* -------- players -------- */
+
+/* The players alone take the signal. */
+static void mask_interruptions(int how)
+{
+    sigset_t signals;
+
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGALRM);
+    pthread_sigmask(how, &signals, NULL);
+}
+
+/* A player is stopped in the middle of whatever it is doing, and lets another one run. */
+static void give_way(int signal_number)
+{
+    (void)signal_number;
+    sched_yield();
+}
+
+static void interrupt_players_every(suseconds_t microseconds)
+{
+    const struct sigaction action = {.sa_handler = give_way, .sa_flags = SA_RESTART};
+    const struct itimerval interval = {{.tv_usec = microseconds}, {.tv_usec = microseconds}};
+
+    sigaction(SIGALRM, &action, NULL);
+    setitimer(ITIMER_REAL, &interval, NULL);
+}
+
+static void resolve(struct step *step, const struct memory *memory)
+{
+    if (step->from_last)
+        step->call.argument[0] = wrapping_sum(memory->value, step->call.argument[0]);
+    if (step->call.operation == GET_DELTA)
+        step->call.argument[0] = memory->cursor;
+}
+
+static void learn(const struct call *call, struct memory *memory)
+{
+    switch (call->operation) {
+    case GET:
+    case GET_INTERVAL:
+    case COMPARE_EXCHANGE:
+        memory->value = call->result[0];
+        break;
+    case GET_DELTA:
+        memory->value = call->result[1];
+        memory->cursor = call->result[1];
+        break;
+    case FETCH_ADD:
+        if (call->answer >= 0)
+            memory->value = wrapping_sum(call->result[0], call->argument[0]);
+        break;
+    default:
+        break;
+    }
+}
+
+/* All players of the round are awake before the first begins. */
+static void wait_for_the_others(void)
+{
+    atomic_fetch_add_explicit(&stage.ready, 1, memory_order_relaxed);
+    while (atomic_load_explicit(&stage.ready, memory_order_relaxed) < stage.round.players)
+        sched_yield();
+}
+
+static void play_round(size_t player)
+{
+    struct memory memories[COUNTERS_MAX];
+
+    for (size_t counter = 0; counter < COUNTERS_MAX; counter++)
+        memories[counter] = (struct memory){.value = stage.states[counter].value};
+    wait_for_the_others();
+    for (size_t i = 0; i < stage.round.count[player]; i++) {
+        struct step *step = &stage.round.steps[player][i];
+
+        if (step->yields)
+            sched_yield();
+        resolve(step, &memories[step->counter]);
+        record(stage.counters[step->counter], stage.backend, &step->call);
+        learn(&step->call, &memories[step->counter]);
+    }
+}
+
+static void play(size_t player)
+{
+    mask_interruptions(SIG_UNBLOCK);
+    for (;;) {
+        pthread_barrier_wait(&stage.curtain);
+        if (stage.over)
+            return;
+        if (player < stage.round.players)
+            play_round(player);
+        pthread_barrier_wait(&stage.curtain);
+    }
+}
+
+/* -------- the conductor -------- */
+
+static int set_attributes(tsc_counter_attr_t *attr, const struct attributes *attributes, tsc_owner_t *owner)
+{
+    int error = tsc_counter_attr_set_initial(attr, attributes->initial);
+
+    if (!error && attributes->bounded)
+        error = tsc_counter_attr_set_bounds(attr, attributes->min, attributes->max, attributes->policy);
+    if (!error && attributes->track_peak)
+        error = tsc_counter_attr_set_track_peak(attr, 1);
+    if (!error && attributes->queue_capacity != 0)
+        error = tsc_counter_attr_set_queue_capacity(attr, attributes->queue_capacity);
+    if (!error && owner != NULL)
+        error = tsc_counter_attr_set_owner(attr, owner);
+    return error;
+}
+
+static int make_owner(const struct attributes *attributes, tsc_owner_t **owner)
+{
+    tsc_owner_attr_t *attr;
+    int error = tsc_owner_attr_create(&attr);
+
+    if (error)
+        return error;
+    error = tsc_owner_attr_set_queue_capacity(attr, attributes->queue_capacity);
+    if (!error)
+        error = tsc_owner_create(owner, attr);
+    tsc_owner_attr_destroy(attr);
+    return error;
+}
+
+static int make_counters(const struct attributes *attributes)
+{
+    tsc_counter_attr_t *attr;
+    tsc_owner_t *owner = NULL;
+    int error = attributes->counters > 1 ? make_owner(attributes, &owner) : 0;
+
+    if (!error)
+        error = tsc_counter_attr_create(&attr);
+    if (error)
+        return error;
+    error = set_attributes(attr, attributes, owner);
+    for (size_t counter = 0; !error && counter < attributes->counters; counter++)
+        error = tsc_counter_create(&stage.counters[counter], attributes->backend, attr);
+    tsc_counter_attr_destroy(attr);
+    tsc_owner_unref(owner);
+    return error;
+}
+
+static void drop_counters(void)
+{
+    for (size_t counter = 0; counter < COUNTERS_MAX; counter++) {
+        tsc_counter_unref(stage.counters[counter]);
+        stage.counters[counter] = NULL;
+    }
+}
+
+/* When all is quiet, a look at what the round has left behind. */
+static void make_final_calls(size_t counter)
+{
+    static const enum operation operations[FINAL_CALLS] = {GET, GET_PEAK};
+
+    for (size_t i = 0; i < FINAL_CALLS; i++) {
+        stage.final_calls[counter][i].operation = operations[i];
+        record(stage.counters[counter], stage.backend, &stage.final_calls[counter][i]);
+    }
+}
+
+static void add_call(struct history *history, size_t thread, const struct call *call)
+{
+    history->calls[thread][history->count[thread]++] = call;
+}
+
+static void write_histories(void)
+{
+    for (size_t counter = 0; counter < stage.life.attributes.counters; counter++) {
+        struct history *history = &stage.histories[counter];
+
+        history->attributes = &stage.life.attributes;
+        history->before = stage.states[counter];
+        history->threads = THREADS_MAX;
+        for (size_t thread = 0; thread < THREADS_MAX; thread++)
+            history->count[thread] = 0;
+        for (size_t i = 0; i < FINAL_CALLS; i++)
+            add_call(history, CONDUCTOR, &stage.final_calls[counter][i]);
+    }
+    for (size_t player = 0; player < stage.round.players; player++)
+        for (size_t i = 0; i < stage.round.count[player]; i++)
+            add_call(&stage.histories[stage.round.steps[player][i].counter], player,
+                     &stage.round.steps[player][i].call);
+}
+
+static void report(const struct history *history)
+{
+    stage.failed = true;
+    fprintf(stderr, "%s: TSC_TEST_SEED=%" PRIu64 ", round %zu with it: ", tsc_backend_name(stage.backend),
+            stage.seed, stage.rounds_played);
+    verdict_print(&stage.verdict, history);
+}
+
+static void check_history(size_t counter)
+{
+    const struct history *history = &stage.histories[counter];
+
+    if (stage.backend == TSC_BACKEND_PERCPU)
+        percpu_check(history, &stage.verdict);
+    else
+        linear_check(history, &stage.verdict);
+    if (stage.verdict.finding == RIGHT && counter == 0)
+        excuses_check(stage.histories, stage.life.attributes.counters, &stage.verdict);
+    if (stage.verdict.finding != RIGHT)
+        report(history);
+    if (stage.verdict.configurations > stage.most_configurations)
+        stage.most_configurations = stage.verdict.configurations;
+    for (size_t thread = 0; thread < history->threads; thread++)
+        stage.calls += history->count[thread];
+    stage.overlapping_pairs += history_overlapping_pairs(history);
+}
+
+/* What the final calls have found is where the next round begins: they have been checked. */
+static void carry_on(size_t counter)
+{
+    struct state *state = &stage.states[counter];
+
+    if (history_closed_at(&stage.histories[counter]) != INT64_MAX)
+        state->closing = CLOSED;
+    state->value = stage.final_calls[counter][0].result[0];
+    if (stage.life.attributes.track_peak)
+        state->peak = stage.final_calls[counter][1].result[0];
+}
+
+static void conduct_round(uint64_t *random)
+{
+    plan_round(random, &stage.life, stage.states, &stage.round);
+    atomic_store_explicit(&stage.ready, 0, memory_order_relaxed);
+    pthread_barrier_wait(&stage.curtain);
+    pthread_barrier_wait(&stage.curtain);
+    stage.rounds_played++;
+    stage.checked_rounds++;
+    for (size_t counter = 0; counter < stage.life.attributes.counters; counter++)
+        make_final_calls(counter);
+    write_histories();
+    for (size_t counter = 0; counter < stage.life.attributes.counters && !stage.failed; counter++) {
+        check_history(counter);
+        carry_on(counter);
+    }
+}
+
+static void conduct_life(void)
+{
+    uint64_t random = stage.seed;
+    int error;
+
+    plan_life(&random, stage.backend, &stage.life);
+    stage.rounds_played = 0;
+    for (size_t counter = 0; counter < COUNTERS_MAX; counter++)
+        stage.states[counter] = (struct state){stage.life.attributes.initial, stage.life.attributes.initial, OPEN};
+    error = make_counters(&stage.life.attributes);
+    if (error) {
+        fprintf(stderr, "TSC_TEST_SEED=%" PRIu64 ": the counter cannot be made: %d\n", stage.seed, error);
+        stage.failed = true;
+    }
+    while (!stage.failed && stage.rounds_played < stage.life.rounds)
+        conduct_round(&random);
+    drop_counters();
+}
+
+static void conduct(void)
+{
+    uint64_t calls = support_count("TSC_TEST_CALLS", 300000);
+
+    interrupt_players_every(INTERRUPTION_US);
+    for (; stage.calls < calls && !stage.failed; stage.seed++)
+        conduct_life();
+    interrupt_players_every(0);
+    stage.over = true;
+    pthread_barrier_wait(&stage.curtain);
+}
+
+static void take_part(size_t index, void *arg)
+{
+    (void)arg;
+    if (index == CONDUCTOR)
+        conduct();
+    else
+        play(index);
+}
+
+/* -------- tests -------- */
+
+static void tell_figures(int64_t began)
+{
+    printf("%s: %" PRIu64 " calls in %" PRIu64
+           " rounds, each overlapping with %.2f others; at most %zu configurations to "
+           "remember; %.1f s\n",
+           tsc_backend_name(stage.backend), stage.calls, stage.checked_rounds,
+           2 * (double)stage.overlapping_pairs / (double)stage.calls, stage.most_configurations,
+           (double)(support_now_ns() - began) / (double)SUPPORT_SECOND_NS);
+}
+
+START_TEST(histories_are_right)
+{
+    int64_t began = support_now_ns();
+
+    stage = (struct stage){.backend = (tsc_backend_t)_i, .seed = support_count("TSC_TEST_SEED", (uint64_t)began)};
+    printf("%s: TSC_TEST_SEED=%" PRIu64 "\n", tsc_backend_name(stage.backend), stage.seed);
+    mask_interruptions(SIG_BLOCK);
+    ck_assert_int_eq(pthread_barrier_init(&stage.curtain, NULL, THREADS_MAX), 0);
+    support_run_threads(THREADS_MAX, take_part, NULL);
+    pthread_barrier_destroy(&stage.curtain);
+    tell_figures(began);
+    ck_assert(!stage.failed);
+    ck_assert_uint_gt(stage.overlapping_pairs, stage.calls / 100);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("history");
+    double seconds = 60 + (double)support_count("TSC_TEST_CALLS", 1) / 2000;
+
+    for (tsc_backend_t backend = TSC_BACKEND_MUTEX; backend <= TSC_BACKEND_PERCPU; backend++) {
+        TCase *tcase = support_add_case(suite, tsc_backend_name(backend), seconds);
+
+        if (support_is_built(backend))
+            tcase_add_loop_test(tcase, histories_are_right, (int)backend, (int)backend + 1);
+    }
+    return support_run_suite(suite);
+}

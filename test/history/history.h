@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT */
+/* What threads asked of a counter, what it answered, and when. */
+#ifndef HISTORY_HISTORY_H
+#define HISTORY_HISTORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <tscounter/tscounter.h>
+
+enum operation {
+    INC,
+    DEC,
+    ADD,
+    TRY_ADD,
+    GET,
+    GET_INTERVAL,
+    GET_DELTA,
+    GET_PEAK,
+    FETCH_ADD,
+    SET,
+    EXCHANGE,
+    COMPARE_EXCHANGE,
+    UPDATE,
+    FLUSH,
+    CLOSE,
+    WAIT_AT_MOST,
+    OPERATIONS
+};
+
+enum { CALLS_MAX = 256, THREADS_MAX = 9 };
+
+/* No counter leaves this in an output. */
+#define UNTOUCHED INT64_C(-7046029254386353131)
+
+struct call {
+    enum operation operation;
+    int answer;
+    /*
+     * inc, dec, add, try_add, fetch_add: the delta; set, exchange: the value; compare_exchange: expected and
+     * desired; update: what the callback adds and what it answers; get_delta: the cursor; wait_at_most: threshold
+     * and timeout.
+     */
+    int64_t argument[2];
+    /*
+     * The outputs. get_delta: the delta and the cursor after; compare_exchange: expected after; update: what the
+     * callback saw, and how often it ran.
+     */
+    int64_t result[2];
+    int64_t invoked; /* nanoseconds by one clock for all threads */
+    int64_t returned;
+};
+
+struct attributes {
+    tsc_backend_t backend;
+    int64_t initial;
+    bool bounded;
+    int64_t min;
+    int64_t max;
+    uint32_t policy;
+    bool track_peak;
+    size_t queue_capacity;
+    size_t counters; /* more than 1: that many queue counters on one owner */
+};
+
+/* While a close is being called some changes may be refused and some not, where it does not act on all at once. */
+enum closing { OPEN, CLOSING, CLOSED };
+
+struct state {
+    int64_t value;
+    int64_t peak;
+    enum closing closing;
+};
+
+/* The calls on one counter. Those of a thread follow each other. */
+struct history {
+    const struct attributes *attributes;
+    struct state before;
+    size_t threads;
+    size_t count[THREADS_MAX];
+    const struct call *calls[THREADS_MAX][CALLS_MAX];
+};
+
+static inline int64_t wrapping_sum(int64_t a, int64_t b)
+{
+    int64_t sum;
+
+    (void)__builtin_add_overflow(a, b, &sum);
+    return sum;
+}
+
+static inline int64_t wrapping_difference(int64_t a, int64_t b)
+{
+    int64_t difference;
+
+    (void)__builtin_sub_overflow(a, b, &difference);
+    return difference;
+}
+
+/* Whether it adds its first argument. */
+static inline bool is_addition(enum operation operation)
+{
+    return operation == INC || operation == DEC || operation == ADD || operation == TRY_ADD ||
+           operation == FETCH_ADD;
+}
+
+static inline bool is_assignment(enum operation operation)
+{
+    return operation == SET || operation == EXCHANGE || operation == COMPARE_EXCHANGE;
+}
+
+/* What the outputs of a call are before it. */
+static inline int64_t output_before(const struct call *call, int output)
+{
+    switch (call->operation) {
+    case COMPARE_EXCHANGE:
+        return output == 0 ? call->argument[0] : UNTOUCHED;
+    case GET_DELTA:
+        return output == 1 ? call->argument[0] : UNTOUCHED;
+    case UPDATE:
+        return output == 1 ? 0 : UNTOUCHED;
+    default:
+        return UNTOUCHED;
+    }
+}
+
+static inline bool is_untouched(const struct call *call)
+{
+    return call->result[0] == output_before(call, 0) && call->result[1] == output_before(call, 1);
+}
+
+/* The moment of the first return of a close, or INT64_MAX. */
+int64_t history_closed_at(const struct history *history);
+
+/* How many pairs of calls of different threads overlap. */
+uint64_t history_overlapping_pairs(const struct history *history);
+
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: MIT */
+/* The counter of the contract where one call comes after the other. It shares no code with the library. */
+#ifndef HISTORY_MODEL_H
+#define HISTORY_MODEL_H
+
+#include "history.h"
+
+/* Whether a counter like that can do this at all. Else it answers -ENOTSUP. */
+bool model_supports(const struct attributes *attributes, enum operation operation);
+
+/* Whether the call, with its answer, is right in this state, which it then changes. */
+bool model_allows(const struct attributes *attributes, const struct call *call, struct state *state);
+
+#endif

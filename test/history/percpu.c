@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * When a change takes effect within its call is not known. So at each moment the value lies between two bounds:
+ * what has certainly come in and may have gone out, and the other way round. All values are offsets from the value
+ * at first, so that they do not wrap where the counter does.
+ */
+#include "percpu.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "model.h"
+
+/* What holds from a moment on, until the next. */
+struct moment {
+    int64_t time;
+    int64_t lowest;
+    int64_t highest;
+    int64_t begun; /* amounts of changes */
+    int64_t ended;
+};
+
+enum { MOMENTS_MAX = 3 * THREADS_MAX * CALLS_MAX + 1 };
+
+struct timeline {
+    const struct history *history;
+    int64_t closed_at;
+    int64_t close_invoked;
+    bool rises; /* no change lowers the value, not by being undone either */
+    size_t count;
+    struct moment moments[MOMENTS_MAX];
+};
+
+/* -------- what each change does to the bounds -------- */
+
+static void add_moment(struct timeline *timeline, struct moment change)
+{
+    timeline->moments[timeline->count++] = change;
+}
+
+/* A change that is answered 0 is certainly made when it returns; an increment, once a close has returned. */
+static void note_change(struct timeline *timeline, const struct call *call)
+{
+    int64_t delta = call->argument[0];
+    int64_t made = delta > 0 && timeline->closed_at < call->returned ? timeline->closed_at : call->returned;
+
+    if (delta > 0) {
+        add_moment(timeline, (struct moment){.time = call->invoked, .highest = delta, .begun = delta});
+        add_moment(timeline, (struct moment){.time = made + 1, .lowest = delta});
+    } else {
+        add_moment(timeline, (struct moment){.time = call->invoked, .lowest = delta, .begun = -delta});
+        add_moment(timeline, (struct moment){.time = made + 1, .highest = delta});
+    }
+    add_moment(timeline, (struct moment){.time = call->returned + 1, .ended = delta > 0 ? delta : -delta});
+}
+
+/* An increment that is refused may be seen until its call returns; it comes in, and is undone through what goes
+ * out. */
+static void note_refusal(struct timeline *timeline, const struct call *call)
+{
+    int64_t delta = call->argument[0];
+
+    if (call->invoked > timeline->closed_at)
+        return;
+    timeline->rises = false;
+    add_moment(timeline, (struct moment){.time = call->invoked, .highest = delta, .begun = 2 * delta});
+    add_moment(timeline, (struct moment){.time = call->returned + 1, .highest = -delta, .ended = 2 * delta});
+}
+
+static void note_call(struct timeline *timeline, const struct call *call)
+{
+    int64_t delta = call->argument[0];
+
+    if (call->operation == CLOSE && call->invoked < timeline->close_invoked)
+        timeline->close_invoked = call->invoked;
+    if (!is_addition(call->operation) || !model_supports(timeline->history->attributes, call->operation))
+        return;
+    timeline->rises &= delta >= 0;
+    if (call->answer == 0)
+        note_change(timeline, call);
+    else
+        note_refusal(timeline, call);
+}
+
+static int compare_times(const void *a, const void *b)
+{
+    const struct moment *left = a;
+    const struct moment *right = b;
+
+    return (left->time > right->time) - (left->time < right->time);
+}
+
+/* Makes of what changes at each moment what holds from it on; of several at one time, one moment. */
+static void sum_up(struct timeline *timeline)
+{
+    struct moment *sum = timeline->moments;
+
+    qsort(timeline->moments, timeline->count, sizeof timeline->moments[0], compare_times);
+    for (size_t i = 1; i < timeline->count; i++) {
+        struct moment change = timeline->moments[i];
+
+        if (change.time != sum->time) {
+            sum[1] = sum[0];
+            sum++;
+        }
+        sum->time = change.time;
+        sum->lowest += change.lowest;
+        sum->highest += change.highest;
+        sum->begun += change.begun;
+        sum->ended += change.ended;
+    }
+    timeline->count = (size_t)(sum - timeline->moments) + 1;
+}
+
+static void draw(struct timeline *timeline, const struct history *history)
+{
+    timeline->history = history;
+    timeline->closed_at = history_closed_at(history);
+    timeline->close_invoked = history->before.closing == CLOSED ? INT64_MIN : INT64_MAX;
+    timeline->rises = true;
+    timeline->count = 0;
+    add_moment(timeline, (struct moment){.time = INT64_MIN});
+    for (size_t thread = 0; thread < history->threads; thread++)
+        for (size_t i = 0; i < history->count[thread]; i++)
+            note_call(timeline, history->calls[thread][i]);
+    sum_up(timeline);
+}
+
+/* -------- reads -------- */
+
+/* The last of the moments at or before this time. */
+static size_t moment_at(const struct timeline *timeline, int64_t time)
+{
+    size_t low = 0;
+    size_t high = timeline->count;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (timeline->moments[middle].time <= time)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* What changed, at most, during the call, in and out. */
+static int64_t changes_during(const struct timeline *timeline, const struct call *call)
+{
+    return timeline->moments[moment_at(timeline, call->returned)].begun -
+           timeline->moments[moment_at(timeline, call->invoked)].ended;
+}
+
+/* Whether at some moment during the call the value can have been from `low` to `high`. */
+static bool may_have_held(const struct timeline *timeline, const struct call *call, int64_t low, int64_t high)
+{
+    size_t last = moment_at(timeline, call->returned);
+
+    for (size_t i = moment_at(timeline, call->invoked); i <= last; i++)
+        if (timeline->moments[i].lowest <= high && timeline->moments[i].highest >= low)
+            return true;
+    return false;
+}
+
+static int64_t offset(const struct timeline *timeline, int64_t value)
+{
+    return wrapping_difference(value, timeline->history->before.value);
+}
+
+static void check_value(const struct timeline *timeline, const struct call *call, int64_t value,
+                        struct verdict *verdict)
+{
+    int64_t seen = offset(timeline, value);
+    int64_t during = changes_during(timeline, call);
+
+    if (!may_have_held(timeline, call, INT64_MIN, seen))
+        verdict_against(verdict, call, "it is less than any value held during the call");
+    else if (!may_have_held(timeline, call, seen - during, seen))
+        verdict_against(verdict, call,
+                        "it exceeds any value held during the call by more than the changes then, %" PRId64,
+                        during);
+}
+
+/* Where all changes are by 1 the value has passed all between one that is at least `low` and one that is at most
+ * `high`: so there one of them is in the interval. */
+static void check_interval(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
+{
+    int64_t low = offset(timeline, call->result[0]);
+    int64_t high = offset(timeline, call->result[1]);
+
+    if (low > high)
+        verdict_against(verdict, call, "the lower end is the higher one");
+    else if (!may_have_held(timeline, call, low, INT64_MAX))
+        verdict_against(verdict, call, "the lower end is above all values held during the call");
+    else if (!may_have_held(timeline, call, INT64_MIN, high))
+        verdict_against(verdict, call, "the upper end is below all values held during the call");
+}
+
+/* A look sees what get may show. */
+static void check_wait(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
+{
+    int64_t threshold = offset(timeline, call->argument[0]);
+
+    if (call->answer == 0) {
+        if (!may_have_held(timeline, call, INT64_MIN, threshold))
+            verdict_against(verdict, call, "all values held during the call are above the threshold");
+    } else if (call->answer != -ETIMEDOUT) {
+        verdict_against(verdict, call, "it answers what it never may");
+    } else if (call->argument[1] != 0) {
+        if (call->returned - call->invoked < call->argument[1])
+            verdict_against(verdict, call, "the time was not up");
+    } else if (!may_have_held(timeline, call, threshold - changes_during(timeline, call) + 1, INT64_MAX)) {
+        verdict_against(verdict, call, "all that a look can have seen is at most the threshold");
+    }
+}
+
+/* -------- calls -------- */
+
+static void check_addition(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
+{
+    bool raises = call->argument[0] > 0;
+
+    if (call->answer == 0) {
+        if (raises && call->invoked > timeline->closed_at)
+            verdict_against(verdict, call, "a close had returned before");
+    } else if (call->answer != -ESHUTDOWN || !raises) {
+        verdict_against(verdict, call, "it answers what it never may");
+    } else if (call->returned < timeline->close_invoked) {
+        verdict_against(verdict, call, "nobody had called close");
+    }
+}
+
+static void check_read(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
+{
+    if (call->answer != 0)
+        verdict_against(verdict, call, "it answers what it never may");
+    else if (call->operation == GET_INTERVAL)
+        check_interval(timeline, call, verdict);
+    else if (call->operation == GET)
+        check_value(timeline, call, call->result[0], verdict);
+    else if (wrapping_sum(call->argument[0], call->result[0]) != call->result[1])
+        verdict_against(verdict, call, "the cursor has not moved by the change");
+    else
+        check_value(timeline, call, call->result[1], verdict);
+}
+
+static void check_call(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
+{
+    if (!model_supports(timeline->history->attributes, call->operation)) {
+        if (call->answer != -ENOTSUP || !is_untouched(call))
+            verdict_against(verdict, call, "it is not supported, and did something");
+    } else if (is_addition(call->operation)) {
+        check_addition(timeline, call, verdict);
+    } else if (call->operation == WAIT_AT_MOST) {
+        check_wait(timeline, call, verdict);
+    } else if (call->operation == FLUSH || call->operation == CLOSE) {
+        if (call->answer != 0)
+            verdict_against(verdict, call, "it answers what it never may");
+    } else {
+        check_read(timeline, call, verdict);
+    }
+}
+
+/* Each reader of a counter that only rises sees it rise. */
+static void check_order_of_reads(const struct timeline *timeline, size_t thread, struct verdict *verdict)
+{
+    const struct history *history = timeline->history;
+    int64_t last = 0;
+
+    for (size_t i = 0; i < history->count[thread]; i++) {
+        const struct call *call = history->calls[thread][i];
+        int64_t seen;
+
+        if (call->operation != GET && call->operation != GET_DELTA)
+            continue;
+        seen = offset(timeline, call->result[call->operation == GET_DELTA]);
+        if (seen < last)
+            verdict_against(verdict, call, "its thread had read more, and nothing has gone out");
+        last = seen;
+    }
+}
+
+void percpu_check(const struct history *history, struct verdict *verdict)
+{
+    static struct timeline timeline;
+
+    verdict_clear(verdict);
+    draw(&timeline, history);
+    for (size_t thread = 0; thread < history->threads; thread++) {
+        for (size_t i = 0; i < history->count[thread]; i++)
+            check_call(&timeline, history->calls[thread][i], verdict);
+        if (timeline.rises)
+            check_order_of_reads(&timeline, thread, verdict);
+    }
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "plan.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "model.h"
+#include "support/random.h"
+
+/* What only this round has. */
+struct mood {
+    unsigned int weights[OPERATIONS];
+    unsigned int total_weight;
+    bool rises; /* nothing is to lower the value */
+    bool closes[COUNTERS_MAX];
+};
+
+/* How often an operation is drawn, where the round is not in a mood. Whether one closes is drawn once a round. */
+static const unsigned int usual_weights[OPERATIONS] = {
+    [INC] = 6,       [DEC] = 6,      [ADD] = 6,          [TRY_ADD] = 5, [GET] = 6,      [GET_INTERVAL] = 2,
+    [GET_DELTA] = 2, [GET_PEAK] = 2, [FETCH_ADD] = 6,    [SET] = 1,     [EXCHANGE] = 2, [COMPARE_EXCHANGE] = 4,
+    [UPDATE] = 3,    [FLUSH] = 1,    [WAIT_AT_MOST] = 1,
+};
+
+static bool one_in(uint64_t *random, uint64_t number)
+{
+    return next_random(random) % number == 0;
+}
+
+static int64_t between(uint64_t *random, int64_t low, int64_t high)
+{
+    return low + (int64_t)(next_random(random) % (uint64_t)(high - low + 1));
+}
+
+/* -------- numbers -------- */
+
+static int64_t unit_of(const struct life *life)
+{
+    static const int64_t units[] = {
+        [BY_ONE] = 1, [SMALL] = 1, [DISTINCT] = INT64_C(1) << 40, [WIDE] = INT64_C(1) << 60};
+
+    return units[life->amounts];
+}
+
+static int64_t draw_extreme(uint64_t *random)
+{
+    static const int64_t extremes[] = {INT64_MIN, INT64_MIN + 1, -1, 0, 1, INT64_MAX - 1, INT64_MAX};
+
+    return one_in(random, 2) ? extremes[next_random(random) % (sizeof extremes / sizeof *extremes)]
+                             : (int64_t)next_random(random);
+}
+
+static int64_t draw_delta(uint64_t *random, const struct life *life)
+{
+    switch (life->amounts) {
+    case BY_ONE:
+        return one_in(random, 2) ? 1 : -1;
+    case SMALL:
+        return between(random, -3, 3);
+    case DISTINCT:
+        return between(random, -unit_of(life), unit_of(life));
+    default:
+        return draw_extreme(random);
+    }
+}
+
+static int64_t draw_value(uint64_t *random, const struct life *life)
+{
+    if (life->amounts == WIDE)
+        return draw_extreme(random);
+    return wrapping_sum(life->attributes.initial, between(random, -4 * unit_of(life), 4 * unit_of(life)));
+}
+
+/* -------- counters -------- */
+
+static void draw_initial(uint64_t *random, struct life *life)
+{
+    int64_t distance = between(random, 0, 4 * unit_of(life));
+
+    if (one_in(random, 2))
+        life->attributes.initial = distance;
+    else
+        life->attributes.initial = one_in(random, 2) ? INT64_MIN + distance : INT64_MAX - distance;
+}
+
+static void draw_bounds(uint64_t *random, struct life *life)
+{
+    struct attributes *attributes = &life->attributes;
+    int64_t reach = 4 * unit_of(life);
+
+    attributes->bounded = true;
+    attributes->policy = one_in(random, 2) ? TSC_BOUNDS_REJECT : TSC_BOUNDS_CLAMP;
+    if (__builtin_sub_overflow(attributes->initial, between(random, 0, reach), &attributes->min))
+        attributes->min = INT64_MIN;
+    if (__builtin_add_overflow(attributes->initial, between(random, 0, reach), &attributes->max))
+        attributes->max = INT64_MAX;
+}
+
+static void draw_queue(uint64_t *random, struct attributes *attributes)
+{
+    static const size_t capacities[] = {1, 2, 4, 16, 64, 1024};
+
+    attributes->queue_capacity = capacities[next_random(random) % (sizeof capacities / sizeof *capacities)];
+    attributes->counters = one_in(random, 4) ? COUNTERS_MAX : 1;
+}
+
+void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life)
+{
+    bool is_percpu = backend == TSC_BACKEND_PERCPU;
+
+    *life = (struct life){.attributes = {.backend = backend, .counters = 1}};
+    life->amounts = next_random(random) % (is_percpu ? WIDE : WIDE + 1);
+    life->rounds = (size_t)between(random, 1, backend == TSC_BACKEND_QUEUE ? 8 : 4);
+    draw_initial(random, life);
+    if (backend == TSC_BACKEND_QUEUE)
+        draw_queue(random, &life->attributes);
+    if (is_percpu)
+        return;
+    life->attributes.track_peak = one_in(random, 3);
+    if (one_in(random, 3))
+        draw_bounds(random, life);
+}
+
+/* -------- rounds -------- */
+
+/* The bounds of an interval, and a threshold, mean nothing where values wrap. */
+static bool means_something(const struct life *life, enum operation operation)
+{
+    bool is_near_wrapping = life->attributes.initial < INT64_MIN / 2 || life->attributes.initial > INT64_MAX / 2;
+
+    return life->attributes.backend != TSC_BACKEND_PERCPU || !is_near_wrapping ||
+           (operation != GET_INTERVAL && operation != WAIT_AT_MOST);
+}
+
+static unsigned int draw_weight(uint64_t *random, const struct life *life, const struct mood *mood,
+                                enum operation operation)
+{
+    if (!means_something(life, operation) || (mood->rises && operation == DEC))
+        return 0;
+    if (!model_supports(&life->attributes, operation))
+        return one_in(random, 4);
+    return usual_weights[operation] * (unsigned int)(next_random(random) % 4);
+}
+
+static void draw_mood(uint64_t *random, const struct life *life, const struct state *states, struct mood *mood)
+{
+    mood->rises = one_in(random, 5);
+    mood->total_weight = 0;
+    for (int operation = 0; operation < OPERATIONS; operation++) {
+        mood->weights[operation] = draw_weight(random, life, mood, operation);
+        mood->total_weight += mood->weights[operation];
+    }
+    mood->weights[INC]++;
+    mood->total_weight++;
+    for (size_t counter = 0; counter < life->attributes.counters; counter++)
+        mood->closes[counter] = states[counter].closing == OPEN && one_in(random, 4);
+}
+
+static enum operation draw_operation(uint64_t *random, const struct mood *mood)
+{
+    unsigned int drawn = (unsigned int)(next_random(random) % mood->total_weight);
+    int operation = 0;
+
+    while (drawn >= mood->weights[operation])
+        drawn -= mood->weights[operation++];
+    return operation;
+}
+
+static int64_t draw_addend(uint64_t *random, const struct life *life, const struct mood *mood,
+                           enum operation operation)
+{
+    int64_t delta = draw_delta(random, life);
+
+    if (operation == INC || operation == DEC)
+        return operation == INC ? 1 : -1;
+    return mood->rises && delta < 0 ? wrapping_difference(0, delta) : delta;
+}
+
+static void draw_arguments(uint64_t *random, const struct life *life, const struct mood *mood, struct step *step)
+{
+    static const int callback_answers[] = {0, 0, 0, 0, 0, 0, -ECANCELED, 1};
+    int64_t *argument = step->call.argument;
+
+    step->from_last = false;
+    argument[1] = 0;
+    switch (step->call.operation) {
+    case SET:
+    case EXCHANGE:
+        argument[0] = draw_value(random, life);
+        break;
+    case COMPARE_EXCHANGE:
+        step->from_last = !one_in(random, 4);
+        argument[0] = step->from_last ? 0 : draw_value(random, life);
+        argument[1] = draw_value(random, life);
+        break;
+    case UPDATE:
+        argument[0] = draw_delta(random, life);
+        argument[1] = callback_answers[next_random(random) % (sizeof callback_answers / sizeof *callback_answers)];
+        break;
+    case WAIT_AT_MOST:
+        step->from_last = true;
+        argument[0] = between(random, -2, 2) * unit_of(life);
+        argument[1] = one_in(random, 16) ? between(random, 1, 20000) : 0;
+        break;
+    default:
+        argument[0] = draw_addend(random, life, mood, step->call.operation);
+    }
+}
+
+static void draw_step(uint64_t *random, const struct life *life, const struct mood *mood, struct step *step)
+{
+    step->counter = next_random(random) % life->attributes.counters;
+    step->yields = one_in(random, 32);
+    step->call.operation = draw_operation(random, mood);
+    draw_arguments(random, life, mood, step);
+}
+
+static void make_step(struct step *step, size_t counter, enum operation operation)
+{
+    step->counter = counter;
+    step->from_last = false;
+    step->call.operation = operation;
+    step->call.argument[0] = 0;
+    step->call.argument[1] = 0;
+}
+
+/* One thread closes, or two do. */
+static void put_closes(uint64_t *random, struct round *round, size_t counter)
+{
+    for (int closes = one_in(random, 3) ? 2 : 1; closes > 0; closes--) {
+        size_t player = next_random(random) % round->players;
+
+        make_step(&round->steps[player][next_random(random) % round->count[player]], counter, CLOSE);
+    }
+}
+
+/*
+ * On the atomic backend it is up to the caller that no assignment overlaps a close, nor a change that overlaps it:
+ * there only a thread that has closed assigns.
+ */
+static void keep_assignments_from_close(struct round *round, size_t player)
+{
+    bool has_closed = false;
+
+    for (size_t i = 0; i < round->count[player]; i++) {
+        struct step *step = &round->steps[player][i];
+
+        has_closed |= step->call.operation == CLOSE;
+        if (is_assignment(step->call.operation) && !has_closed)
+            make_step(step, step->counter, GET);
+    }
+}
+
+void plan_round(uint64_t *random, const struct life *life, const struct state *states, struct round *round)
+{
+    struct mood mood;
+    size_t calls = (size_t)between(random, 16, CALLS_MAX - 1);
+
+    draw_mood(random, life, states, &mood);
+    round->players = (size_t)between(random, 2, PLAYERS_MAX);
+    for (size_t player = 0; player < round->players; player++) {
+        round->count[player] = calls;
+        for (size_t i = 0; i < calls; i++)
+            draw_step(random, life, &mood, &round->steps[player][i]);
+    }
+    for (size_t counter = 0; counter < life->attributes.counters; counter++)
+        if (mood.closes[counter])
+            put_closes(random, round, counter);
+    if (life->attributes.backend == TSC_BACKEND_ATOMIC && mood.closes[0])
+        for (size_t player = 0; player < round->players; player++)
+            keep_assignments_from_close(round, player);
+}
