@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The atomic counter is closed while others add to it: an addition that was answered 0 is in each value that is read
+ * after the close, one that is refused is in the end in none, and one that begins after the close is refused.
+ *
+ * Mirrors: src/backend/atomic.c: atomic_counter_add settle atomic_counter_close look_at_value atomic_counter_get
+ *
+ * Check:
+ * Mutation: -DADDITION=ACQUIRE: assertion: the adder looks at the state before its addition is seen
+ * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
+ * Mutation: -DCLOSE=ACQUIRE: assertion: the value is loaded before the close is seen
+ * Mutation: -DLOOK=ACQUIRE: assertion: the same
+ * Mutation: -DNO_LOOK_IN_CLOSE: assertion: a get after the close does the same
+ * Mutation: -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
+ * Mutation: -DNO_TAKING_BACK: assertion: a refused addition stays
+ */
+#ifndef ADDITION
+#define ADDITION SEQ_CST
+#endif
+#ifndef SECOND_LOOK
+#define SECOND_LOOK SEQ_CST
+#endif
+#ifndef CLOSE
+#define CLOSE SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define ADDERS 2
+#define CLOSER ADDERS
+#define CORES 3
+
+#define VALUE 0
+#define CLOSED 1
+#define LOCATIONS 2
+#define STALE(core, location) ((location) == CLOSED)
+#include "include/armv8.pml"
+
+byte answered_0; /* the sum of what was added so; each adder adds another power of two */
+byte finished;
+
+inline add_to_counter(delta)
+{
+    load(CLOSED, closed, RELAXED);
+    if
+    :: closed
+    :: else ->
+        add(VALUE, delta, ADDITION);
+        load(CLOSED, closed, SECOND_LOOK);
+#ifdef NO_SECOND_LOOK
+        closed = false;
+#endif
+        if
+        :: closed ->
+#ifndef NO_TAKING_BACK
+            add(VALUE, -(delta), SEQ_CST)
+#endif
+        :: else
+        fi
+    fi
+}
+
+proctype adder(byte me)
+{
+    byte closed;
+
+    add_to_counter(1 << me);
+    if
+    :: closed
+    :: else -> answered_0 = answered_0 + (1 << me)
+    fi;
+    atomic { !cores[me].on_way -> finished++ }
+}
+
+inline read_value(order)
+{
+    load(VALUE, value, order);
+    first = first & value
+}
+
+proctype closer(byte me)
+{
+    byte closed, value;
+    byte first = 255; /* what was in each value that was read */
+
+    add(CLOSED, 1, CLOSE);
+#ifndef NO_LOOK_IN_CLOSE
+    load(VALUE, value, LOOK);
+#endif
+    read_value(ACQUIRE);
+    read_value(LOOK);
+    add_to_counter(4);
+    assert(closed);
+    finished == ADDERS;
+    assert((answered_0 & first) == answered_0);
+    read_value(ACQUIRE);
+    assert(value == answered_0)
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run adder(0);
+        run adder(1);
+        run closer(CLOSER)
+    }
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. Nobody sleeps for
+ * ever.
+ *
+ * Mirrors: src/sync/eventcount.h: tsc_eventcount_prepare tsc_eventcount_notify tsc_eventcount_has_sleepers
+ * Mirrors: src/sync/eventcount.c: tsc_eventcount_cancel tsc_eventcount_commit tsc_eventcount_wake
+ *
+ * Check:
+ * Mutation: -DENTER=ACQUIRE: deadlock: the sleeper looks at the condition before it is seen to sleep
+ * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DCHANGE=ACQUIRE: deadlock: the notifier looks for sleepers before its change is seen
+ * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
+ * Mutation: -DKEY=RELAXED: deadlock: the epoch is loaded after the condition, and is the new one
+ * Mutation: -DNO_EPOCH: deadlock: the notifier comes between the look and the sleep
+ * Mutation: -DKEY_AT_COMMIT: deadlock: the same
+ * Mutation: -DNOTIFY_FIRST: deadlock: the sleeper looks between the notification and the change
+ */
+#ifndef CHANGE
+#define CHANGE SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define CORES 4
+
+#define CONDITION 0
+#define SLEEPERS 1
+#define EPOCH 2
+#define LOCATIONS 3
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+#include "include/eventcount.pml"
+
+proctype sleeper(byte me; byte wanted)
+{
+    byte condition, key, found;
+
+    do
+    :: load(CONDITION, condition, LOOK);
+        if
+        :: condition >= wanted -> break
+        :: else
+        fi;
+        eventcount_prepare(SLEEPERS, EPOCH);
+        load(CONDITION, condition, LOOK);
+#if KEY == RELAXED
+        if
+        :: load(EPOCH, key, KEY) /* a relaxed load may be done after the one that comes next */
+        :: true
+        fi;
+#endif
+        if
+        :: condition >= wanted -> eventcount_cancel(SLEEPERS); break
+        :: else -> eventcount_commit(SLEEPERS, EPOCH)
+        fi
+    od
+}
+
+proctype notifier(byte me)
+{
+    byte found;
+
+#ifdef NOTIFY_FIRST
+    eventcount_notify(SLEEPERS, EPOCH, true);
+#endif
+    add(CONDITION, 1, CHANGE);
+#ifndef NOTIFY_FIRST
+    eventcount_notify(SLEEPERS, EPOCH, true)
+#endif
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run core_of(3);
+        run sleeper(0, 1);
+        run sleeper(1, 2);
+        run notifier(2);
+        run notifier(3)
+    }
+}

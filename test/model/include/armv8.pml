@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Memory as Armv8 lets a program see it. A model says how many CORES and LOCATIONS (at most 8) there are, and where a
+ * core may load what is no longer so (STALE: what it loads relaxed; the less, the fewer states), and includes this.
+ * The number of a process's core is `me`.
+ *
+ * There is one memory, and what is visible in it is visible to all cores at once. But a core delays:
+ *
+ *  - A store is on its way until it becomes visible, and those to different locations do so in any order. A release
+ *    does so after all stores that its core made before.
+ *  - A relaxed load may have been done early, at any time since the core's last acquire: it reads a copy, which is
+ *    brought up to date at any time, and by each acquire.
+ *  - An acquire load (ldapr) may be done before the core's own stores, also releases, are visible. A seq_cst load
+ *    (ldar) waits for the releases, though not for the relaxed ones.
+ *  - A read-modify-write is a load and a store (ldaxr, stlxr): between the two others cannot write the location, but
+ *    read the old value, and what its core does after it may become visible before it.
+ *
+ * A load that is done later than what comes after it in the program is not in here. Where the order of the code would
+ * allow that and it matters, the model has it as a choice of its own.
+ *
+ * With -DSEQUENTIAL stores become visible at once, for more threads than the delays leave states for.
+ */
+#define RELAXED 0
+#define ACQUIRE 1
+#define RELEASE 2
+#define ACQ_REL 3
+#define SEQ_CST 4
+
+#define ACQUIRES(order) ((order) & 1 || (order) == SEQ_CST)
+#define RELEASES(order) ((order) >= RELEASE)
+#define BIT(location) (1 << (location))
+
+typedef core {
+    byte copy[LOCATIONS];
+    byte value[LOCATIONS]; /* of the stores that are on their way */
+    byte after[LOCATIONS]; /* which stores have to become visible before a release */
+    byte on_way;           /* a bit for each location, as in what follows */
+    byte releases;
+    byte exclusive;
+};
+
+byte memory[LOCATIONS];
+core cores[CORES];
+byte exclusive;     /* locations in the midst of a read-modify-write */
+byte asleep[CORES]; /* in a futex: the location and 1, or 0 */
+byte some;
+
+#if LOCATIONS > 2
+#define IF_2(text) text
+#else
+#define IF_2(text)
+#endif
+#if LOCATIONS > 3
+#define IF_3(text) text
+#else
+#define IF_3(text)
+#endif
+#if LOCATIONS > 4
+#define IF_4(text) text
+#else
+#define IF_4(text)
+#endif
+#if LOCATIONS > 5
+#define IF_5(text) text
+#else
+#define IF_5(text)
+#endif
+#if LOCATIONS > 6
+#define IF_6(text) text
+#else
+#define IF_6(text)
+#endif
+#if LOCATIONS > 7
+#define IF_7(text) text
+#else
+#define IF_7(text)
+#endif
+#define EACH_LOCATION(what) \
+    what(0) what(1) IF_2(what(2)) IF_3(what(3)) IF_4(what(4)) IF_5(what(5)) IF_6(what(6)) IF_7(what(7))
+
+#define ON_WAY(location) (cores[me].on_way & BIT(location))
+#define NOW(location) (ON_WAY(location) -> cores[me].value[location] : memory[location])
+#define BRING_UP_TO_DATE(location) cores[me].copy[location] = (STALE(me, location) -> memory[location] : 0);
+
+/* -------- parts of a d_step -------- */
+
+inline become_visible(location)
+{
+    memory[location] = cores[me].value[location];
+    BRING_UP_TO_DATE(location)
+    cores[me].value[location] = 0;
+    cores[me].on_way = cores[me].on_way & ~BIT(location);
+    cores[me].releases = cores[me].releases & ~BIT(location);
+    exclusive = exclusive & ~(cores[me].exclusive & BIT(location));
+    cores[me].exclusive = cores[me].exclusive & ~BIT(location);
+    for (some : 0 .. LOCATIONS - 1) {
+        cores[me].after[some] = cores[me].after[some] & ~BIT(location)
+    }
+    some = 0
+}
+
+inline send(location, new, order)
+{
+    cores[me].value[location] = new;
+    if
+    :: RELEASES(order) ->
+        cores[me].after[location] = cores[me].after[location] | cores[me].on_way & ~BIT(location);
+        cores[me].releases = cores[me].releases | BIT(location)
+    :: else
+    fi;
+    cores[me].on_way = cores[me].on_way | BIT(location);
+#ifdef SEQUENTIAL
+    become_visible(location)
+#endif
+}
+
+inline acquire()
+{
+    EACH_LOCATION(BRING_UP_TO_DATE)
+}
+
+inline read(location, result, order)
+{
+    if
+    :: !ACQUIRES(order) && STALE(me, location) && !ON_WAY(location) -> result = cores[me].copy[location]
+    :: else -> result = NOW(location)
+    fi;
+    if
+    :: ACQUIRES(order) -> acquire()
+    :: else
+    fi
+}
+
+/* What it has read from a store of its own that is on its way goes with that: others may write before both. */
+inline modify(location, new, order)
+{
+    if
+    :: !ON_WAY(location) ->
+        exclusive = exclusive | BIT(location);
+        cores[me].exclusive = cores[me].exclusive | BIT(location)
+    :: else
+    fi;
+    send(location, new, order)
+}
+
+#define CAN_LOAD(order) ((order) != SEQ_CST || !cores[me].releases)
+#define CAN_MODIFY(location, order) (!(exclusive & BIT(location)) && CAN_LOAD(order))
+
+/* -------- what a program does -------- */
+
+inline load(location, result, order)
+{
+    d_step {
+        CAN_LOAD(order) -> read(location, result, order)
+    }
+}
+
+inline store(location, new, order)
+{
+    d_step {
+        !ON_WAY(location) -> send(location, new, order)
+    }
+}
+
+inline exchange(location, old, new, order)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        read(location, old, order);
+        modify(location, new, order)
+    }
+}
+
+inline fetch_add(location, old, amount, order)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        read(location, old, order);
+        modify(location, old + (amount), order)
+    }
+}
+
+inline add(location, amount, order)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        read(location, some, order);
+        modify(location, some + (amount), order);
+        some = 0
+    }
+}
+
+inline fetch_or(location, old, bits, order)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        read(location, old, order);
+        modify(location, old | (bits), order)
+    }
+}
+
+/* Where it fails it is a relaxed load. */
+inline compare_exchange(location, expected, new, order, done)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        if
+        :: NOW(location) == expected -> read(location, expected, order); modify(location, new, order); done = true
+        :: else -> expected = NOW(location); done = false
+        fi
+    }
+}
+
+/* In the kernel all that the core stored before is visible, and it loads anew. */
+#define IN_KERNEL !cores[me].on_way
+
+inline futex_wait(location, expected)
+{
+    d_step {
+        IN_KERNEL ->
+        asleep[me] = (memory[location] == expected -> location + 1 : 0);
+        acquire()
+    }
+    !asleep[me]
+}
+
+#define SLEEPS(core, location) (asleep[core] == (location) + 1)
+
+/* All that sleep, or any one of them. */
+inline futex_wake(location, all)
+{
+    atomic {
+        IN_KERNEL ->
+        if
+        :: all ->
+            d_step {
+                for (some : 0 .. CORES - 1) {
+                    if
+                    :: SLEEPS(some, location) -> asleep[some] = 0
+                    :: else
+                    fi
+                }
+                some = 0
+            }
+        :: !all && SLEEPS(0, location) -> asleep[0] = 0
+        :: !all && SLEEPS(1, location) -> asleep[1] = 0
+#if CORES > 2
+        :: !all && SLEEPS(2, location) -> asleep[2] = 0
+#endif
+#if CORES > 3
+        :: !all && SLEEPS(3, location) -> asleep[3] = 0
+#endif
+        :: else
+        fi
+    }
+}
+
+/* -------- the rest of a core -------- */
+
+#define VISIBLE(location) \
+    :: d_step { \
+        ON_WAY(location) && !cores[me].after[location] && \
+            (!(exclusive & BIT(location)) || (cores[me].exclusive & BIT(location))) -> \
+        become_visible(location) \
+    }
+
+#define UP_TO_DATE(location) \
+    :: d_step { \
+        STALE(me, location) && cores[me].copy[location] != memory[location] -> \
+        BRING_UP_TO_DATE(location) \
+    }
+
+proctype core_of(byte me)
+{
+end:
+    do
+    EACH_LOCATION(VISIBLE)
+    EACH_LOCATION(UP_TO_DATE)
+    od
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A caller waits for the reply to a request that lies on its stack: it sleeps till then, sees the answer, and nobody
+ * touches the request after it has gone on.
+ *
+ * Mirrors: src/sync/parker.h: tsc_parker_is_notified
+ * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
+ * Mirrors: src/queue/owner.c: tsc_owner_await_reply
+ * Mirrors: src/backend/queue.c: ask serve
+ *
+ * Check:
+ * Mutation: -DUNPARK=RELAXED: assertion: the notification becomes visible before the answer
+ * Mutation: -DIS_NOTIFIED=RELAXED: assertion: who spins loads the answer before the notification
+ * Mutation: -DCANCEL=RELAXED: assertion: the answer is loaded before a notification that came first
+ * Mutation: -DUNPARK_IN_TWO: deadlock: the caller parks between the waker's look and its store
+ * Mutation: -DUNPARK_FIRST: assertion: the request is gone before its answer is written
+ */
+#define CALLER 0
+#define OWNER 1
+#define CORES 2
+
+#define MESSAGE 0
+#define STATE 1
+#define ANSWER 2
+#define LOCATIONS 3
+#define STALE(core, location) ((core) == CALLER && (location) != MESSAGE)
+#include "include/armv8.pml"
+#include "include/parker.pml"
+
+bool gone;
+
+proctype caller(byte me)
+{
+    byte state, answer;
+    bool done;
+
+    store(MESSAGE, 1, RELEASE);
+    do
+    :: load(STATE, state, IS_NOTIFIED); /* spins */
+        if
+        :: state == NOTIFIED -> goto replied
+        :: else
+        fi
+    :: break
+    od;
+    parker_prepare(done);
+    if
+    :: done -> parker_commit()
+    :: else
+    fi;
+replied:
+    load(ANSWER, answer, RELAXED);
+    assert(answer == 1);
+    gone = true
+}
+
+proctype owner(byte me)
+{
+    byte state, message;
+
+    do
+    :: message == 0 -> load(MESSAGE, message, ACQUIRE)
+    :: else -> break
+    od;
+#ifdef UNPARK_FIRST
+    parker_unpark();
+#endif
+    assert(!gone);
+    store(ANSWER, 1, RELAXED);
+#ifndef UNPARK_FIRST
+    parker_unpark()
+#endif
+}
+
+init
+{
+    atomic {
+        run core_of(CALLER);
+        run core_of(OWNER);
+        run caller(CALLER);
+        run owner(OWNER)
+    }
+}
