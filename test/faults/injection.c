@@ -12,16 +12,23 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Written while nobody asks for anything. */
-static struct injection_plan plan;
+/* The plan, field by field: a thread that sleeps on asks by the former one while the next is written. */
+static atomic_uint kinds_to_fail;
+static atomic_uint_fast64_t first_to_fail;
+static atomic_bool all_after_fail;
+static atomic_int wait_error;
+
 static atomic_bool active;
 static atomic_uint_fast64_t requests;
 static atomic_uint failed;
 static atomic_int_fast64_t held;
 
-void injection_begin(const struct injection_plan *wanted)
+void injection_begin(const struct injection_plan *plan)
 {
-    plan = *wanted;
+    atomic_store(&kinds_to_fail, plan->kinds);
+    atomic_store(&first_to_fail, plan->first);
+    atomic_store(&all_after_fail, plan->all_after);
+    atomic_store(&wait_error, plan->wait_error);
     atomic_store(&requests, 0);
     atomic_store(&failed, 0);
     atomic_store(&held, 0);
@@ -40,12 +47,13 @@ struct injection injection_end(void)
 
 static bool is_to_fail(unsigned int kind)
 {
+    uint64_t first = atomic_load(&first_to_fail);
     uint64_t request;
 
-    if (!atomic_load(&active) || !(plan.kinds & kind))
+    if (!atomic_load(&active) || !(atomic_load(&kinds_to_fail) & kind))
         return false;
     request = atomic_fetch_add(&requests, 1);
-    if (plan.all_after ? request < plan.first : request != plan.first)
+    if (atomic_load(&all_after_fail) ? request < first : request != first)
         return false;
     atomic_store(&failed, kind);
     return true;
@@ -201,8 +209,8 @@ WRAPPED(long, syscall, long number, ...)
         arguments[i] = va_arg(list, long);
     va_end(list);
     if (is_futex_wait(number, arguments[1]) && is_to_fail(REQUEST_WAIT)) {
-        errno = plan.wait_error;
-        return plan.wait_error == 0 ? 0 : -1;
+        errno = atomic_load(&wait_error);
+        return errno == 0 ? 0 : -1;
     }
     if (number == SYS_membarrier && is_to_fail_with(REQUEST_EXPENDABLE, EPERM))
         return -1;
