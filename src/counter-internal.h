@@ -29,7 +29,7 @@ struct tsc_backend_ops {
     size_t counter_size;
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
     int (*init)(struct tsc_counter *counter, const struct tsc_counter_attr *attr);
-    /* Gives back what init took; nobody has a reference. */
+    /* Gives back what init took, nobody having a reference; NULL where it took nothing. */
     void (*fini)(struct tsc_counter *counter);
     /* The last reference is gone: has tsc_counter_free() called, now or when it can be. */
     void (*release)(struct tsc_counter *counter);

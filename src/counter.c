@@ -33,6 +33,12 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name)
     return memory;
 }
 
+static void finish(struct tsc_counter *counter)
+{
+    if (counter->ops->fini != NULL)
+        counter->ops->fini(counter);
+}
+
 static int start(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
     int error = counter->ops->init(counter, attr);
@@ -41,7 +47,7 @@ static int start(struct tsc_counter *counter, const struct tsc_counter_attr *att
         return error;
     error = tsc_fork_register(&counter->fork_node, &counter->ops->fork);
     if (error)
-        counter->ops->fini(counter);
+        finish(counter);
     return error;
 }
 
@@ -83,7 +89,7 @@ int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc
 void tsc_counter_free(struct tsc_counter *counter)
 {
     tsc_fork_unregister(&counter->fork_node);
-    counter->ops->fini(counter);
+    finish(counter);
     free(counter);
 }
 

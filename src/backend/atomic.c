@@ -326,11 +326,6 @@ static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_cou
     return 0;
 }
 
-static void atomic_counter_fini(struct tsc_counter *counter)
-{
-    (void)counter;
-}
-
 /* Only what is not as it should be is written, so that a fork copies no page for nothing. */
 static void atomic_counter_child(struct tsc_fork_node *node)
 {
@@ -345,7 +340,6 @@ static void atomic_counter_child(struct tsc_fork_node *node)
 const struct tsc_backend_ops tsc_atomic_ops = {
     .counter_size = sizeof(struct atomic_counter),
     .init = atomic_counter_init,
-    .fini = atomic_counter_fini,
     .release = tsc_counter_free,
     .fork = {.child = atomic_counter_child},
     .add = atomic_counter_add,

@@ -231,11 +231,6 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
     return 0;
 }
 
-static void mutex_fini(struct tsc_counter *counter)
-{
-    (void)counter;
-}
-
 /*
  * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held
  * by a callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment
@@ -255,7 +250,6 @@ static void mutex_child(struct tsc_fork_node *node)
 const struct tsc_backend_ops tsc_mutex_ops = {
     .counter_size = sizeof(struct mutex_counter),
     .init = mutex_init,
-    .fini = mutex_fini,
     .release = tsc_counter_free,
     .fork = {.child = mutex_child},
     .add = mutex_add,

@@ -42,27 +42,19 @@ static void write_state(struct percpu_counter *percpu, uint32_t bit)
 static void add_to_slot(struct percpu_counter *percpu, int64_t delta)
 {
     if (delta >= 0)
-        tsc_slots_add(&percpu->slots, offsetof(struct tsc_slot, in), (uint64_t)delta);
+        tsc_slots_add(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta);
     else
-        tsc_slots_add(&percpu->slots, offsetof(struct tsc_slot, out), -(uint64_t)delta);
+        tsc_slots_add(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
 }
 
-static uint64_t sum_in(struct percpu_counter *percpu)
+static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
 {
-    uint64_t sum = 0;
+    uint32_t slots = tsc_slots_in_set();
+    uint64_t total = 0;
 
-    for (uint32_t index = 0; index < tsc_slots_in_set(); index++)
-        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, index)->in, memory_order_seq_cst);
-    return sum;
-}
-
-static uint64_t sum_out(struct percpu_counter *percpu)
-{
-    uint64_t sum = 0;
-
-    for (uint32_t index = 0; index < tsc_slots_in_set(); index++)
-        sum += atomic_load_explicit(&tsc_slots_of(&percpu->slots, index)->out, memory_order_seq_cst);
-    return sum;
+    for (uint32_t index = 0; index < slots; index++)
+        total += atomic_load_explicit(tsc_slots_word(&percpu->slots, index, word), memory_order_seq_cst);
+    return total;
 }
 
 static int64_t value_of(struct percpu_counter *percpu, uint64_t in, uint64_t out)
@@ -77,9 +69,9 @@ static int64_t value_of(struct percpu_counter *percpu, uint64_t in, uint64_t out
  */
 static int64_t scan(struct percpu_counter *percpu)
 {
-    uint64_t out = sum_out(percpu);
+    uint64_t out = sum(percpu, TSC_SLOT_OUT);
 
-    return value_of(percpu, sum_in(percpu), out);
+    return value_of(percpu, sum(percpu, TSC_SLOT_IN), out);
 }
 
 /*
@@ -131,11 +123,11 @@ static int percpu_get(struct tsc_counter *counter, int64_t *value)
 static int percpu_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
 {
     struct percpu_counter *percpu = percpu_counter(counter);
-    uint64_t in_before = sum_in(percpu);
-    uint64_t out = sum_out(percpu);
+    uint64_t in_before = sum(percpu, TSC_SLOT_IN);
+    uint64_t out = sum(percpu, TSC_SLOT_OUT);
 
     *low = value_of(percpu, in_before, out);
-    *high = value_of(percpu, sum_in(percpu), out);
+    *high = value_of(percpu, sum(percpu, TSC_SLOT_IN), out);
     return 0;
 }
 

@@ -33,12 +33,12 @@
 extern bool tsc_rseq_adds;
 
 /* Adds atomically where every thread may: to the slot of none, or, where there is none, to that of a processor. */
-void tsc_slots_add_anywhere(const struct tsc_slots *slots, size_t word, uint64_t amount);
+void tsc_slots_add_anywhere(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount);
 
-static inline void tsc_slot_add_atomically(struct tsc_slot *slot, size_t word, uint64_t amount)
+static inline void tsc_slot_add_atomically(_Atomic uint64_t *word, uint64_t amount)
 {
     /* seq_cst: see the order between a change and the others in percpu.c. */
-    atomic_fetch_add_explicit((_Atomic uint64_t *)((char *)slot + word), amount, memory_order_seq_cst);
+    atomic_fetch_add_explicit(word, amount, memory_order_seq_cst);
 }
 
 #ifdef TSC_HAVE_RSEQ_ADDITION
@@ -51,7 +51,7 @@ static inline void tsc_slot_add_atomically(struct tsc_slot *slot, size_t word, u
  *
  * False where the number of the processor is beyond the count, or the thread has no rseq area.
  */
-static inline bool tsc_rseq_add(const struct tsc_slots *slots, size_t word, uint64_t amount)
+static inline bool tsc_rseq_add(_Atomic uint64_t *first, uint64_t amount)
 {
     intptr_t cpu_field = tsc_rseq_cpu_offset;
 
@@ -69,7 +69,7 @@ restart:
                           "cmpl %[count], %%eax\n\t"
                           "jae 5f\n\t"
                           "shlq %[stride_bits], %%rax\n\t"
-                          "addq %[amount], (%[word], %%rax)\n"
+                          "addq %[amount], (%[first], %%rax)\n"
                           "2:\n\t"
                           "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
                           ".pushsection __rseq_failure, \"ax\"\n\t"
@@ -84,7 +84,7 @@ restart:
                           :
                           : [cpu_field] "r"(cpu_field), [to_descriptor] "i"(TSC_RSEQ_CPU_TO_DESCRIPTOR),
                             [count] "r"(tsc_processor_count), [stride_bits] "i"(TSC_SLOTS_STRIDE_BITS),
-                            [word] "r"(slots->first + word), [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
+                            [first] "r"(first), [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
                           : "rax", "memory", "cc"
                           : restart, beyond);
     return true;
@@ -113,19 +113,19 @@ static inline void tsc_slots_wait_for_additions(void)
 #endif
 }
 
-static inline void tsc_slots_add(const struct tsc_slots *slots, size_t word, uint64_t amount)
+static inline void tsc_slots_add(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount)
 {
     uint32_t processor;
 
 #ifdef TSC_HAVE_RSEQ_ADDITION
     if (tsc_likely(tsc_rseq_adds)) {
-        if (tsc_unlikely(!tsc_rseq_add(slots, word, amount)))
+        if (tsc_unlikely(!tsc_rseq_add(tsc_slots_word(slots, 0, word), amount)))
             tsc_slots_add_anywhere(slots, word, amount);
         return;
     }
 #endif
     if (tsc_likely(tsc_processor_fast(&processor)))
-        tsc_slot_add_atomically(tsc_slots_of(slots, processor), word, amount);
+        tsc_slot_add_atomically(tsc_slots_word(slots, processor, word), amount);
     else
         tsc_slots_add_anywhere(slots, word, amount);
 }

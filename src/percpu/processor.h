@@ -10,7 +10,8 @@
 
 /*
  * Which processor am I on? It is a hint: the thread may be on another one when the answer is used, so what it
- * leads to is changed by atomic operations alone, and any number below the count is a right answer.
+ * leads to is changed by atomic operations, or in a restartable sequence, which reads the number itself; to the
+ * former any number below the count is a right answer.
  *
  * glibc registers an rseq area for each thread, in which the kernel keeps the number of the processor; to read it
  * takes one load. It is absent in older versions, in other C libraries and in emulators.

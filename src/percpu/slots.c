@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { SETS_IN_CHUNK = TSC_SLOTS_STRIDE / sizeof(struct tsc_slot), BITS = 64 };
+enum { SETS_IN_CHUNK = TSC_SLOTS_STRIDE / TSC_SLOT_BYTES, BITS = 64 };
 
 /* A region for each slot of a set, one behind the other. All of it is guarded by the lock of the fork list. */
 struct tsc_slots_chunk {
@@ -41,11 +41,11 @@ uint32_t tsc_slots_in_set(void)
     return tsc_processor_count + (tsc_rseq_adds ? 1 : 0);
 }
 
-void tsc_slots_add_anywhere(const struct tsc_slots *slots, size_t word, uint64_t amount)
+void tsc_slots_add_anywhere(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount)
 {
     uint32_t index = tsc_rseq_adds ? tsc_processor_count : tsc_processor_slow();
 
-    tsc_slot_add_atomically(tsc_slots_of(slots, index), word, amount);
+    tsc_slot_add_atomically(tsc_slots_word(slots, index, word), amount);
 }
 
 static size_t chunk_bytes(void)
@@ -125,7 +125,7 @@ static int take(struct tsc_slots *slots)
     if (chunk == NULL)
         return -ENOMEM;
     slots->chunk = chunk;
-    slots->first = chunk->regions + take_set(chunk) * sizeof(struct tsc_slot);
+    slots->first = chunk->regions + take_set(chunk) * TSC_SLOT_BYTES;
     return 0;
 }
 
@@ -145,19 +145,19 @@ int tsc_slots_take(struct tsc_slots *slots)
 static void clear(struct tsc_slots *slots)
 {
     for (uint32_t index = 0; index < tsc_slots_in_set(); index++) {
-        struct tsc_slot *slot = tsc_slots_of(slots, index);
+        for (enum tsc_slot_word word = TSC_SLOT_IN; word < TSC_SLOT_WORDS; word++) {
+            _Atomic uint64_t *total = tsc_slots_word(slots, index, word);
 
-        if (atomic_load_explicit(&slot->in, memory_order_relaxed) != 0)
-            atomic_store_explicit(&slot->in, 0, memory_order_relaxed);
-        if (atomic_load_explicit(&slot->out, memory_order_relaxed) != 0)
-            atomic_store_explicit(&slot->out, 0, memory_order_relaxed);
+            if (atomic_load_explicit(total, memory_order_relaxed) != 0)
+                atomic_store_explicit(total, 0, memory_order_relaxed);
+        }
     }
 }
 
 static void give_back(struct tsc_slots *slots)
 {
     struct tsc_slots_chunk *chunk = slots->chunk;
-    uint32_t set = (uint32_t)((size_t)(slots->first - chunk->regions) / sizeof(struct tsc_slot));
+    uint32_t set = (uint32_t)((size_t)(slots->first - chunk->regions) / TSC_SLOT_BYTES);
 
     chunk->taken_bits[set / BITS] &= ~(UINT64_C(1) << set % BITS);
     if (chunk->taken-- == SETS_IN_CHUNK)

@@ -11,10 +11,9 @@
  * Regions are mapped, never touched before they are used: memory is taken where, and on the node where, something
  * is counted.
  */
-struct tsc_slot {
-    _Atomic uint64_t in;
-    _Atomic uint64_t out;
-};
+enum tsc_slot_word { TSC_SLOT_IN, TSC_SLOT_OUT, TSC_SLOT_WORDS };
+
+#define TSC_SLOT_BYTES (TSC_SLOT_WORDS * sizeof(_Atomic uint64_t))
 
 /* From the slot of one processor to that of the next: 64 KiB. */
 #define TSC_SLOTS_STRIDE_BITS 16
@@ -25,9 +24,10 @@ struct tsc_slots {
     struct tsc_slots_chunk *chunk;
 };
 
-static inline struct tsc_slot *tsc_slots_of(const struct tsc_slots *slots, uint32_t processor)
+static inline _Atomic uint64_t *tsc_slots_word(const struct tsc_slots *slots, uint32_t index,
+                                               enum tsc_slot_word word)
 {
-    return (struct tsc_slot *)(slots->first + (uintptr_t)processor * TSC_SLOTS_STRIDE);
+    return (_Atomic uint64_t *)(slots->first + (uintptr_t)index * TSC_SLOTS_STRIDE) + word;
 }
 
 /* How many slots a set has: one for each processor, and perhaps one of none, behind them. After the first take. */

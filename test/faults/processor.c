@@ -104,7 +104,7 @@ START_TEST(nobody_adds_plainly_beyond_the_count)
     ck_assert_int_eq(tsc_slots_take(&slots), 0);
     if (tsc_rseq_adds && sysconf(_SC_NPROCESSORS_ONLN) > 1) {
         stay_on_processor(1);
-        ck_assert(!tsc_rseq_add(&slots, 0, 1));
+        ck_assert(!tsc_rseq_add(tsc_slots_word(&slots, 0, TSC_SLOT_IN), 1));
     }
     tsc_slots_give_back(&slots);
 #endif
@@ -118,7 +118,8 @@ START_TEST(numbers_far_beyond_that_getcpu_answers)
 }
 END_TEST
 
-/* It is asked once, to measure it, and never by a thread that counts. */
+/* It is asked once, to measure it, and never by a thread that counts. With restartable sequences none would ask.
+ */
 START_TEST(slow_getcpu_is_left_alone)
 {
     tsc_counter_t *counter;
