@@ -200,10 +200,13 @@ static struct handle *try_add(struct program *program, uint8_t choice)
     return handle;
 }
 
-static struct handle *fetch_add(struct program *program, uint8_t choice)
+/* An operation that takes a number and answers with the value before. */
+static struct handle *fetch(struct program *program, uint8_t choice,
+                            int (*in_model)(struct model_counter *model, int64_t number, int64_t *previous),
+                            int (*call)(tsc_counter_t *counter, int64_t number, int64_t *previous))
 {
     struct handle *handle = program_choose_handle(program, choice);
-    int64_t delta = program_take_number(program, handle->model);
+    int64_t number = program_take_number(program, handle->model);
     int64_t previous = UNTOUCHED;
     int64_t expected_previous = UNTOUCHED;
     int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_FETCH);
@@ -211,10 +214,15 @@ static struct handle *fetch_add(struct program *program, uint8_t choice)
     if (expected == WOULD_HANG)
         return NULL;
     if (expected == 0)
-        expected = model_add(handle->model, delta, &expected_previous);
-    ANSWERS(expected, tsc_counter_fetch_add(handle->counter, delta, choice == NO_OUTPUT ? NULL : &previous));
+        expected = in_model(handle->model, number, &expected_previous);
+    ANSWERS(expected, call(handle->counter, number, choice == NO_OUTPUT ? NULL : &previous));
     EQUAL(expected_previous, previous);
     return handle;
+}
+
+static struct handle *fetch_add(struct program *program, uint8_t choice)
+{
+    return fetch(program, choice, model_add, tsc_counter_fetch_add);
 }
 
 /* -------- reads -------- */
@@ -304,19 +312,7 @@ static struct handle *set(struct program *program, uint8_t choice)
 
 static struct handle *exchange(struct program *program, uint8_t choice)
 {
-    struct handle *handle = program_choose_handle(program, choice);
-    int64_t value = program_take_number(program, handle->model);
-    int64_t previous = UNTOUCHED;
-    int64_t expected_previous = UNTOUCHED;
-    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, TSC_CAP_FETCH);
-
-    if (expected == WOULD_HANG)
-        return NULL;
-    if (expected == 0)
-        expected = model_exchange(handle->model, value, &expected_previous);
-    ANSWERS(expected, tsc_counter_exchange(handle->counter, value, choice == NO_OUTPUT ? NULL : &previous));
-    EQUAL(expected_previous, previous);
-    return handle;
+    return fetch(program, choice, model_exchange, tsc_counter_exchange);
 }
 
 static struct handle *compare_exchange(struct program *program, uint8_t choice)
