@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "fork.h"
 
+#include "sync/futex.h"
 #include "sync/lock.h"
 #include "sync/spin.h"
 
@@ -33,6 +34,7 @@ static void after_fork_in_child(void)
 {
     tsc_lock_forget_thread();
     tsc_spin_forget_others();
+    tsc_futex_forget_sleepers();
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)
         node->ops->child(node);
     unlock_all();

@@ -20,7 +20,7 @@
  *
  * By atomic addition, where that cannot be had. Any slot is right then, for any thread.
  */
-#if defined(TSC_HAVE_RSEQ) && defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
+#if defined(TSC_HAVE_RSEQ) && defined(TSC_HAVE_MEMBARRIER) && defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
 #define TSC_HAVE_RSEQ_ADDITION 1
 #endif
 #if defined(__has_feature)

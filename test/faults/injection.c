@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -197,6 +198,17 @@ static bool is_futex_wait(long number, long operation)
         return (operation & FUTEX_CMD_MASK) == FUTEX_WAIT_BITSET;
 #endif
     return false;
+}
+
+/* A semaphore's wait fails where a signal interrupts it. */
+WRAPPED(int, sem_wait, sem_t *semaphore)
+{
+    return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_wait(semaphore);
+}
+
+WRAPPED(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct timespec *until)
+{
+    return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_clockwait(semaphore, clock, until);
 }
 
 WRAPPED(long, syscall, long number, ...)
