@@ -66,9 +66,9 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
 {
     bool delivered;
 
-    tsc_lock_take(&owner->delivering);
+    tsc_fork_take_node_lock(&owner->delivering);
     delivered = deliver(owner, end, true);
-    tsc_lock_give(&owner->delivering);
+    tsc_fork_give_node_lock(&owner->delivering);
     return delivered;
 }
 
@@ -87,12 +87,12 @@ bool tsc_owner_help(struct tsc_owner *owner)
 {
     bool delivered = false;
 
-    if (!tsc_lock_try(&owner->delivering))
+    if (!tsc_fork_try_node_lock(&owner->delivering))
         return false;
     /* relaxed: written under the lock. */
     if (atomic_load_explicit(&owner->attention, memory_order_relaxed) == 0)
         delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
-    tsc_lock_give(&owner->delivering);
+    tsc_fork_give_node_lock(&owner->delivering);
     if (delivered)
         see_that_senders_are_woken(owner);
     return delivered;
@@ -102,11 +102,11 @@ void tsc_owner_begin_callback(struct tsc_owner *owner)
 {
     atomic_fetch_or_explicit(&owner->attention, TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
     release(owner);
-    tsc_lock_give(&owner->delivering);
+    tsc_fork_give_node_lock(&owner->delivering);
 }
 
 void tsc_owner_end_callback(struct tsc_owner *owner)
 {
-    tsc_lock_take(&owner->delivering);
+    tsc_fork_take_node_lock(&owner->delivering);
     atomic_fetch_and_explicit(&owner->attention, ~(uint32_t)TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
 }

@@ -76,13 +76,13 @@ static int start_again(struct tsc_owner *owner)
     int saved_errno = errno;
     int error = 0;
 
-    tsc_lock_take(&owner->delivering);
+    tsc_fork_take_node_lock(&owner->delivering);
     if (atomic_load_explicit(&owner->attention, memory_order_relaxed) & TSC_OWNER_NOT_STARTED) {
         error = start_thread(owner);
         if (!error)
             atomic_fetch_and_explicit(&owner->attention, ~(uint32_t)TSC_OWNER_NOT_STARTED, memory_order_release);
     }
-    tsc_lock_give(&owner->delivering);
+    tsc_fork_give_node_lock(&owner->delivering);
     errno = saved_errno;
     return error;
 }
@@ -228,22 +228,14 @@ void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker)
 
 /* -------- life -------- */
 
-/* Where a signal handler forks, the thread that it interrupted may be the one that delivers. */
 static void fork_lock(struct tsc_fork_node *node)
 {
-    struct tsc_owner *owner = owner_of_fork_node(node);
-
-    owner->fork_interrupts = tsc_lock_is_mine(&owner->delivering);
-    if (!owner->fork_interrupts)
-        tsc_lock_take(&owner->delivering);
+    tsc_lock_take(&owner_of_fork_node(node)->delivering);
 }
 
 static void fork_unlock(struct tsc_fork_node *node)
 {
-    struct tsc_owner *owner = owner_of_fork_node(node);
-
-    if (!owner->fork_interrupts)
-        tsc_lock_give(&owner->delivering);
+    tsc_lock_give(&owner_of_fork_node(node)->delivering);
 }
 
 /* What was reserved and not published was sent by a call that had not returned; it becomes a message to nobody. */
@@ -275,16 +267,14 @@ static void deliver_the_rest(struct tsc_ring *ring)
 /*
  * The thread is not in the child, and neither is anyone who waits for it. What was sent and published is delivered
  * here, so that the child begins with an empty ring and needs no thread to read or to free what the owner owns;
- * requests are dropped with those who made them. Where the fork interrupts a delivery, that goes on when the
- * signal handler returns.
+ * requests are dropped with those who made them.
  */
 static void fork_child(struct tsc_fork_node *node)
 {
     struct tsc_owner *owner = owner_of_fork_node(node);
 
     drop_what_vanished(&owner->ring);
-    if (!owner->fork_interrupts)
-        deliver_the_rest(&owner->ring);
+    deliver_the_rest(&owner->ring);
     atomic_store_explicit(&owner->attention, TSC_OWNER_NOT_STARTED, memory_order_relaxed);
     atomic_store_explicit(&owner->parker.state, TSC_PARKER_AWAKE, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&owner->room);

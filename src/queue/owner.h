@@ -58,7 +58,6 @@ struct tsc_owner {
      * fork takes it, and so finds each message either delivered and released, or neither.
      */
     _Alignas(TSC_CACHE_ALIGN) struct tsc_lock delivering;
-    bool fork_interrupts; /* the forking thread held it already */
 
     /* The owner's thread's own. */
     pthread_t thread;

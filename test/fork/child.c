@@ -40,6 +40,18 @@ static void use_other_stacks(void)
 #endif
 }
 
+#ifdef TEST_COVERAGE
+void __gcov_dump(void);
+#endif
+
+void child_leave(int status)
+{
+#ifdef TEST_COVERAGE
+    __gcov_dump();
+#endif
+    _exit(status);
+}
+
 int child_run(void (*body)(void *arg), void *arg)
 {
     int status = NO_CHILD;
@@ -50,7 +62,7 @@ int child_run(void (*body)(void *arg), void *arg)
         use_other_stacks();
         alarm(DEADLINE_SECONDS * (unsigned int)support_timeout_scale());
         body(arg);
-        _exit(0);
+        child_leave(0);
     }
     while (child > 0 && waitpid(child, &status, 0) == -1 && errno == EINTR)
         ;
@@ -60,7 +72,7 @@ int child_run(void (*body)(void *arg), void *arg)
 void child_fail(const char *file, int line, const char *condition)
 {
     fprintf(stderr, "%s:%d: in a child: not true: %s\n", file, line, condition);
-    _exit(1);
+    child_leave(1);
 }
 
 void child_run_threads(void *(*body)(void *arg), void *arg)

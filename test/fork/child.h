@@ -7,6 +7,10 @@
  * where it did not come to an end, or where there was no fork. */
 int child_run(void (*body)(void *arg), void *arg);
 
+/* In a child: ends it, and leaves to the parent what a process does at its end; but what was covered is written.
+ */
+_Noreturn void child_leave(int status);
+
 /* In a child: says what is wrong, and ends it. Check's own assertions are for the process that runs the tests. */
 #define CHILD_CHECK(condition) ((condition) ? (void)0 : child_fail(__FILE__, __LINE__, #condition))
 
