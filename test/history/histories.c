@@ -2,15 +2,13 @@
 /*
  * Threads call random operations on a counter, in many short rounds, and the history of each round is checked:
  * against the sequential counter where the backend is linearizable, else against the bounds of the contract.
- *   TSC_TEST_CALLS=10000000   calls on each backend (300,000)
+ *   TSC_TEST_CALLS=10000000   calls on each backend (100,000)
  *   TSC_TEST_SEED=N           begins with the counter that was made from this seed, as a failure tells
  */
 #include <inttypes.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/time.h>
 
 #include "excuses.h"
 #include "linear.h"
@@ -19,10 +17,11 @@
 #include "record.h"
 #include "support/backends.h"
 #include "support/random.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { CONDUCTOR = PLAYERS_MAX, FINAL_CALLS = 2, INTERRUPTION_US = 50 };
+enum { CONDUCTOR = PLAYERS_MAX, FINAL_CALLS = 2 };
 
 /* What a player has last seen of a counter. */
 struct memory {
@@ -56,32 +55,6 @@ struct stage {
 static struct stage stage;
 
 /* -------- players -------- */
-
-/* The players alone take the signal. */
-static void mask_interruptions(int how)
-{
-    sigset_t signals;
-
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGALRM);
-    pthread_sigmask(how, &signals, NULL);
-}
-
-/* A player is stopped in the middle of whatever it is doing, and lets another one run. */
-static void give_way(int signal_number)
-{
-    (void)signal_number;
-    sched_yield();
-}
-
-static void interrupt_players_every(suseconds_t microseconds)
-{
-    const struct sigaction action = {.sa_handler = give_way, .sa_flags = SA_RESTART};
-    const struct itimerval interval = {{.tv_usec = microseconds}, {.tv_usec = microseconds}};
-
-    sigaction(SIGALRM, &action, NULL);
-    setitimer(ITIMER_REAL, &interval, NULL);
-}
 
 static void resolve(struct step *step, const struct memory *memory)
 {
@@ -130,17 +103,14 @@ static void play_round(size_t player)
     for (size_t i = 0; i < stage.round.count[player]; i++) {
         struct step *step = &stage.round.steps[player][i];
 
-        if (step->yields)
-            sched_yield();
         resolve(step, &memories[step->counter]);
-        record(stage.counters[step->counter], stage.backend, &step->call);
+        record(stage.counters[step->counter], stage.backend, &step->call, step->stop);
         learn(&step->call, &memories[step->counter]);
     }
 }
 
 static void play(size_t player)
 {
-    mask_interruptions(SIG_UNBLOCK);
     for (;;) {
         pthread_barrier_wait(&stage.curtain);
         if (stage.over)
@@ -215,7 +185,7 @@ static void make_final_calls(size_t counter)
 
     for (size_t i = 0; i < FINAL_CALLS; i++) {
         stage.final_calls[counter][i].operation = operations[i];
-        record(stage.counters[counter], stage.backend, &stage.final_calls[counter][i]);
+        record(stage.counters[counter], stage.backend, &stage.final_calls[counter][i], (struct stop){0});
     }
 }
 
@@ -320,12 +290,10 @@ static void conduct_life(void)
 
 static void conduct(void)
 {
-    uint64_t calls = support_count("TSC_TEST_CALLS", 300000);
+    uint64_t calls = support_count("TSC_TEST_CALLS", 100000);
 
-    interrupt_players_every(INTERRUPTION_US);
     for (; stage.calls < calls && !stage.failed; stage.seed++)
         conduct_life();
-    interrupt_players_every(0);
     stage.over = true;
     pthread_barrier_wait(&stage.curtain);
 }
@@ -355,9 +323,10 @@ START_TEST(histories_are_right)
 {
     int64_t began = support_now_ns();
 
+    if (!stepper_works())
+        printf("No call can be stopped in the middle here.\n");
     stage = (struct stage){.backend = (tsc_backend_t)_i, .seed = support_count("TSC_TEST_SEED", (uint64_t)began)};
     printf("%s: TSC_TEST_SEED=%" PRIu64 "\n", tsc_backend_name(stage.backend), stage.seed);
-    mask_interruptions(SIG_BLOCK);
     ck_assert_int_eq(pthread_barrier_init(&stage.curtain, NULL, THREADS_MAX), 0);
     support_run_threads(THREADS_MAX, take_part, NULL);
     pthread_barrier_destroy(&stage.curtain);

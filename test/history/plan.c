@@ -207,10 +207,21 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
     }
 }
 
+/* Most calls have some dozen instructions, and some have hundreds. */
+static struct stop draw_stop(uint64_t *random)
+{
+    struct stop stop = {0};
+
+    if (one_in(random, 48))
+        stop.after = (unsigned int)between(random, 1, one_in(random, 4) ? 400 : 64);
+    stop.pauses = (unsigned int)between(random, 1, 8);
+    return stop;
+}
+
 static void draw_step(uint64_t *random, const struct life *life, const struct mood *mood, struct step *step)
 {
     step->counter = next_random(random) % life->attributes.counters;
-    step->yields = one_in(random, 32);
+    step->stop = draw_stop(random);
     step->call.operation = draw_operation(random, mood);
     draw_arguments(random, life, mood, step);
 }

@@ -3,14 +3,14 @@
 #ifndef HISTORY_PLAN_H
 #define HISTORY_PLAN_H
 
-#include "history.h"
+#include "record.h"
 
 enum { PLAYERS_MAX = THREADS_MAX - 1, COUNTERS_MAX = 2 };
 
 struct step {
     struct call call; /* it is recorded in place */
     size_t counter;
-    bool yields;    /* the thread gives way before it */
+    struct stop stop;
     bool from_last; /* the first argument is relative to the last value that the thread has seen */
 };
 

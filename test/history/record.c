@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "record.h"
 
-#include <stdatomic.h>
+#include <sched.h>
 
+#include "support/stepper.h"
 #include "support/threads.h"
 
 /*
@@ -90,11 +91,29 @@ static int make(tsc_counter_t *counter, struct call *call)
     }
 }
 
-void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call)
+static void pause_call(void *arg)
+{
+    const struct stop *stop = arg;
+
+    for (unsigned int i = 0; i < stop->pauses; i++)
+        sched_yield();
+}
+
+static int make_and_stop(tsc_counter_t *counter, struct call *call, struct stop stop)
+{
+    int answer;
+
+    stepper_begin(stop.after, pause_call, &stop);
+    answer = make(counter, call);
+    stepper_end();
+    return answer;
+}
+
+void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop)
 {
     call->result[0] = output_before(call, 0);
     call->result[1] = output_before(call, 1);
     stamp_invocation(call);
-    call->answer = make(counter, call);
+    call->answer = stop.after != 0 ? make_and_stop(counter, call, stop) : make(counter, call);
     stamp_return(call, backend);
 }

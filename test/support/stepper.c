@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+#include "stepper.h"
+
+#if (defined(__x86_64__) || defined(__i386__)) && !defined(__SANITIZE_THREAD__)
+#define HAS_TRAP_FLAG 1
+#endif
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#undef HAS_TRAP_FLAG
+#endif
+#endif
+
+#ifdef HAS_TRAP_FLAG
+
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <ucontext.h>
+#include <x86intrin.h>
+
+enum { TRAP_FLAG = 0x100 };
+
+#ifdef __x86_64__
+enum { NEXT_INSTRUCTION = REG_RIP };
+#else
+enum { NEXT_INSTRUCTION = REG_EIP };
+#endif
+
+/* The linker says where the instructions of this program lie. */
+extern const char __executable_start[];
+extern const char etext[];
+
+/* Shared with a handler of the same thread: the fences keep the compiler from moving anything across the flag. */
+static _Thread_local struct {
+    uint64_t left;
+    void (*interrupt)(void *arg);
+    void *arg;
+} run;
+
+static bool is_of_this_program(uintptr_t instruction)
+{
+    return instruction >= (uintptr_t)__executable_start && instruction < (uintptr_t)etext;
+}
+
+/* The rest of the run goes on at full speed. */
+static void take_step(int signal_number, siginfo_t *info, void *context)
+{
+    greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+    int saved_errno = errno;
+
+    (void)signal_number;
+    (void)info;
+    if (!is_of_this_program((uintptr_t)registers[NEXT_INSTRUCTION]) || --run.left != 0)
+        return;
+    registers[REG_EFL] &= ~TRAP_FLAG;
+    run.interrupt(run.arg);
+    errno = saved_errno;
+}
+
+void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *arg)
+{
+    run.left = instructions;
+    run.interrupt = interrupt;
+    run.arg = arg;
+    atomic_signal_fence(memory_order_seq_cst);
+    __writeeflags(__readeflags() | TRAP_FLAG);
+}
+
+bool stepper_end(void)
+{
+    __writeeflags(__readeflags() & ~(uintptr_t)TRAP_FLAG);
+    atomic_signal_fence(memory_order_seq_cst);
+    return run.left == 0;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+/* A handler that is interrupted by another signal finds the thread as it would be without the trap: it blocks
+ * none. */
+bool stepper_works(void)
+{
+    const struct sigaction stepping = {.sa_sigaction = take_step, .sa_flags = SA_SIGINFO};
+
+    if (sigaction(SIGTRAP, &stepping, NULL) != 0)
+        return false;
+    stepper_begin(1, nothing, NULL);
+    return stepper_end();
+}
+
+#else
+
+void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *arg)
+{
+    (void)instructions;
+    (void)interrupt;
+    (void)arg;
+}
+
+bool stepper_end(void)
+{
+    return false;
+}
+
+bool stepper_works(void)
+{
+    return false;
+}
+
+#endif
