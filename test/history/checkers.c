@@ -2,6 +2,7 @@
 /* The checkers, on histories that are known: each is right, and wrong once something in it is changed. */
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "excuses.h"
 #include "linear.h"
@@ -213,12 +214,24 @@ static const struct known known[] = {
      .calls = {DID_ADD(0, 20, 50, 5, -ESHUTDOWN), DID_CLOSE(1, 10, 60), DID_GET(2, 5, 25, 5)},
      .changes = {{RETURNED, 2, 19}}},
     {"an addition is seen although it was refused and began after the close", ON_ATOMIC,
-     .calls = {DID_CLOSE(0, 0, 10), DID_ADD(1, 5, 50, 5, -ESHUTDOWN), DID_GET(2, 30, 40, 5)},
+     .calls = {DID_CLOSE(0, 0, 10), DID_ADD(1, 10, 50, 5, -ESHUTDOWN), DID_GET(2, 30, 40, 5)},
      .changes = {{INVOKED, 1, 11}}},
     {"an addition is seen twice although it was refused", ON_ATOMIC,
      .calls = {DID_ADD(0, 0, 90, 5, -ESHUTDOWN), DID_CLOSE(1, 0, 10), DID_GET(2, 20, 30, 5), DID_GET(2, 40, 50, 0),
                DID_GET(2, 60, 70, 0)},
      .changes = {{RESULT, 4, 5}}},
+    {"of two additions that were refused what is seen is no sum", ON_ATOMIC,
+     .calls = {DID_ADD(0, 0, 90, 5, -ESHUTDOWN), DID_ADD(1, 0, 90, 7, -ESHUTDOWN), DID_CLOSE(2, 0, 10),
+               DID_GET(2, 20, 30, 12), DID_GET(2, 40, 50, 7)},
+     .changes = {{RESULT, 3, 11}}},
+    {"a thread sees the addition that it was refused", ON_ATOMIC,
+     .calls = {DID_ADD(0, 0, 50, 5, -ESHUTDOWN), DID_CLOSE(1, 10, 20), DID_GET(2, 30, 40, 5),
+               DID_GET(0, 60, 70, 0)},
+     .changes = {{RESULT, 3, 5}}},
+    {"an addition of nothing is refused", ON_ATOMIC, .calls = {DID_ADD(0, 0, 50, 0, 0), DID_CLOSE(1, 10, 20)},
+     .changes = {{ANSWER, 0, -ESHUTDOWN}}},
+    {"a close that is gradual fails", WITH_PEAK(TSC_BACKEND_ATOMIC), .calls = {DID_CLOSE(1, 10, 20)},
+     .changes = {{ANSWER, 0, -EINVAL}}},
     {"an addition that was refused stays", ON_ATOMIC,
      .calls = {DID_ADD(0, 0, 50, 5, -ESHUTDOWN), DID_CLOSE(1, 10, 20), DID_GET(2, 60, 70, 0)},
      .changes = {{RESULT, 2, 5}}},
@@ -262,18 +275,57 @@ static const struct known known[] = {
 
     /* -------- try_add -------- */
     {"a try_add fails that had the mutex to itself", ON_MUTEX,
-     .calls = {DID_TRY_ADD(0, 0, 10, 1, -EAGAIN), DID_GET(1, 5, 20, 0)}, .changes = {{INVOKED, 1, 11}}},
+     .calls = {DID_TRY_ADD(0, 0, 10, 1, -EAGAIN), DID_GET(1, 10, 20, 0)}, .changes = {{INVOKED, 1, 11}}},
+    {"a try_add fails after the mutex was given back", ON_MUTEX,
+     .calls = {DID_GET(0, 0, 10, 0), DID_TRY_ADD(1, 10, 20, 1, -EAGAIN)}, .changes = {{INVOKED, 1, 11}}},
     {"a try_add that fails has an effect", ON_MUTEX,
      .calls = {DID_TRY_ADD(0, 0, 10, 1, -EAGAIN), DID_GET(1, 5, 20, 0)}, .changes = {{RESULT, 1, 1}}},
     {"a try_add fails where nothing waits", ON_ATOMIC,
      .calls = {DID_TRY_ADD(0, 0, 10, 1, 0), DID_GET(1, 5, 20, 0)}, .changes = {{ANSWER, 0, -EAGAIN}}},
-    {"a try_add fails where the queue cannot have been full", ON_QUEUE_OF(2),
-     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_ADD(0, 11, 20, 1, 0), DID_TRY_ADD(1, 5, 30, 1, -EAGAIN)},
+    {"a try_add fails before the queue can have been full", ON_QUEUE_OF(2),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_ADD(0, 11, 20, 1, 0), DID_TRY_ADD(1, 5, 11, 1, -EAGAIN)},
      .changes = {{RETURNED, 2, 10}}},
-    {"a try_add fails where the queue had been flushed", ON_QUEUE_OF(2),
+    {"what failed itself is taken for a message", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_TRY_ADD(1, 5, 20, 1, -EAGAIN)},
+     .changes = {{INVOKED, 0, 21}, {RETURNED, 0, 30}}},
+    {"a try_add fails before an update", ON_QUEUE_OF(1),
+     .calls = {DID_UPDATE(0, 0, 10, 1, 0, 0, 0), DID_TRY_ADD(1, 5, 20, 1, -EAGAIN)},
+     .changes = {{INVOKED, 0, 21}, {RETURNED, 0, 30}}},
+    {"a try_add fails before an assignment", ON_QUEUE_OF(1),
+     .calls = {DID_SET(0, 0, 10, 1, 0), DID_TRY_ADD(1, 5, 20, 1, -EAGAIN)},
+     .changes = {{INVOKED, 0, 21}, {RETURNED, 0, 30}}},
+    {"a try_add fails before a message whose room is not given back", ON_QUEUE_OF(1),
+     .calls = {DID_FETCH_ADD(0, 0, 10, 1, 0, 0), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 0, 31}, {RETURNED, 0, 40}}},
+    {"a try_add fails after a flush", ON_QUEUE_OF(2),
      .calls = {DID_ADD(0, 0, 10, 1, 0), DID_ADD(0, 11, 20, 1, 0), DID_FLUSH(0, 21, 30),
-               DID_TRY_ADD(1, 25, 40, 1, -EAGAIN)},
+               DID_TRY_ADD(1, 30, 40, 1, -EAGAIN)},
      .changes = {{INVOKED, 3, 31}}},
+    {"a try_add fails after a flush that began after the message", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_FLUSH(1, 20, 30), DID_TRY_ADD(1, 40, 50, 1, -EAGAIN)},
+     .changes = {{RETURNED, 0, 19}}},
+    {"a try_add fails after a get", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET(0, 11, 20, 1), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a get_interval", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET_INTERVAL(0, 11, 20, 1, 1), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a get_delta", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET_DELTA(0, 11, 20, 0, 1, 1), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a get_peak",
+     .attributes = {.backend = TSC_BACKEND_QUEUE, .queue_capacity = 1, .counters = 1, .track_peak = true},
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET_PEAK(0, 11, 20, 1), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a close", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_CLOSE(0, 11, 20), DID_TRY_ADD(1, 20, 30, -1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a look", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_WAIT(0, 11, 20, 0, 0, -ETIMEDOUT), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
+     .changes = {{INVOKED, 2, 21}}},
+    {"a try_add fails after a wait that saw a value", ON_QUEUE_OF(1),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_WAIT(0, 11, 20, 5, 9, -ETIMEDOUT), DID_TRY_ADD(1, 30, 40, 1, -EAGAIN)},
+     .changes = {{ANSWER, 1, 0}}},
 
     /* -------- the per-CPU backend -------- */
     {"a read is less than any value held", ON_PERCPU, .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET(1, 5, 20, 0)},
@@ -526,6 +578,65 @@ START_TEST(what_cannot_be_decided_is_not_taken_for_right)
 }
 END_TEST
 
+/* -------- figures, and counters that share an owner -------- */
+
+static struct call calls_of_two[3];
+static struct history two[2];
+
+/* Of the threads 0 to 2, each with a call of this kind at this time; the last one is on a counter of its own. */
+static void write_three_calls(enum operation operation, int64_t from, int64_t to)
+{
+    static const struct attributes attributes = {.backend = TSC_BACKEND_QUEUE, .queue_capacity = 2, .counters = 2};
+
+    memset(two, 0, sizeof two);
+    for (size_t thread = 0; thread < 3; thread++) {
+        struct history *history = &two[thread == 2];
+
+        calls_of_two[thread] = (struct call){.operation = operation, .invoked = from, .returned = to};
+        history->attributes = &attributes;
+        history->threads = THREADS_MAX;
+        history->calls[thread][history->count[thread]++] = &calls_of_two[thread];
+    }
+}
+
+START_TEST(counters_of_one_owner_share_its_queue)
+{
+    struct verdict verdict;
+
+    write_three_calls(ADD, 0, 10);
+    calls_of_two[1] = (struct call){.operation = TRY_ADD, .answer = -EAGAIN, .invoked = 0, .returned = 10};
+    verdict_clear(&verdict);
+    excuses_check(two, 2, &verdict);
+    ck_assert_int_eq(verdict.finding, RIGHT);
+    excuses_check(two, 1, &verdict);
+    ck_assert_int_eq(verdict.finding, WRONG);
+    ck_assert_ptr_eq(verdict.culprit, &calls_of_two[1]);
+
+    calls_of_two[1].invoked = 11;
+    calls_of_two[1].returned = 20;
+    calls_of_two[2].operation = FLUSH;
+    verdict_clear(&verdict);
+    excuses_check(two, 2, &verdict);
+    ck_assert_int_eq(verdict.finding, WRONG);
+}
+END_TEST
+
+START_TEST(calls_that_touch_overlap)
+{
+    write_three_calls(GET, 10, 20);
+    ck_assert_uint_eq(history_overlapping_pairs(&two[0]), 1);
+    ck_assert_uint_eq(history_overlapping_pairs(&two[1]), 0);
+    calls_of_two[0].invoked = 20;
+    calls_of_two[0].returned = 30;
+    ck_assert_uint_eq(history_overlapping_pairs(&two[0]), 1);
+    calls_of_two[0].invoked = 21;
+    ck_assert_uint_eq(history_overlapping_pairs(&two[0]), 0);
+    calls_of_two[0].invoked = 0;
+    calls_of_two[0].returned = 9;
+    ck_assert_uint_eq(history_overlapping_pairs(&two[0]), 0);
+}
+END_TEST
+
 /* -------- the clock -------- */
 
 enum { CLOCK_READERS = 4, READINGS = 100000 };
@@ -568,6 +679,8 @@ int main(void)
     tcase_add_loop_test(tcase, a_wrong_history_is_told_from_a_right_one, 0, KNOWN);
     tcase_add_test(tcase, the_search_finds_an_order_where_there_is_one);
     tcase_add_test(tcase, what_cannot_be_decided_is_not_taken_for_right);
+    tcase_add_test(tcase, counters_of_one_owner_share_its_queue);
+    tcase_add_test(tcase, calls_that_touch_overlap);
     tcase_add_test(tcase, no_thread_reads_a_time_before_what_another_had_read);
     return support_run_suite(suite);
 }

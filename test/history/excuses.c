@@ -3,8 +3,6 @@
 
 #include <errno.h>
 
-#include "model.h"
-
 /* The history is the one that the call is of. */
 static bool overlaps_with_another_thread(const struct history *history, size_t own_thread, const struct call *call)
 {
@@ -22,27 +20,24 @@ static bool overlaps_with_another_thread(const struct history *history, size_t o
 }
 
 /* Whether the call may have sent a message. */
-static bool may_send(const struct attributes *attributes, const struct call *call)
+static bool may_send(const struct call *call)
 {
-    if (!model_supports(attributes, call->operation))
-        return false;
     return call->operation == UPDATE || is_assignment(call->operation) ||
            (is_addition(call->operation) && call->answer != -EAGAIN);
 }
 
 /* Whether the call, when it returned, had waited for all messages that were sent before it. */
-static bool has_flushed(const struct attributes *attributes, const struct call *call)
+static bool has_flushed(const struct call *call)
 {
-    if (!model_supports(attributes, call->operation))
-        return false;
     switch (call->operation) {
     case GET:
     case GET_INTERVAL:
     case GET_DELTA:
-    case GET_PEAK:
     case FLUSH:
     case CLOSE:
         return true;
+    case GET_PEAK:
+        return call->answer == 0;
     case WAIT_AT_MOST:
         return call->answer == 0 || call->argument[1] == 0;
     default:
@@ -59,8 +54,7 @@ static int64_t last_flush_before(const struct history *history, const struct cal
         for (size_t i = 0; i < history->count[thread]; i++) {
             const struct call *other = history->calls[thread][i];
 
-            if (other->returned < call->invoked && other->invoked > last &&
-                has_flushed(history->attributes, other))
+            if (other->returned < call->invoked && other->invoked > last && has_flushed(other))
                 last = other->invoked;
         }
     }
@@ -75,7 +69,7 @@ static size_t messages_between(const struct history *history, int64_t flushed, i
         for (size_t i = 0; i < history->count[thread]; i++) {
             const struct call *call = history->calls[thread][i];
 
-            messages += call->returned >= flushed && call->invoked <= until && may_send(history->attributes, call);
+            messages += call->returned >= flushed && call->invoked <= until && may_send(call);
         }
     }
     return messages;
