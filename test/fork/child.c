@@ -52,21 +52,36 @@ void child_leave(int status)
     _exit(status);
 }
 
-int child_run(void (*body)(void *arg), void *arg)
+pid_t child_begin(void)
 {
-    int status = NO_CHILD;
     pid_t child = fork();
 
     if (child == 0) {
         signal(SIGALRM, SIG_DFL); /* Check's handler would end the parent too. */
         use_other_stacks();
         alarm(DEADLINE_SECONDS * (unsigned int)support_timeout_scale());
-        body(arg);
-        child_leave(0);
     }
+    return child;
+}
+
+int child_await(pid_t child)
+{
+    int status = NO_CHILD;
+
     while (child > 0 && waitpid(child, &status, 0) == -1 && errno == EINTR)
         ;
     return status;
+}
+
+int child_run(void (*body)(void *arg), void *arg)
+{
+    pid_t child = child_begin();
+
+    if (child == 0) {
+        body(arg);
+        child_leave(0);
+    }
+    return child_await(child);
 }
 
 void child_fail(const char *file, int line, const char *condition)

@@ -3,12 +3,18 @@
 #ifndef FORK_CHILD_H
 #define FORK_CHILD_H
 
+#include <sys/types.h>
+
 /* Forks, runs `body` in the child and waits for it: 0 where it returned, something else where a check failed,
  * where it did not come to an end, or where there was no fork. */
 int child_run(void (*body)(void *arg), void *arg);
 
-/* In a child: ends it, and leaves to the parent what a process does at its end; but what was covered is written.
- */
+/* The same in two halves, for a child that goes on with what its parent was at: child_begin answers what fork
+ * answered. */
+pid_t child_begin(void);
+int child_await(pid_t child);
+
+/* In a child: ends it. What a process does at its end is left to the parent; but what was covered is written. */
 _Noreturn void child_leave(int status);
 
 /* In a child: says what is wrong, and ends it. Check's own assertions are for the process that runs the tests. */

@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: MIT */
+/* A fork at each instruction of a call: by another thread, or by a signal handler that the call is interrupted
+ * for. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "fork/child.h"
+#include "support/answers.h"
+#include "support/suite.h"
+#include "walk.h"
+
+enum { CASE_SECONDS = 240, INITIAL = 100, ADDS_IN_CHILD = 20, SENDING_STRIDE = 4, OTHERS_STRIDE = 23 };
+
+struct scene {
+    struct walk walk;
+    struct subject subject;
+    const struct call *call;
+    int answer;
+    int status; /* how the child ended */
+    bool in_child;
+};
+
+static int raise_by_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value += 1;
+    return 0;
+}
+
+static int call_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_fetch_add(counter, 1, &previous);
+}
+
+static int call_set(tsc_counter_t *counter)
+{
+    return tsc_counter_set(counter, INITIAL);
+}
+
+static int call_update(tsc_counter_t *counter)
+{
+    return tsc_counter_update(counter, raise_by_one, NULL);
+}
+
+static int call_get(tsc_counter_t *counter)
+{
+    int64_t value;
+
+    return tsc_counter_get(counter, &value);
+}
+
+static int call_wait(tsc_counter_t *counter)
+{
+    return tsc_counter_wait_at_most(counter, 0, 1) == -ETIMEDOUT ? 0 : UNTOUCHED;
+}
+
+/* A counter without a thread of its own: who starts one must not be interrupted at each instruction. */
+static int call_create(tsc_counter_t *counter)
+{
+    tsc_counter_t *other;
+    tsc_backend_t backend;
+    int error = tsc_counter_get_backend(counter, &backend);
+
+    if (error == 0)
+        error = tsc_counter_create(&other, backend == TSC_BACKEND_QUEUE ? TSC_BACKEND_ATOMIC : backend, NULL);
+    if (error == 0)
+        tsc_counter_unref(other);
+    return error == -ENOTSUP ? 0 : error;
+}
+
+static const struct call {
+    const char *name;
+    int (*make)(tsc_counter_t *counter);
+    uint64_t caps;
+    uint64_t stride; /* 1, or what TSC_TEST_STRIDE may change */
+} calls[] = {
+    {"inc", tsc_counter_inc, 0, 1},
+    {"dec", tsc_counter_dec, 0, 1},
+    {"fetch_add", call_fetch_add, TSC_CAP_FETCH, OTHERS_STRIDE},
+    {"set", call_set, TSC_CAP_FETCH, OTHERS_STRIDE},
+    {"update", call_update, TSC_CAP_UPDATE, OTHERS_STRIDE},
+    {"get", call_get, 0, OTHERS_STRIDE},
+    {"flush", tsc_counter_flush, 0, OTHERS_STRIDE},
+    {"wait_at_most", call_wait, 0, OTHERS_STRIDE},
+    {"create", call_create, 0, OTHERS_STRIDE},
+};
+
+enum { CALLS = sizeof calls / sizeof *calls };
+
+/* A child in which an owner's thread starts takes long; and a message has the same instructions, whatever it says.
+ */
+static uint64_t stride_of(const struct call *call, const struct variant *variant)
+{
+    if (variant_has(variant, TSC_CAP_ASYNC))
+        return walk_stride(call == calls ? SENDING_STRIDE : OTHERS_STRIDE);
+    return call->stride == 1 ? 1 : walk_stride(OTHERS_STRIDE);
+}
+
+static void make_call(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->answer = scene->call->make(scene->subject.counter);
+}
+
+static int64_t value_in_child(tsc_counter_t *counter)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
+    return value;
+}
+
+/* The call has changed the value by one or not at all. */
+static int64_t find_value(const struct scene *scene)
+{
+    int64_t value = value_in_child(scene->subject.counter);
+    int64_t peak = value;
+
+    CHILD_CHECK(value >= INITIAL - 1 && value <= INITIAL + 1);
+    if (scene->subject.variant->track_peak)
+        CHILD_CHECK(tsc_counter_get_peak(scene->subject.counter, &peak) == 0);
+    CHILD_CHECK(peak >= value && peak <= INITIAL + 1);
+    return value;
+}
+
+static void use_to_the_end(struct scene *scene, int64_t value)
+{
+    tsc_counter_t *counter = scene->subject.counter;
+
+    for (int i = 0; i < ADDS_IN_CHILD; i++)
+        CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    CHILD_CHECK(tsc_counter_flush(counter) == 0);
+    if (variant_has(scene->subject.variant, TSC_CAP_UPDATE))
+        CHILD_CHECK(call_update(counter) == 0);
+    else
+        CHILD_CHECK(tsc_counter_inc(counter) == 0);
+    value += ADDS_IN_CHILD + 1;
+    CHILD_CHECK(value_in_child(counter) == value);
+    CHILD_CHECK(call_create(counter) == 0);
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
+    CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
+    subject_drop_in_child(&scene->subject);
+}
+
+static void live_in_child(void *arg)
+{
+    struct scene *scene = arg;
+
+    use_to_the_end(scene, find_value(scene));
+}
+
+static void fork_and_wait(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->status = child_run(live_in_child, scene);
+}
+
+static void open_scene(struct scene *scene)
+{
+    const struct variant *variant = scene->walk.variant;
+    tsc_counter_attr_t *attr = variant_attr(variant);
+
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
+    subject_open(&scene->subject, variant, attr);
+    scene->answer = UNTOUCHED;
+    scene->status = 0;
+    scene->in_child = false;
+}
+
+static void close_scene(struct scene *scene)
+{
+    int64_t value = UNTOUCHED;
+
+    WALK_CHECK(&scene->walk, scene->answer == 0);
+    WALK_CHECK(&scene->walk, scene->status == 0);
+    WALK_CHECK(&scene->walk, tsc_counter_get(scene->subject.counter, &value) == 0);
+    WALK_CHECK(&scene->walk, value >= INITIAL - 1 && value <= INITIAL + 1);
+    subject_close(&scene->subject);
+}
+
+typedef bool (*walk_step_fn)(struct walk *walk, walk_fn call, walk_fn meanwhile, void *arg);
+
+static void fork_at_each_instruction(struct scene *scene, const char *what, walk_step_fn step, walk_fn fork_there)
+{
+    struct walk *walk = &scene->walk;
+
+    if (!walk_begin(walk, walk->variant, scene->call->name, what, stride_of(scene->call, walk->variant)))
+        return;
+    while (walk_on(walk)) {
+        open_scene(scene);
+        step(walk, make_call, fork_there, scene);
+        walk_see_off(walk);
+        close_scene(scene);
+    }
+    walk_end(walk);
+}
+
+static void fork_in_each_call(const struct variant *variant, const char *what, walk_step_fn step,
+                              walk_fn fork_there)
+{
+    struct scene scene = {.walk = {.variant = variant}};
+
+    for (size_t i = 0; i < CALLS && walk_is_worth(variant); i++) {
+        scene.call = &calls[i];
+        if (variant_has(variant, scene.call->caps))
+            fork_at_each_instruction(&scene, what, step, fork_there);
+    }
+}
+
+START_TEST(test_another_thread_forks)
+{
+    fork_in_each_call(variant_at(_i, 0), "and another thread forks", walk_visit, fork_and_wait);
+}
+END_TEST
+
+static void fork_in_handler(void *arg)
+{
+    struct scene *scene = arg;
+    pid_t child = fork();
+
+    if (child == 0)
+        _exit(EXIT_SUCCESS);
+    while (child > 0 && waitpid(child, &scene->status, 0) == -1 && errno == EINTR)
+        ;
+}
+
+/* As crash reporters do: their children only leave. */
+START_TEST(test_a_handler_forks)
+{
+    fork_in_each_call(variant_at(_i, 0), "and a handler forks", walk_interrupt, fork_in_handler);
+}
+END_TEST
+
+static void fork_and_go_on(void *arg)
+{
+    struct scene *scene = arg;
+    pid_t child = child_begin();
+
+    scene->in_child = child == 0;
+    if (!scene->in_child)
+        scene->status = child_await(child);
+}
+
+static void leave_child(struct scene *scene)
+{
+    CHILD_CHECK(scene->answer == 0);
+    live_in_child(scene);
+    _exit(EXIT_SUCCESS);
+}
+
+/* The child goes on with the call, where a signal handler may have called the counter. */
+START_TEST(test_a_child_goes_on)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE);
+    struct scene scene = {.walk = {.variant = variant}};
+    struct walk *walk = &scene.walk;
+
+    for (size_t i = 0; i < CALLS && calls[i].stride == 1; i++) {
+        scene.call = &calls[i];
+        if (!walk_begin(walk, variant, calls[i].name, "in parent and child of a fork", 1))
+            continue;
+        while (walk_on(walk)) {
+            open_scene(&scene);
+            walk_interrupt(walk, make_call, fork_and_go_on, &scene);
+            if (scene.in_child)
+                leave_child(&scene);
+            close_scene(&scene);
+        }
+        walk_end(walk);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("forks");
+    TCase *tcase = support_add_case(suite, "forks", CASE_SECONDS);
+
+    add_variant_test(tcase, test_another_thread_forks, 0);
+    add_variant_test(tcase, test_a_handler_forks, 0);
+    add_variant_test(tcase, test_a_child_goes_on, TSC_CAP_SIGNAL_SAFE);
+    return walk_run_suite(suite);
+}

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "walk.h"
+
+#include <inttypes.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "support/procfs.h"
+#include "support/stepper.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+/* A call has more instructions than the fewest, or it was not stepped through; and it ends. */
+enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000, SKIPPED = 77 };
+
+bool walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
+                uint64_t stride)
+{
+    *walk = (struct walk){.variant = variant, .call = call, .what = what, .stride = stride};
+    snprintf(walk->name, sizeof walk->name, "%s, %s, %s", variant->name, call, what);
+    if (!trial_is_asked_for(walk->name))
+        return false;
+    visitor_start(&walk->visitor);
+    return true;
+}
+
+bool walk_on(struct walk *walk)
+{
+    trial_end();
+    if (walk->ends)
+        return false;
+    walk->instruction += walk->instruction == 0 ? 1 : walk->stride;
+    ck_assert_msg(walk->instruction < INSTRUCTIONS_MAX,
+                  "%s: does not end; is GLIBC_TUNABLES=glibc.pthread.rseq=0 set?", walk->name);
+    snprintf(walk->name, sizeof walk->name, "%s, %s, %s, at instruction %" PRIu64, walk->variant->name, walk->call,
+             walk->what, walk->instruction);
+    trial_begin(walk->name);
+    return true;
+}
+
+void walk_end(struct walk *walk)
+{
+    visitor_stop(&walk->visitor);
+    ck_assert_uint_ge(walk->instruction, INSTRUCTIONS_MIN);
+}
+
+uint64_t walk_stride(uint64_t fallback)
+{
+    return support_count("TSC_TEST_STRIDE", fallback);
+}
+
+bool walk_interrupt(struct walk *walk, walk_fn call, walk_fn interrupt, void *arg)
+{
+    stepper_begin(walk->instruction, interrupt, arg);
+    call(arg);
+    walk->ends = !stepper_end();
+    return !walk->ends;
+}
+
+/* Nothing in here is to be cancelled: at the instruction the caller may not be to be cancelled. */
+static void stand_by(struct walk *walk)
+{
+    int cancellation;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
+    visitor_stand_by(&walk->visitor);
+    walk->had_to_wait = visitor_is_out(&walk->visitor);
+    pthread_setcancelstate(cancellation, NULL);
+}
+
+static void send_visitor(void *arg)
+{
+    struct walk *walk = arg;
+
+    visitor_send(&walk->visitor, walk->visit, walk->arg);
+    stand_by(walk);
+}
+
+static void prepare_visit(struct walk *walk, walk_fn visit, void *arg)
+{
+    walk->visit = visit;
+    walk->arg = arg;
+    walk->had_to_wait = false;
+}
+
+bool walk_visit(struct walk *walk, walk_fn call, walk_fn visit, void *arg)
+{
+    prepare_visit(walk, visit, arg);
+    stepper_begin(walk->instruction, send_visitor, walk);
+    call(arg);
+    walk->ends = !stepper_end();
+    return !walk->ends;
+}
+
+static bool stays_asleep(pid_t thread)
+{
+    for (int looks = 0; looks < LOOKS_AT_A_SLEEPER; looks++) {
+        const struct timespec pause = {.tv_nsec = PAUSE_NS};
+
+        nanosleep(&pause, NULL);
+        if (!support_is_asleep(thread))
+            return false;
+    }
+    return true;
+}
+
+static void visit_when_called_or_slept(void *arg)
+{
+    struct walk *walk = arg;
+
+    while (!atomic_load(&walk->called) && !walk->came_by_itself)
+        walk->came_by_itself = stays_asleep(walk->caller);
+    atomic_store(&walk->has_come, true);
+    walk->visit(walk->arg);
+}
+
+static void call_visitor(void *arg)
+{
+    struct walk *walk = arg;
+
+    atomic_store(&walk->called, true);
+    while (!atomic_load(&walk->has_come))
+        sched_yield();
+    stand_by(walk);
+}
+
+void walk_visit_waiter(struct walk *walk, walk_fn call, walk_fn visit, void *arg)
+{
+    prepare_visit(walk, visit, arg);
+    walk->caller = support_thread_id();
+    walk->came_by_itself = false;
+    atomic_store(&walk->called, false);
+    atomic_store(&walk->has_come, false);
+    visitor_send(&walk->visitor, visit_when_called_or_slept, walk);
+    stepper_begin(walk->instruction, call_visitor, walk);
+    call(arg);
+    stepper_end();
+}
+
+void walk_see_off(struct walk *walk)
+{
+    visitor_keep_home(&walk->visitor);
+    visitor_let_out(&walk->visitor);
+    walk->ends |= walk->came_by_itself;
+}
+
+bool walk_is_worth(const struct variant *variant)
+{
+    return !variant->shared_owner && variant->queue_capacity == 0;
+}
+
+int walk_run_suite(Suite *suite)
+{
+    if (!stepper_works()) {
+        fprintf(stderr, "The trap flag does nothing here: this runs under valgrind or in an emulator\n");
+        srunner_free(srunner_create(suite));
+        return SKIPPED;
+    }
+    return support_run_suite(suite);
+}
