@@ -8,67 +8,9 @@
 #include "subject.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "ways.h"
 
 enum { FEW = 3, ROUNDS = 120, LARGE_ROUNDS = 2, CLOSERS = 3, STANDING = 100, LATEST_CLOSE = 40 };
-
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
-
-static int enter_by_add(tsc_counter_t *counter)
-{
-    return tsc_counter_add(counter, 1);
-}
-
-static int enter_by_try_add(tsc_counter_t *counter)
-{
-    int result = tsc_counter_try_add(counter, 1);
-
-    while (result == -EAGAIN) {
-        sched_yield();
-        result = tsc_counter_try_add(counter, 1);
-    }
-    return result;
-}
-
-static int enter_by_fetch_add(tsc_counter_t *counter)
-{
-    int64_t previous;
-
-    return tsc_counter_fetch_add(counter, 1, &previous);
-}
-
-static int enter_by_update(tsc_counter_t *counter)
-{
-    return tsc_counter_update(counter, raise_by_one, NULL);
-}
-
-static const struct {
-    int (*enter)(tsc_counter_t *counter);
-    uint64_t caps;
-} ways_in[] = {
-    {tsc_counter_inc, 0},
-    {enter_by_add, 0},
-    {enter_by_try_add, 0},
-    {enter_by_fetch_add, TSC_CAP_FETCH},
-    {enter_by_update, TSC_CAP_UPDATE},
-};
-
-enum { WAYS_IN = sizeof ways_in / sizeof *ways_in };
-
-static int enter(const struct subject *subject, uint64_t way)
-{
-    int result;
-
-    way %= WAYS_IN;
-    if (!variant_has(subject->variant, ways_in[way].caps))
-        return tsc_counter_inc(subject->counter);
-    result = ways_in[way].enter(subject->counter);
-    return result == -ENOTSUP ? tsc_counter_inc(subject->counter) : result;
-}
 
 struct place {
     int64_t visits; /* plain: ordered by the drain, or by nothing */
