@@ -3,7 +3,7 @@
 """Adds up what meson's test logs say: count.py BUILD/meson-logs/testlog.json...
 
 A program counts as many tests as its own closing line says: "N%: Checks: N, Failures: N, Errors: N" (Check) or
-"N passed, N failed". Otherwise it counts as one. A log that is missing or empty is a failure.
+"N passed, N failed". Otherwise it counts as one. "Skipped test: NAME" is one skipped. A log that is missing or empty is a failure.
 """
 import json
 import os
@@ -11,6 +11,7 @@ import re
 import sys
 
 CHECK_LINE = re.compile(r'^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$', re.MULTILINE)
+SKIPPED_LINE = re.compile(r'^Skipped test: ', re.MULTILINE)
 PLAIN_LINE = re.compile(r'^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$', re.MULTILINE)
 
 
@@ -27,10 +28,11 @@ def count_program(record):
     """(passed, failed, skipped) of one test program."""
     if record['result'] == 'SKIP':
         return 0, 0, 1
-    tests, failures = count_output(record.get('stdout') or '')
+    output = record.get('stdout') or ''
+    tests, failures = count_output(output)
     if record['result'] not in ('OK', 'EXPECTEDFAIL') and failures == 0:
         failures = 1
-    return max(tests - failures, 0), failures, 0
+    return max(tests - failures, 0), failures, len(SKIPPED_LINE.findall(output))
 
 
 def main(paths):

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "suite.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "threads.h"
 
@@ -12,6 +14,31 @@ TCase *support_add_case(Suite *suite, const char *name, double timeout_seconds)
     tcase_set_timeout(tcase, timeout_seconds * (double)support_timeout_scale());
     suite_add_tcase(suite, tcase);
     return tcase;
+}
+
+static bool has_word(const char *words, const char *wanted)
+{
+    size_t length = strlen(wanted);
+
+    while (*words != '\0') {
+        size_t word_length = strcspn(words, " ");
+
+        if (word_length == length && strncmp(words, wanted, length) == 0)
+            return true;
+        words += word_length;
+        words += strspn(words, " ");
+    }
+    return false;
+}
+
+bool support_is_skipped(const char *test)
+{
+    const char *skipped = getenv("TSC_TEST_SKIP");
+
+    if (skipped == NULL || !has_word(skipped, test))
+        return false;
+    printf("Skipped test: %s\n", test);
+    return true;
 }
 
 int support_run_suite(Suite *suite)

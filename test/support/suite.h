@@ -4,6 +4,7 @@
 #define SUPPORT_SUITE_H
 
 #include <check.h>
+#include <stdbool.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -11,6 +12,9 @@ extern "C" {
 
 /* Adds a test case to the suite, with a timeout for each test that TSC_TEST_TIMEOUT_SCALE multiplies. */
 TCase *support_add_case(Suite *suite, const char *name, double timeout_seconds);
+
+/* Whether TSC_TEST_SKIP, a list of names, has this test; that it is skipped is then told. */
+bool support_is_skipped(const char *test);
 
 /* Runs the suite as CK_FORK, CK_VERBOSITY and CK_RUN_CASE say; the exit status of main. */
 int support_run_suite(Suite *suite);
