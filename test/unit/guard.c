@@ -214,8 +214,10 @@ int main(void)
     tcase_add_test(tcase, leaving_by_break);
     tcase_add_test(tcase, leaving_by_continue);
     tcase_add_test(tcase, leaving_by_goto);
-    tcase_add_test(tcase, leaving_by_pthread_exit);
-    tcase_add_test(tcase, leaving_by_cancellation);
+    if (!support_is_skipped(leaving_by_pthread_exit->name))
+        tcase_add_test(tcase, leaving_by_pthread_exit);
+    if (!support_is_skipped(leaving_by_cancellation->name))
+        tcase_add_test(tcase, leaving_by_cancellation);
     tcase_add_test(tcase, admitted_guard_has_no_error);
     tcase_add_test(tcase, refused_guard_counts_neither_in_nor_out);
     tcase_add_test(tcase, guard_without_a_counter);
