@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: MIT
+# What the scripts here share: sourced, with `source` set to the root of the sources.
+# shellcheck shell=sh disable=SC2154
+export LC_ALL=C
+
+me=packaging/$(basename "$0")
+started=$(date +%s)
+
+say() { printf '%s: [%4d s] %s\n' "$me" "$(($(date +%s) - started))" "$*" >&2; }
+die() { say "FAILED: $*"; exit 1; }
+
+need() {
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || die "there is no $tool: packaging/README.md says which packages are needed"
+    done
+}
+
+# Its output goes into a log, which is shown where it fails.
+quietly() {
+    log=$1
+    shift
+    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* (all of it in $log)"; }
+}
+
+version() { sed -n "s/^  version: '\(.*\)',\$/\1/p" "$source/meson.build"; }
+
+# The path of the release tarball: $1, or one that is made of the commit here, in folder $2.
+tarball() {
+    if [ -n "$1" ]; then
+        [ -f "$1" ] || die "there is no tarball $1"
+        readlink -f "$1"
+    else
+        "$source/packaging/make-tarball" "$2" >&2
+        echo "$2/libtscounter-$(version).tar.xz"
+    fi
+}
