@@ -11,7 +11,7 @@
 #include "support/suite.h"
 #include "walk.h"
 
-enum { CASE_SECONDS = 240, INITIAL = 100, ADDS_IN_CHILD = 20, SENDING_STRIDE = 4, OTHERS_STRIDE = 23 };
+enum { CASE_SECONDS = 240, INITIAL = 100, ADDS_IN_CHILD = 20, SENDING_STRIDE = 7, OTHERS_STRIDE = 47 };
 
 struct scene {
     struct walk walk;

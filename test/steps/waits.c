@@ -9,7 +9,7 @@
 #include "support/threads.h"
 #include "walk.h"
 
-enum { CASE_SECONDS = 240, OTHERS_STRIDE = 5 };
+enum { CASE_SECONDS = 240, OTHERS_STRIDE = 23, CANCELLED_STRIDE = 5 };
 
 static int lower_by_fetch_add(tsc_counter_t *counter)
 {
@@ -210,7 +210,8 @@ START_TEST(test_waits_are_cancelled_anywhere)
     struct doomed doomed;
     struct walk *walk = &doomed.walk;
 
-    if (!walk_is_worth(variant) || !walk_begin(walk, variant, "wait_at_most", "is cancelled", 1))
+    if (!walk_is_worth(variant) ||
+        !walk_begin(walk, variant, "wait_at_most", "is cancelled", walk_stride(CANCELLED_STRIDE)))
         return;
     while (walk_on(walk)) {
         subject_open(&doomed.subject, variant, variant_attr(variant));

@@ -148,7 +148,7 @@ void walk_see_off(struct walk *walk)
 
 bool walk_is_worth(const struct variant *variant)
 {
-    return !variant->shared_owner && variant->queue_capacity == 0;
+    return !variant->shared_owner && variant->queue_capacity == 0 && (variant->bounded || !variant->track_peak);
 }
 
 int walk_run_suite(Suite *suite)

@@ -65,7 +65,8 @@ void walk_visit_waiter(struct walk *walk, walk_fn call, walk_fn visit, void *arg
 /* Waits for the visit to end. After each call that was visited. */
 void walk_see_off(struct walk *walk);
 
-/* A queue of another size, or on a shared owner, has the same instructions as another. */
+/* A queue of another size, or on a shared owner, has the same instructions as another; and who has a peak and
+ * bounds has those of a peak. */
 bool walk_is_worth(const struct variant *variant);
 
 #define WALK_CHECK(walk, condition) ck_assert_msg(condition, "%s: not true: %s", (walk)->name, #condition)
