@@ -3,6 +3,7 @@
 
 #include "sync/futex.h"
 #include "sync/spin.h"
+#include "test-point.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -36,9 +37,11 @@ static void before_fork(void)
         return;
     }
     tsc_lock_take(&list_lock);
+    TSC_TEST_POINT(fork_list_locked);
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)
         if (node->ops->lock != NULL)
             node->ops->lock(node);
+    TSC_TEST_POINT(fork_all_locked);
 }
 
 static bool ends_interrupting_fork(void)
@@ -51,6 +54,7 @@ static bool ends_interrupting_fork(void)
 
 static void unlock_all(void)
 {
+    TSC_TEST_POINT(fork_unlocking);
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)
         if (node->ops->unlock != NULL)
             node->ops->unlock(node);
@@ -69,6 +73,7 @@ static void after_fork_in_child(void)
 {
     if (ends_interrupting_fork())
         return;
+    TSC_TEST_POINT(fork_in_child);
     tsc_spin_forget_others();
     tsc_futex_forget_sleepers();
     for (struct tsc_fork_node *node = list; node != NULL; node = node->next)

@@ -4,6 +4,7 @@
 
 #include "attr.h"
 #include "bounds.h"
+#include "test-point.h"
 
 #include <stdatomic.h>
 
@@ -44,6 +45,7 @@ static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t va
     atomic_store_explicit(&state->value, value, memory_order_release);
     if (tsc_likely(state->plain))
         return;
+    TSC_TEST_POINT(sequential_stored);
     if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))
         atomic_store_explicit(&state->peak, value, memory_order_release);
 }

@@ -4,6 +4,7 @@
 #include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
+#include "test-point.h"
 
 #include <errno.h>
 
@@ -65,6 +66,7 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
     int result = 0;
 
     if (delta > 0 && (look_at_state(atomic) & CLOSED)) {
+        TSC_TEST_POINT(atomic_refusing);
         atomic_fetch_sub_explicit(&atomic->value, delta, memory_order_seq_cst);
         result = -ESHUTDOWN;
     }
@@ -80,12 +82,14 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
 static void leave(struct atomic_counter *atomic)
 {
     tsc_count_down(&atomic->admitted, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_left);
     tsc_eventcount_notify_all(&atomic->admitted_left);
 }
 
 static bool admit(struct atomic_counter *atomic)
 {
     atomic_fetch_add_explicit(&atomic->admitted, 1, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_counted);
     if (!(look_at_state(atomic) & CLOSED))
         return true;
     leave(atomic);
@@ -97,6 +101,7 @@ static void wait_until_admitted_left(struct atomic_counter *atomic)
     while (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) != 0) {
         uint32_t key = tsc_eventcount_prepare(&atomic->admitted_left);
 
+        TSC_TEST_POINT(eventcount_prepared);
         if (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) == 0)
             tsc_eventcount_cancel(&atomic->admitted_left);
         else
@@ -123,6 +128,7 @@ static bool swap(struct atomic_counter *atomic, int64_t *current, int64_t wanted
 {
     if (atomic->track_peak)
         raise_peak(atomic, *current);
+    TSC_TEST_POINT(atomic_swapping);
     return atomic_compare_exchange_weak_explicit(&atomic->value, current, wanted, memory_order_seq_cst,
                                                  memory_order_acquire);
 }
@@ -185,7 +191,9 @@ static int add_unless_closed(struct atomic_counter *atomic, uint32_t state, int6
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_add(atomic, delta, previous);
+    TSC_TEST_POINT(atomic_looked);
     *previous = atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_added);
     return look_at_state(atomic) != 0 ? settle(atomic, delta) : 0;
 }
 
@@ -210,7 +218,9 @@ static int atomic_counter_add(struct tsc_counter *counter, int64_t delta)
 
     if (tsc_unlikely(state != 0))
         return add_slowly(atomic, state, delta);
+    TSC_TEST_POINT(atomic_looked);
     atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_added);
     if (tsc_unlikely(look_at_state(atomic) != 0))
         return settle(atomic, delta);
     return 0;
@@ -291,6 +301,7 @@ static int atomic_counter_close(struct tsc_counter *counter)
     struct atomic_counter *atomic = as_atomic(counter);
 
     atomic_fetch_or_explicit(&atomic->state, CLOSED, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_closed);
     wait_until_admitted_left(atomic);
     return 0;
 }

@@ -5,6 +5,7 @@
 #include "sequential.h"
 #include "sync/lock.h"
 #include "sync/watch.h"
+#include "test-point.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -43,6 +44,7 @@ static TSC_HOT int lock(struct mutex_counter *mutex)
     if (inside_own_callback(mutex))
         return -EDEADLK;
     tsc_lock_take(&mutex->lock);
+    TSC_TEST_POINT(mutex_locked);
     return 0;
 }
 
@@ -55,6 +57,7 @@ static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
     int64_t value = tsc_sequential_value(&mutex->state);
 
     tsc_lock_give(&mutex->lock);
+    TSC_TEST_POINT(mutex_unlocked);
     tsc_watch_check(&mutex->watch, value);
     return result;
 }

@@ -3,6 +3,7 @@
 #include "backend/backend.h"
 #include "percpu/add.h"
 #include "sync/watch.h"
+#include "test-point.h"
 
 #include <errno.h>
 
@@ -52,8 +53,10 @@ static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
     uint32_t slots = tsc_slots_in_set();
     uint64_t total = 0;
 
-    for (uint32_t index = 0; index < slots; index++)
+    for (uint32_t index = 0; index < slots; index++) {
+        TSC_TEST_POINT(percpu_slot);
         total += atomic_load_explicit(tsc_slots_word(&percpu->slots, index, word), memory_order_seq_cst);
+    }
     return total;
 }
 
@@ -71,6 +74,7 @@ static int64_t scan(struct percpu_counter *percpu)
 {
     uint64_t out = sum(percpu, TSC_SLOT_OUT);
 
+    TSC_TEST_POINT(percpu_between_sums);
     return value_of(percpu, sum(percpu, TSC_SLOT_IN), out);
 }
 
@@ -84,6 +88,7 @@ static void check_watch(struct percpu_counter *percpu)
     if (!(look_at_state(percpu) & WATCHED) || !tsc_watch_is_armed(&percpu->watch))
         return;
     tsc_slots_make_visible();
+    TSC_TEST_POINT(percpu_made_visible);
     tsc_watch_check(&percpu->watch, scan(percpu));
 }
 
@@ -93,6 +98,7 @@ TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
     int result = 0;
 
     if (delta > 0 && (look_at_state(percpu) & CLOSED)) {
+        TSC_TEST_POINT(percpu_refusing);
         add_to_slot(percpu, -delta);
         result = -ESHUTDOWN;
     }
@@ -108,7 +114,9 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
      * decides. */
     if (tsc_unlikely(atomic_load_explicit(&percpu->state, memory_order_relaxed) & CLOSED) && delta > 0)
         return -ESHUTDOWN;
+    TSC_TEST_POINT(percpu_looked);
     add_to_slot(percpu, delta);
+    TSC_TEST_POINT(percpu_added);
     if (tsc_unlikely(look_at_state(percpu) != 0))
         return settle(percpu, delta);
     return 0;
@@ -140,6 +148,7 @@ static int percpu_flush(struct tsc_counter *counter)
 static int percpu_close(struct tsc_counter *counter)
 {
     write_state(percpu_counter(counter), CLOSED);
+    TSC_TEST_POINT(percpu_closed);
     tsc_slots_wait_for_additions();
     return 0;
 }
@@ -164,6 +173,7 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
     if (timeout_ns == 0)
         return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look, percpu);
     write_state(percpu, WATCHED);
+    TSC_TEST_POINT(percpu_watched);
     return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look_once_all_is_visible, percpu);
 }
 

@@ -6,6 +6,7 @@
 #include "sequential.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
+#include "test-point.h"
 
 #include <errno.h>
 
@@ -64,6 +65,7 @@ TSC_COLD static uint64_t settle_close(struct queue_counter *queue)
     uint64_t settled = NOT_CLOSED;
     uint64_t tail = tsc_owner_tail(queue->owner);
 
+    TSC_TEST_POINT(queue_settling);
     if (atomic_compare_exchange_strong_explicit(&queue->close_position, &settled, tail, memory_order_acq_rel,
                                                 memory_order_acquire))
         return tail;
@@ -159,8 +161,10 @@ static int ask(struct queue_counter *queue, struct request *request)
 /* An increment that was reserved while the counter was closed becomes a message to nobody. */
 static int publish_addition(struct queue_counter *queue, uint64_t position, int64_t delta)
 {
-    bool refused = is_refused(queue, delta);
+    bool refused;
 
+    TSC_TEST_POINT(queue_reserved);
+    refused = is_refused(queue, delta);
     tsc_owner_publish(queue->owner, position, refused ? NULL : &queue->additions, delta);
     return refused ? -ESHUTDOWN : 0;
 }
@@ -191,6 +195,7 @@ static int queue_add(struct tsc_counter *counter, int64_t delta)
         return error;
     if (tsc_unlikely(is_refused(queue, delta)))
         return -ESHUTDOWN;
+    TSC_TEST_POINT(queue_looked);
     return publish_addition(queue, tsc_owner_reserve(queue->owner), delta);
 }
 
@@ -207,6 +212,7 @@ static int queue_try_add(struct tsc_counter *counter, int64_t delta)
         return error;
     if (is_refused(queue, delta))
         return -ESHUTDOWN;
+    TSC_TEST_POINT(queue_looked);
     if (!tsc_owner_try_reserve(queue->owner, &position))
         return -EAGAIN;
     return publish_addition(queue, position, delta);
@@ -290,7 +296,9 @@ static int queue_close(struct tsc_counter *counter)
     if (error)
         return error;
     atomic_store_explicit(&queue->closed, true, memory_order_seq_cst);
+    TSC_TEST_POINT(queue_closed);
     settle_close(queue);
+    TSC_TEST_POINT(queue_settled);
     return tsc_owner_flush(queue->owner, TSC_NEVER);
 }
 

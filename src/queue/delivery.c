@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/delivery.h"
 
+#include "test-point.h"
+
 enum { BATCH_MAX = 512 };
 
 static void release(struct tsc_owner *owner)
 {
     tsc_ring_release(&owner->ring);
+    TSC_TEST_POINT(owner_released);
     tsc_eventcount_notify_all(&owner->progress);
 }
 
@@ -47,6 +50,7 @@ static void deliver_published(struct tsc_ring *ring, uint64_t end, bool on_owner
             tsc_ring_fetch_to_read(ring, ring->next + TSC_RING_FETCH_AHEAD);
         if (recipient != NULL)
             recipient->deliver(recipient, argument);
+        TSC_TEST_POINT(owner_delivered);
         ring->next++;
     }
 }
@@ -67,8 +71,10 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
     bool delivered;
 
     tsc_fork_take_node_lock(&owner->delivering);
+    TSC_TEST_POINT(owner_delivers);
     delivered = deliver(owner, end, true);
     tsc_fork_give_node_lock(&owner->delivering);
+    TSC_TEST_POINT(owner_gave_over);
     return delivered;
 }
 
@@ -89,10 +95,12 @@ bool tsc_owner_help(struct tsc_owner *owner)
 
     if (!tsc_fork_try_node_lock(&owner->delivering))
         return false;
+    TSC_TEST_POINT(sender_delivers);
     /* relaxed: written under the lock. */
     if (atomic_load_explicit(&owner->attention, memory_order_relaxed) == 0)
         delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
     tsc_fork_give_node_lock(&owner->delivering);
+    TSC_TEST_POINT(sender_gave_over);
     if (delivered)
         see_that_senders_are_woken(owner);
     return delivered;
@@ -103,6 +111,7 @@ void tsc_owner_begin_callback(struct tsc_owner *owner)
     atomic_fetch_or_explicit(&owner->attention, TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
     release(owner);
     tsc_fork_give_node_lock(&owner->delivering);
+    TSC_TEST_POINT(owner_in_callback);
 }
 
 void tsc_owner_end_callback(struct tsc_owner *owner)

@@ -6,6 +6,7 @@
 #include "queue/thread.h"
 #include "sync/deadline.h"
 #include "sync/spin.h"
+#include "test-point.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -114,6 +115,7 @@ static void wait_for_room(struct tsc_owner *owner)
     if (tsc_spin_among_many_until(has_room, owner, tsc_owner_longest_spin(owner)))
         return;
     key = tsc_eventcount_prepare(&owner->room);
+    TSC_TEST_POINT(eventcount_prepared);
     if (tsc_ring_has_room(&owner->ring))
         tsc_eventcount_cancel(&owner->room);
     else
@@ -133,6 +135,7 @@ TSC_COLD uint64_t tsc_owner_reserve_when_there_is_room(struct tsc_owner *owner)
 void tsc_owner_wake(struct tsc_owner *owner)
 {
     atomic_store_explicit(&owner->woken_ns, tsc_now(), memory_order_relaxed);
+    TSC_TEST_POINT(owner_found_parked);
     tsc_parker_unpark(&owner->parker);
 }
 
@@ -183,6 +186,7 @@ int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
 {
     struct flush flush = {.owner = owner, .target = tsc_ring_tail(&owner->ring)};
 
+    TSC_TEST_POINT(flush_began);
     if (is_flushed_with_help(&flush))
         return 0;
     press(owner);
@@ -191,6 +195,7 @@ int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
     while (!is_flushed(&flush)) {
         uint32_t key = tsc_eventcount_prepare(&owner->progress);
 
+        TSC_TEST_POINT(eventcount_prepared);
         if (is_flushed(&flush))
             tsc_eventcount_cancel(&owner->progress);
         else if (!tsc_eventcount_commit(&owner->progress, key, deadline))
@@ -324,6 +329,7 @@ static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
 {
     tsc_fork_hold();
     atomic_store_explicit(&owner->end, end, memory_order_seq_cst);
+    TSC_TEST_POINT(owner_told_to_end);
     tsc_parker_unpark(&owner->parker);
     tsc_fork_unhold();
 }

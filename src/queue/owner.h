@@ -7,6 +7,7 @@
 #include "sync/eventcount.h"
 #include "sync/lock.h"
 #include "sync/parker.h"
+#include "test-point.h"
 
 #include <pthread.h>
 
@@ -110,7 +111,9 @@ void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position);
 static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position, struct tsc_recipient *recipient,
                                      int64_t argument)
 {
+    TSC_TEST_POINT(message_reserved);
     tsc_ring_publish(&owner->ring, position, recipient, argument);
+    TSC_TEST_POINT(message_published);
     if (tsc_unlikely(tsc_parker_is_parked(&owner->parker)))
         tsc_owner_help_or_wake(owner, position);
 }

@@ -5,6 +5,7 @@
 #include "queue/delivery.h"
 #include "sync/deadline.h"
 #include "sync/spin.h"
+#include "test-point.h"
 
 #include <sched.h>
 
@@ -148,8 +149,10 @@ static void wake_senders_of_empty_ring(struct tsc_owner *owner)
 static void park(struct tsc_owner *owner)
 {
     atomic_store_explicit(&owner->helped, 0, memory_order_relaxed);
+    TSC_TEST_POINT(owner_parking);
     if (!tsc_parker_prepare(&owner->parker))
         return;
+    TSC_TEST_POINT(owner_parked);
     if (has_work(owner)) {
         tsc_parker_cancel(&owner->parker);
     } else {

@@ -3,6 +3,7 @@
 
 #include "sync/count.h"
 #include "sync/futex.h"
+#include "test-point.h"
 
 #include <pthread.h>
 
@@ -27,8 +28,10 @@ bool tsc_eventcount_commit(struct tsc_eventcount *eventcount, uint32_t key, int6
 {
     bool in_time = true;
 
-    while (in_time && epoch_is(eventcount, key))
+    while (in_time && epoch_is(eventcount, key)) {
+        TSC_TEST_POINT(eventcount_falling_asleep);
         in_time = tsc_futex_wait(&eventcount->epoch, key, deadline);
+    }
     one_sleeper_less(eventcount);
     return in_time;
 }
@@ -38,15 +41,19 @@ bool tsc_eventcount_commit_cancellable(struct tsc_eventcount *eventcount, uint32
     bool in_time = true;
 
     pthread_cleanup_push(one_sleeper_less, eventcount);
-    while (in_time && epoch_is(eventcount, key))
+    while (in_time && epoch_is(eventcount, key)) {
+        TSC_TEST_POINT(eventcount_falling_asleep);
         in_time = tsc_futex_wait_cancellable(&eventcount->epoch, key, deadline);
+    }
     pthread_cleanup_pop(1);
     return in_time;
 }
 
 void tsc_eventcount_wake(struct tsc_eventcount *eventcount, int sleepers)
 {
+    TSC_TEST_POINT(eventcount_notifying);
     /* release: pairs with prepare and epoch_is. */
     atomic_fetch_add_explicit(&eventcount->epoch, 1, memory_order_release);
+    TSC_TEST_POINT(eventcount_waking);
     tsc_futex_wake(&eventcount->epoch, sleepers);
 }

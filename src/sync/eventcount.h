@@ -2,6 +2,8 @@
 #ifndef TSC_EVENTCOUNT_H
 #define TSC_EVENTCOUNT_H
 
+#include "test-point.h"
+
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,6 +30,7 @@ static inline uint32_t tsc_eventcount_prepare(struct tsc_eventcount *eventcount)
 {
     /* seq_cst: pairs with the look at the sleepers in notify. */
     atomic_fetch_add_explicit(&eventcount->sleepers, 1, memory_order_seq_cst);
+    TSC_TEST_POINT(eventcount_counted);
     /* acquire: pairs with the release in notify_sleepers; who sees the new epoch sees the new condition. */
     return atomic_load_explicit(&eventcount->epoch, memory_order_acquire);
 }

@@ -2,6 +2,7 @@
 #include "sync/lock.h"
 
 #include "sync/futex.h"
+#include "test-point.h"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -40,6 +41,7 @@ TSC_COLD bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadlin
         } else if ((found & TSC_LOCK_AWAITED) ||
                    atomic_compare_exchange_strong_explicit(&lock->word, &found, found | TSC_LOCK_AWAITED,
                                                            memory_order_relaxed, memory_order_relaxed)) {
+            TSC_TEST_POINT(lock_falling_asleep);
             in_time = tsc_futex_wait(&lock->word, found | TSC_LOCK_AWAITED, deadline);
             found = atomic_load_explicit(&lock->word, memory_order_relaxed);
         }
@@ -48,5 +50,6 @@ TSC_COLD bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadlin
 
 TSC_COLD void tsc_lock_wake_next(struct tsc_lock *lock)
 {
+    TSC_TEST_POINT(lock_waking);
     tsc_futex_wake(&lock->word, 1);
 }

@@ -3,6 +3,7 @@
 
 #include "sync/deadline.h"
 #include "sync/futex.h"
+#include "test-point.h"
 
 bool tsc_parker_prepare(struct tsc_parker *parker)
 {
@@ -24,14 +25,18 @@ void tsc_parker_cancel(struct tsc_parker *parker)
 
 void tsc_parker_commit(struct tsc_parker *parker)
 {
-    while (!tsc_parker_is_notified(parker))
+    while (!tsc_parker_is_notified(parker)) {
+        TSC_TEST_POINT(parker_falling_asleep);
         tsc_futex_wait(&parker->state, TSC_PARKER_PARKED, TSC_NEVER);
+    }
     atomic_store_explicit(&parker->state, TSC_PARKER_AWAKE, memory_order_relaxed);
 }
 
 void tsc_parker_unpark(struct tsc_parker *parker)
 {
     /* release: what the waker did before is seen by the sleeper. */
-    if (atomic_exchange_explicit(&parker->state, TSC_PARKER_NOTIFIED, memory_order_release) == TSC_PARKER_PARKED)
+    if (atomic_exchange_explicit(&parker->state, TSC_PARKER_NOTIFIED, memory_order_release) == TSC_PARKER_PARKED) {
+        TSC_TEST_POINT(parker_waking);
         tsc_futex_wake(&parker->state, 1);
+    }
 }

@@ -2,6 +2,7 @@
 #include "sync/watch.h"
 
 #include "sync/deadline.h"
+#include "test-point.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -10,6 +11,7 @@ void tsc_watch_fire(struct tsc_watch *watch)
 {
     /* seq_cst: a waiter that arms after this looks at the value after this, and sees the change that fired. */
     atomic_exchange_explicit(&watch->threshold, TSC_WATCH_DISARMED, memory_order_seq_cst);
+    TSC_TEST_POINT(watch_fired);
     tsc_eventcount_notify_all(&watch->waiters);
 }
 
@@ -43,7 +45,9 @@ int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_n
     for (;;) {
         uint32_t key = tsc_eventcount_prepare(&watch->waiters);
 
+        TSC_TEST_POINT(eventcount_prepared);
         arm(watch, threshold);
+        TSC_TEST_POINT(watch_armed);
         error = look(subject, deadline, &value);
         if (error || value <= threshold) {
             tsc_eventcount_cancel(&watch->waiters);

@@ -4,6 +4,7 @@
 
 #include "compiler.h"
 #include "sync/eventcount.h"
+#include "test-point.h"
 
 /*
  * Waiting until a value is at most a threshold.
@@ -43,6 +44,7 @@ static inline bool tsc_watch_is_armed(struct tsc_watch *watch)
 /* Safe in a signal handler. seq_cst: the changer's look at the watch. */
 static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
 {
+    TSC_TEST_POINT(watch_checking);
     if (tsc_unlikely(value <= atomic_load_explicit(&watch->threshold, memory_order_seq_cst)))
         tsc_watch_fire(watch);
 }

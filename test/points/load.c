@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: MIT */
+#include "load.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "crew.h"
+#include "fork/child.h"
+#include "support/answers.h"
+#include "support/threads.h"
+#include "ways.h"
+
+/*
+ * What stands in the counter from before the load until after the close: who reads less, in a child of a fork too,
+ * has lost an add that had returned.
+ */
+enum { STANDING = 1000 };
+
+enum { WORKERS = 4, FORKS = 2, SHORT_WHILE_NS = 50000 };
+
+static void visit_until_closed(struct load *load, size_t index)
+{
+    struct witness *witness = &load->subject.witness;
+    uint64_t way = index;
+    int result;
+
+    errno = UNTOUCHED;
+    while ((result = enter(&load->subject, way++)) == 0) {
+        witness_equal(witness, "a visit after the drain", atomic_load(&load->drained), false);
+        load->places[index]++;
+        if (atomic_fetch_add_explicit(&load->visits, 1, memory_order_relaxed) == load->close_after)
+            sem_post(&load->close_now);
+        witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
+    }
+    witness_equal(witness, "an increment that is refused", result, -ESHUTDOWN);
+    witness_equal(witness, "errno", errno, UNTOUCHED);
+}
+
+static int64_t count_visits(const struct load *load)
+{
+    int64_t visits = 0;
+
+    for (size_t i = 0; i < load->workers; i++)
+        visits += load->places[i];
+    return visits;
+}
+
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
+}
+
+static void close_and_drain(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+
+    wait_for(&load->close_now);
+    witness_equal(witness, "close", tsc_counter_close(counter), 0);
+    atomic_store(&load->closed, true);
+    sem_post(&load->release_now);
+    for (uint64_t way = 0; way < WAYS_IN; way++)
+        witness_equal(witness, "an increment after the close", enter(&load->subject, way), -ESHUTDOWN);
+    witness_equal(witness, "the drain", tsc_counter_wait_at_most(counter, 0, -1), 0);
+    atomic_store(&load->drained, true);
+    load->visits_at_the_drain = count_visits(load);
+}
+
+static void release_when_closed(struct load *load)
+{
+    wait_for(&load->release_now);
+    atomic_store(&load->releasing, true);
+    witness_equal(&load->subject.witness, "the end of what stood there",
+                  tsc_counter_add(load->subject.counter, -STANDING), 0);
+}
+
+static int64_t lowest(const struct load *load)
+{
+    return atomic_load(&load->releasing) ? 0 : STANDING;
+}
+
+/* A thread is in once itself, once with a handler, and has one that is refused. */
+static int64_t highest(const struct load *load)
+{
+    return STANDING + 3 * (int64_t)(load->workers + 16);
+}
+
+static void read_once(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    bool linearizable = variant_has(load->subject.variant, TSC_CAP_LINEARIZABLE);
+    int64_t value = -1;
+    int64_t low = -1;
+    int64_t high = -1;
+
+    witness_equal(witness, "get", tsc_counter_get(counter, &value), 0);
+    witness_between(witness, "the value", value, lowest(load), linearizable ? highest(load) : INT64_MAX);
+    witness_equal(witness, "get_interval", tsc_counter_get_interval(counter, &low, &high), 0);
+    witness_at_least(witness, "the upper end", high, lowest(load));
+    witness_between(witness, "the lower end", low, linearizable ? high : INT64_MIN,
+                    high < highest(load) ? high : highest(load));
+    if (load->subject.variant->track_peak) {
+        witness_equal(witness, "get_peak", tsc_counter_get_peak(counter, &value), 0);
+        witness_between(witness, "the peak", value, STANDING, highest(load));
+    }
+}
+
+/* Leaves the processor to the others, of whom there are more. */
+static void rest(void)
+{
+    const struct timespec short_while = {.tv_nsec = SHORT_WHILE_NS};
+
+    nanosleep(&short_while, NULL);
+}
+
+static void read_until_drained(struct load *load)
+{
+    do {
+        read_once(load);
+        rest();
+    } while (!atomic_load(&load->drained));
+}
+
+/* Is woken whenever nobody visits, and at the end. */
+static void wait_until_drained(struct load *load)
+{
+    do {
+        witness_equal(&load->subject.witness, "wait_at_most",
+                      tsc_counter_wait_at_most(load->subject.counter, STANDING, -1), 0);
+        rest();
+    } while (!atomic_load(&load->drained));
+}
+
+static void wait_in_vain_until_drained(struct load *load)
+{
+    do
+        witness_equal(&load->subject.witness, "wait_at_most, in vain",
+                      tsc_counter_wait_at_most(load->subject.counter, -1, SHORT_WHILE_NS), -ETIMEDOUT);
+    while (!atomic_load(&load->drained));
+}
+
+static void fork_now_and_again(struct load *load)
+{
+    if (!load->forks)
+        return;
+    for (int i = 0; i < FORKS; i++)
+        witness_equal(&load->subject.witness, "how a child ended", child_run(load_live_in_child, load), 0);
+}
+
+static void (*const others[])(struct load *load) = {
+    read_until_drained,  wait_until_drained, wait_in_vain_until_drained,
+    release_when_closed, fork_now_and_again, close_and_drain,
+};
+
+enum { OTHERS = sizeof others / sizeof *others };
+
+static void take_part(size_t index, void *arg)
+{
+    struct load *load = arg;
+
+    if (index < load->workers)
+        visit_until_closed(load, index);
+    else
+        others[index - load->workers](load);
+}
+
+void load_open(struct load *load, const struct variant *variant, uint64_t close_after, bool forks)
+{
+    *load = (struct load){.workers = support_threads(WORKERS), .close_after = close_after, .forks = forks};
+    load->places = calloc(load->workers, sizeof *load->places);
+    ck_assert_ptr_nonnull(load->places);
+    ck_assert_int_eq(sem_init(&load->close_now, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&load->release_now, 0, 0), 0);
+    subject_open(&load->subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_add(load->subject.counter, STANDING), 0);
+}
+
+void load_run(struct load *load)
+{
+    crew_run(load->workers + OTHERS, take_part, load);
+}
+
+void load_close(struct load *load, const char *trial)
+{
+    witness_assert_none(&load->subject.witness, trial);
+    ck_assert_msg(count_visits(load) == load->visits_at_the_drain, "%s: visits after the drain", trial);
+    ck_assert_int_eq(tsc_counter_wait_at_most(load->subject.counter, 0, 0), 0);
+    subject_assert_value(&load->subject, 0);
+    sem_destroy(&load->close_now);
+    sem_destroy(&load->release_now);
+    free(load->places);
+    subject_close(&load->subject);
+}
+
+void load_visit_in_handler(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    int result = tsc_counter_inc(counter);
+    int64_t value = -1;
+
+    if (result != 0) {
+        witness_equal(witness, "an increment that is refused in a handler", result, -ESHUTDOWN);
+        return;
+    }
+    witness_equal(witness, "a visit after the drain, in a handler", atomic_load(&load->drained), false);
+    witness_equal(witness, "get in a handler", tsc_counter_get(counter, &value), 0);
+    witness_at_least(witness, "the value in a handler", value, lowest(load) + 1);
+    witness_equal(witness, "dec in a handler", tsc_counter_dec(counter), 0);
+}
+
+static int64_t value_in_child(const struct load *load)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(load->subject.counter, &value) == 0);
+    return value;
+}
+
+static void check_peak_in_child(const struct load *load, int64_t value)
+{
+    int64_t peak = -1;
+
+    if (!load->subject.variant->track_peak)
+        return;
+    CHILD_CHECK(tsc_counter_get_peak(load->subject.counter, &peak) == 0);
+    CHILD_CHECK(peak >= value && peak >= STANDING && peak <= highest(load));
+}
+
+static void count_in_child(const struct load *load, int64_t value)
+{
+    for (uint64_t way = 0; way < WAYS_IN; way++) {
+        CHILD_CHECK(enter(&load->subject, way) == 0);
+        CHILD_CHECK(value_in_child(load) == value + 1);
+        CHILD_CHECK(tsc_counter_dec(load->subject.counter) == 0);
+    }
+    CHILD_CHECK(value_in_child(load) == value);
+}
+
+void load_live_in_child(void *arg)
+{
+    struct load *load = arg;
+    tsc_counter_t *counter = load->subject.counter;
+    int64_t value = value_in_child(load);
+
+    CHILD_CHECK(value >= lowest(load) && value <= highest(load));
+    check_peak_in_child(load, value);
+    if (tsc_counter_inc(counter) == 0) {
+        CHILD_CHECK(!atomic_load(&load->closed));
+        CHILD_CHECK(tsc_counter_dec(counter) == 0);
+        count_in_child(load, value);
+    }
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, value - 1, 0) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
+    CHILD_CHECK(value_in_child(load) == 0);
+    CHILD_CHECK(atomic_load(&load->subject.witness.reports) == 0);
+    subject_drop_in_child(&load->subject);
+}

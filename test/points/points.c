@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each point, on each backend that passes it, with each thing that may happen there, under load.
+ *   TSC_TEST_VARIANTS=9   on each variant of a counter of that backend (1)
+ *   TSC_TEST_OPS=3000     ten times as often (300)
+ *   TSC_TEST_TRIAL=TEXT   the trials alone that have this in their names
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "interference.h"
+#include "load.h"
+#include "point.h"
+#include "support/suite.h"
+#include "support/threads.h"
+#include "support/trial.h"
+
+enum { LATEST_CLOSE = 60, UNPASSED_SECONDS = 30, PASSING_MAX = 16 };
+
+/* How many rounds there are at least, and how many times it happens: one and more for so many ops. */
+static const struct {
+    enum action action;
+    const char *name;
+    uint64_t ops_a_round;
+    uint64_t ops_each;
+} actions[] = {
+    {PAUSE, "pause", 300, 40},
+    {YIELD, "yield", 300, 20},
+    {SIGNAL, "signal", 300, 40},
+    {FORK, "fork", 600, 300},
+};
+
+enum { ACTIONS = sizeof actions / sizeof *actions };
+
+struct trial {
+    struct tsc_test_point *point;
+    const struct variant *variant;
+    enum action action;
+    uint64_t rounds;
+    uint64_t times;
+    char name[TRIAL_NAME_MAX];
+};
+
+/* Found before the tests begin. */
+struct trials {
+    struct trial *at;
+    int count;
+};
+
+static struct trials with_forks;
+static struct trials without_forks;
+
+static void add_to(struct trials *trials, const struct trial *trial)
+{
+    trials->at = realloc(trials->at, ((size_t)trials->count + 1) * sizeof *trials->at);
+    if (trials->at == NULL)
+        abort();
+    trials->at[trials->count++] = *trial;
+}
+
+static void add_trial(struct tsc_test_point *point, const struct variant *variant, size_t action)
+{
+    struct trial trial = {
+        .point = point,
+        .variant = variant,
+        .action = actions[action].action,
+        .rounds = support_ops(300) / actions[action].ops_a_round + 1,
+        .times = support_ops(300) / actions[action].ops_each + 1,
+    };
+
+    snprintf(trial.name, sizeof trial.name, "%s, %s at %s", variant->name, actions[action].name, point->name);
+    if (trial_is_asked_for(trial.name))
+        add_to(point->in_fork || trial.action == FORK ? &with_forks : &without_forks, &trial);
+}
+
+static void add_trials(struct tsc_test_point *point, const struct variant *variant)
+{
+    for (size_t action = 0; action < ACTIONS; action++)
+        if (point->actions & actions[action].action)
+            add_trial(point, variant, action);
+}
+
+/* Of the variants of each backend not all, and at each point others, unless TSC_TEST_VARIANTS asks for more. */
+static void find_trials_at(size_t point, tsc_backend_t backend)
+{
+    const struct variant *passing[PASSING_MAX];
+    size_t count = 0;
+    size_t wanted = support_count("TSC_TEST_VARIANTS", 1);
+
+    for (size_t i = 0; i < variants_with(0); i++) {
+        const struct variant *variant = variant_at((int)i, 0);
+
+        if (variant->backend == backend && points[point]->is_passed_by(variant))
+            passing[count++] = variant;
+    }
+    for (size_t i = 0; i < count && i < wanted; i++)
+        add_trials(points[point], passing[(point + i) % count]);
+}
+
+static void find_trials(void)
+{
+    for (size_t point = 0; point < point_count; point++)
+        for (tsc_backend_t backend = TSC_BACKEND_MUTEX; backend <= TSC_BACKEND_PERCPU; backend++)
+            find_trials_at(point, backend);
+}
+
+static void run_round(const struct trial *trial, uint64_t *random)
+{
+    struct load load;
+
+    load_open(&load, trial->variant, next_random(random) % LATEST_CLOSE, trial->point->in_fork);
+    interference_concern(&load);
+    load_run(&load);
+    interference_concern_none();
+    load_close(&load, trial->name);
+}
+
+static void run_trial(const struct trial *trial)
+{
+    int64_t deadline = support_now_ns() + (int64_t)support_timeout_scale() * UNPASSED_SECONDS * SUPPORT_SECOND_NS;
+    uint64_t random = 0;
+
+    trial_begin(trial->name);
+    interference_begin(trial->point, trial->action);
+    for (uint64_t round = 0; round < trial->rounds || interference_done() < trial->times; round++) {
+        ck_assert_msg(support_now_ns() < deadline || interference_done() != 0,
+                      "%s: passed %u times in %" PRIu64 " rounds, and it never happened", trial->name,
+                      interference_passed(), round);
+        run_round(trial, &random);
+    }
+    interference_end();
+    trial_end();
+}
+
+START_TEST(test_interference)
+{
+    run_trial(&without_forks.at[_i]);
+}
+END_TEST
+
+START_TEST(test_interference_with_forks)
+{
+    run_trial(&with_forks.at[_i]);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("points");
+    TCase *threads = support_add_case(suite, "threads", 2 * TRIAL_SECONDS);
+    TCase *forks = support_add_case(suite, "forks", 2 * TRIAL_SECONDS);
+    int failed;
+
+    find_trials();
+    tcase_set_tags(forks, "fork");
+    tcase_add_loop_test(threads, test_interference, 0, without_forks.count);
+    tcase_add_loop_test(forks, test_interference_with_forks, 0, with_forks.count);
+    failed = support_run_suite(suite);
+    free(without_forks.at);
+    free(with_forks.at);
+    return failed;
+}

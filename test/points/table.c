@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+/* One row for each point: which counters pass it, and what may be done there. */
+#include "point.h"
+
+static bool any(const struct variant *variant)
+{
+    (void)variant;
+    return true;
+}
+
+static bool is_mutex(const struct variant *variant)
+{
+    return variant->backend == TSC_BACKEND_MUTEX;
+}
+
+static bool is_atomic(const struct variant *variant)
+{
+    return variant->backend == TSC_BACKEND_ATOMIC;
+}
+
+static bool is_percpu(const struct variant *variant)
+{
+    return variant->backend == TSC_BACKEND_PERCPU;
+}
+
+static bool is_queue(const struct variant *variant)
+{
+    return variant->backend == TSC_BACKEND_QUEUE;
+}
+
+static bool is_careful(const struct variant *variant)
+{
+    return variant->bounded || variant->track_peak;
+}
+
+static bool is_plain_atomic(const struct variant *variant)
+{
+    return is_atomic(variant) && !is_careful(variant);
+}
+
+static bool is_careful_atomic(const struct variant *variant)
+{
+    return is_atomic(variant) && is_careful(variant);
+}
+
+static bool is_careful_sequential(const struct variant *variant)
+{
+    return (is_mutex(variant) || is_queue(variant)) && is_careful(variant);
+}
+
+static bool is_unbounded_queue(const struct variant *variant)
+{
+    return is_queue(variant) && !variant->bounded;
+}
+
+/* Where a thread stands that holds the list of what a fork makes right, no other thread can fork. */
+enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
+
+#define POINTS(ROW) \
+    /* looked at the state, about to add; added, about to look again; about to take back */ \
+    ROW(atomic_looked, is_plain_atomic, ALL, false) \
+    ROW(atomic_added, is_plain_atomic, ALL, false) \
+    ROW(atomic_refusing, is_plain_atomic, ALL, false) \
+    /* counted as admitted, about to look at the state; about to swap; not counted any more, about to notify */ \
+    ROW(atomic_counted, is_careful_atomic, ALL, false) \
+    ROW(atomic_swapping, is_careful_atomic, ALL, false) \
+    ROW(atomic_left, is_careful_atomic, ALL, false) \
+    ROW(atomic_closed, is_atomic, ALL, false) \
+    /* as for the atomic backend */ \
+    ROW(percpu_looked, is_percpu, ALL, false) \
+    ROW(percpu_added, is_percpu, ALL, false) \
+    ROW(percpu_refusing, is_percpu, ALL, false) \
+    ROW(percpu_closed, is_percpu, ALL, false) \
+    /* told the changers to look at the watch; found it armed, and made its addition visible, about to scan */ \
+    ROW(percpu_watched, is_percpu, ALL, false) \
+    ROW(percpu_made_visible, is_percpu, ALL, false) \
+    /* about to read one of the slots; between what went out and what came in */ \
+    ROW(percpu_slot, is_percpu, ALL, false) \
+    ROW(percpu_between_sums, is_percpu, ALL, false) \
+    ROW(mutex_locked, is_mutex, ALL, false) \
+    ROW(mutex_unlocked, is_mutex, ALL, false) \
+    /* left the mark, about to sleep; gave the lock back, about to wake one */ \
+    ROW(lock_falling_asleep, is_mutex, ALL, false) \
+    ROW(lock_waking, is_mutex, ALL, false) \
+    /* the value is stored, the peak is not */ \
+    ROW(sequential_stored, is_careful_sequential, ALL, false) \
+    /* looked at whether the counter is closed, about to reserve */ \
+    ROW(queue_looked, is_unbounded_queue, ALL, false) \
+    /* a position is reserved, about to look at whether the counter is closed; and to publish; and to wake */ \
+    ROW(queue_reserved, is_unbounded_queue, ALL, false) \
+    ROW(message_reserved, is_queue, ALL, false) \
+    ROW(message_published, is_queue, ALL, false) \
+    ROW(owner_found_parked, is_queue, ALL, false) \
+    /* closed, about to settle where among the messages; has a place to settle; settled, about to flush */ \
+    ROW(queue_closed, is_queue, ALL, false) \
+    ROW(queue_settling, is_queue, ALL, false) \
+    ROW(queue_settled, is_queue, ALL, false) \
+    ROW(flush_began, is_queue, ALL, false) \
+    /* delivered, not released; released, about to notify */ \
+    ROW(owner_delivered, is_queue, ALL, false) \
+    ROW(owner_released, is_queue, ALL, false) \
+    /* took the place of who delivers, and gave it back: on the owner's thread; around a callback; on a sender's \
+     */ \
+    ROW(owner_delivers, is_queue, ALL, false) \
+    ROW(owner_gave_over, is_queue, ALL, false) \
+    ROW(owner_in_callback, is_queue, ALL, false) \
+    ROW(sender_delivers, is_queue, ALL, false) \
+    ROW(sender_gave_over, is_queue, ALL, false) \
+    /* found nothing, about to park; parked, about to look again; told to end, not woken */ \
+    ROW(owner_parking, is_queue, ALL, false) \
+    ROW(owner_parked, is_queue, ALL, false) \
+    ROW(owner_told_to_end, is_queue, NO_FORK, false) \
+    ROW(parker_falling_asleep, is_queue, ALL, false) \
+    ROW(parker_waking, is_queue, ALL, false) \
+    /* counted as a sleeper, about to read the epoch; about to look at the condition; about to sleep */ \
+    ROW(eventcount_counted, any, ALL, false) \
+    ROW(eventcount_prepared, any, ALL, false) \
+    ROW(eventcount_falling_asleep, any, ALL, false) \
+    /* saw sleepers, about to move the epoch on; about to wake them */ \
+    ROW(eventcount_notifying, any, ALL, false) \
+    ROW(eventcount_waking, any, ALL, false) \
+    /* armed, about to look at the value; changed the value, about to look at the watch; disarmed, about to \
+     * notify */ \
+    ROW(watch_armed, any, ALL, false) \
+    ROW(watch_checking, any, ALL, false) \
+    ROW(watch_fired, any, ALL, false) \
+    ROW(fork_list_locked, any, NO_FORK, true) \
+    ROW(fork_all_locked, any, NO_FORK, true) \
+    ROW(fork_in_child, any, NO_FORK, true) \
+    ROW(fork_unlocking, any, NO_FORK, true)
+
+#define DEFINE(point, passed_by, may, forking) \
+    struct tsc_test_point tsc_test_point_##point = { \
+        .name = #point, .is_passed_by = passed_by, .actions = may, .in_fork = forking};
+
+#define ADDRESS(point, passed_by, may, forking) &tsc_test_point_##point,
+
+POINTS(DEFINE)
+
+struct tsc_test_point *const points[] = {POINTS(ADDRESS)};
+
+const size_t point_count = sizeof points / sizeof *points;
