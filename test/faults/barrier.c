@@ -17,6 +17,7 @@ enum { ARGUMENTS = 6, ADDS = 1000 };
 
 static atomic_bool refuses;
 static atomic_uint refused;
+static atomic_uint waits_to_interrupt;
 
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
@@ -30,6 +31,11 @@ long __wrap_syscall(long number, ...)
     if (number == SYS_membarrier && atomic_load(&refuses)) {
         atomic_fetch_add(&refused, 1);
         errno = EPERM;
+        return -1;
+    }
+    if (number != SYS_gettid && number != SYS_membarrier && atomic_load(&waits_to_interrupt) != 0) {
+        atomic_fetch_sub(&waits_to_interrupt, 1);
+        errno = EINTR;
         return -1;
     }
     va_start(list, number);
@@ -90,6 +96,26 @@ START_TEST(refused_later)
 }
 END_TEST
 
+/* What takes the barrier's place lasts as long as it has to, though it is interrupted. */
+START_TEST(refused_later_and_interrupted)
+{
+    tsc_counter_t *counter;
+    int64_t before;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    atomic_store(&refuses, true);
+    atomic_store(&waits_to_interrupt, 3);
+    before = support_now_ns();
+    ck_assert_int_eq(tsc_counter_close(counter), 0);
+    if (tsc_rseq_adds) {
+        ck_assert_int_ge(support_now_ns() - before, 10 * SUPPORT_MILLISECOND_NS);
+        ck_assert_uint_eq(atomic_load(&waits_to_interrupt), 0);
+    }
+    atomic_store(&waits_to_interrupt, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(granted)
 {
     tsc_counter_t *counter;
@@ -107,6 +133,7 @@ int main(void)
 
     tcase_add_test(tcase, refused_from_the_beginning);
     tcase_add_test(tcase, refused_later);
+    tcase_add_test(tcase, refused_later_and_interrupted);
     tcase_add_test(tcase, granted);
     return support_run_suite(suite);
 }

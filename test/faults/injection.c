@@ -129,11 +129,6 @@ WRAPPED(void *, mmap64, void *address, size_t size, int protection, int flags, i
     return taken(__real_mmap64(address, size, protection, flags, file, offset));
 }
 
-WRAPPED(int, pthread_mutex_init, pthread_mutex_t *mutex, const pthread_mutexattr_t *attr)
-{
-    return is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_pthread_mutex_init(mutex, attr);
-}
-
 WRAPPED(int, pthread_atfork, void (*prepare)(void), void (*parent)(void), void (*child)(void))
 {
     return is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_pthread_atfork(prepare, parent, child);
@@ -180,12 +175,6 @@ WRAPPED(long, sysconf, int name)
 }
 
 /* -------- waits -------- */
-
-/* The wall clock was set forward. */
-WRAPPED(int, pthread_mutex_timedlock, pthread_mutex_t *mutex, const struct timespec *until)
-{
-    return is_to_fail(REQUEST_WAIT) ? ETIMEDOUT : __real_pthread_mutex_timedlock(mutex, until);
-}
 
 static bool is_futex_wait(long number, long operation)
 {

@@ -8,7 +8,7 @@
 
 /* What a request is for, and so what comes of its failure. */
 enum {
-    REQUEST_MEMORY = 1,     /* memory, a lock, a place for handlers: -ENOMEM */
+    REQUEST_MEMORY = 1,     /* memory, a place for handlers: -ENOMEM */
     REQUEST_THREAD = 2,     /* -EAGAIN */
     REQUEST_EXPENDABLE = 4, /* what can be done without: no error */
     REQUEST_WAIT = 8,       /* a sleep that ends before its time: no error */

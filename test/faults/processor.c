@@ -11,8 +11,10 @@
 #include <tscounter/tscounter.h>
 
 #include "percpu/add.h"
+#include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "sync/spin.h"
 
 enum { THREADS = 8, ADDS = 20000, SLOW_CALL_NS = 200, FAR_NUMBER = 5000 };
 
@@ -135,6 +137,34 @@ START_TEST(slow_getcpu_is_left_alone)
 }
 END_TEST
 
+/* Where no number lies beyond the count it is what it is; else it is folded. */
+START_TEST(slow_way_finds_the_processor_too)
+{
+    configured = _i;
+    tsc_processor_init();
+    stay_on_processor(1);
+    ck_assert_uint_eq(tsc_processor_slow(), (uint32_t)__real_sched_getcpu() % tsc_processor_count);
+}
+END_TEST
+
+/* Who waits does not spin: whom it waits for could not run. */
+START_TEST(one_processor_is_enough)
+{
+    tsc_counter_t *counter;
+    int64_t value;
+
+    if (!support_is_built(TSC_BACKEND_QUEUE))
+        return;
+    stay_on_processor(0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
+    support_run_threads(THREADS, count_on_each_processor, counter);
+    ck_assert_int_eq(tsc_counter_get(counter, &value), 0);
+    ck_assert_int_eq(value, 2 * THREADS * ADDS);
+    ck_assert(!tsc_spin_pays());
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("processor");
@@ -144,5 +174,7 @@ int main(void)
     tcase_add_test(tcase, nobody_adds_plainly_beyond_the_count);
     tcase_add_test(tcase, numbers_far_beyond_that_getcpu_answers);
     tcase_add_test(tcase, slow_getcpu_is_left_alone);
+    tcase_add_loop_test(tcase, slow_way_finds_the_processor_too, 0, 2);
+    tcase_add_test(tcase, one_processor_is_enough);
     return support_run_suite(suite);
 }

@@ -269,6 +269,37 @@ START_TEST(what_is_retired_is_freed_after_what_was_sent)
 }
 END_TEST
 
+static void *drop_owner(void *arg)
+{
+    tsc_owner_unref(owner);
+    return arg;
+}
+
+static bool is_ending(void *arg)
+{
+    (void)arg;
+    return atomic_load(&owner->end) != TSC_OWNER_GOES_ON;
+}
+
+/* The thread finds that it is to end, and that it may not yet. */
+START_TEST(what_was_sent_in_a_callback_comes_before_the_end)
+{
+    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    pthread_t dropping;
+
+    make_owner(16);
+    send(&callback.recipient, 0);
+    wait_for(&callback.begun);
+    send(&sum.recipient, 5);
+    dropping = support_start_thread(drop_owner, NULL);
+    ck_assert(support_eventually(is_ending, NULL));
+    tsc_parker_unpark(&callback.may_end);
+    pthread_join(dropping, NULL);
+    ck_assert_int_eq(sum.sum, 5);
+}
+END_TEST
+
 static void *send_one(void *recipient)
 {
     send(recipient, 1);
@@ -310,6 +341,7 @@ int main(void)
     tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 10);
     tcase_add_test(callbacks, a_callback_may_neither_send_nor_wait);
     tcase_add_test(callbacks, what_was_delivered_before_a_callback_is_released);
+    tcase_add_test(callbacks, what_was_sent_in_a_callback_comes_before_the_end);
     tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);
     tcase_add_test(rest, a_sleeping_owner_is_not_woken_for_a_message);
     tcase_add_test(rest, a_sleeping_owner_is_woken_for_a_stream);

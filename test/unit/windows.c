@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT */
+/* What another thread does between two instructions of a call: the call is stopped before each of its instructions
+ * in turn, and the other thing is done there. */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/stepper.h"
+#include "support/suite.h"
+#include "sync/lock.h"
+#include "sync/watch.h"
+
+enum { INITIAL = 5 };
+
+static bool can_step;
+
+static void open_steps(void)
+{
+    can_step = stepper_works();
+}
+
+/* -------- a lock, a watch -------- */
+
+static struct tsc_lock lock;
+
+static void take_for_another(void *arg)
+{
+    (void)arg;
+    if (!tsc_lock_is_held(&lock))
+        atomic_store(&lock.word, 1);
+}
+
+START_TEST(lock_is_taken_by_another)
+{
+    uint64_t step = 0;
+    bool acted;
+    bool taken;
+
+    tsc_lock_self();
+    if (!can_step)
+        return;
+    do {
+        tsc_lock_init(&lock);
+        stepper_begin(++step, take_for_another, NULL);
+        taken = tsc_lock_try(&lock);
+        acted = stepper_end();
+        ck_assert_int_eq(taken, tsc_lock_is_mine(&lock));
+        ck_assert(taken || acted);
+    } while (acted);
+    ck_assert_uint_gt(step, 3);
+}
+END_TEST
+
+static struct tsc_watch watch;
+
+static void arm_for_another(void *arg)
+{
+    int64_t threshold = atomic_load(&watch.threshold);
+
+    (void)arg;
+    if (threshold == TSC_WATCH_DISARMED)
+        atomic_store(&watch.threshold, 1);
+}
+
+static int look_at_nothing(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)deadline;
+    *value = *(const int64_t *)subject;
+    return 0;
+}
+
+START_TEST(watch_is_armed_by_another)
+{
+    int64_t value = INITIAL;
+    uint64_t step = 0;
+    bool acted;
+    int result;
+
+    if (!can_step)
+        return;
+    do {
+        tsc_watch_init(&watch);
+        stepper_begin(++step, arm_for_another, NULL);
+        result = tsc_watch_wait(&watch, 2, 1, look_at_nothing, &value);
+        acted = stepper_end();
+        ck_assert_int_eq(result, -ETIMEDOUT);
+        ck_assert_int_eq(atomic_load(&watch.threshold), 2);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+/* -------- a change of an atomic counter with bounds -------- */
+
+static tsc_counter_t *counter;
+
+static void add_from_another(void *arg)
+{
+    (void)arg;
+    tsc_counter_add(counter, 1);
+}
+
+static void make_bounded(void)
+{
+    tsc_counter_attr_t *attr;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, 0, 100, TSC_BOUNDS_REJECT), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_ATOMIC, attr), 0);
+    tsc_counter_attr_destroy(attr);
+}
+
+static int64_t value_at_the_end(void)
+{
+    int64_t value = -1;
+
+    ck_assert_int_eq(tsc_counter_get(counter, &value), 0);
+    tsc_counter_unref(counter);
+    return value;
+}
+
+/* Before the exchange, or after it. */
+START_TEST(value_changes_under_an_exchange)
+{
+    uint64_t step = 0;
+    bool acted;
+    int64_t previous;
+    int result;
+
+    if (!can_step)
+        return;
+    do {
+        make_bounded();
+        stepper_begin(++step, add_from_another, NULL);
+        result = tsc_counter_exchange(counter, 50, &previous);
+        acted = stepper_end();
+        ck_assert_int_eq(result, 0);
+        ck_assert_int_eq(previous + value_at_the_end(), INITIAL + 50 + acted);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+START_TEST(value_changes_under_a_compare_exchange)
+{
+    uint64_t step = 0;
+    bool acted;
+
+    if (!can_step)
+        return;
+    do {
+        int64_t expected = INITIAL;
+        int result;
+
+        make_bounded();
+        stepper_begin(++step, add_from_another, NULL);
+        result = tsc_counter_compare_exchange(counter, &expected, 50);
+        acted = stepper_end();
+        if (result == 1)
+            ck_assert_int_eq(value_at_the_end(), 50 + acted);
+        else
+            ck_assert(acted && result == 0 && expected == INITIAL + 1 && value_at_the_end() == INITIAL + 1);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("windows");
+    TCase *tcase = support_add_case(suite, "windows", 30);
+
+    tcase_add_checked_fixture(tcase, open_steps, NULL);
+    tcase_add_test(tcase, lock_is_taken_by_another);
+    tcase_add_test(tcase, watch_is_armed_by_another);
+    tcase_add_test(tcase, value_changes_under_an_exchange);
+    tcase_add_test(tcase, value_changes_under_a_compare_exchange);
+    return support_run_suite(suite);
+}
