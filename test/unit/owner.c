@@ -201,6 +201,61 @@ START_TEST(what_was_delivered_before_a_callback_is_released)
 }
 END_TEST
 
+/* Who helps gets as far as what is the owner's alone, and has to wake its thread for that. */
+START_TEST(a_sleeping_owner_is_woken_for_what_is_its_own)
+{
+    struct place anywhere = {.recipient = {.deliver = note_place, .on_any_thread = true}};
+    struct place on_owner = {.recipient = {.deliver = note_place}};
+    uint64_t first;
+    uint64_t second;
+
+    make_owner(16);
+    wait_until_owner_sleeps();
+    first = tsc_owner_reserve(owner);
+    second = tsc_owner_reserve(owner);
+    tsc_ring_publish(&owner->ring, first, &anywhere.recipient, 0);
+    tsc_owner_publish(owner, second, &on_owner.recipient, 0);
+    ck_assert(delivered_here(&anywhere));
+    ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(10 * SUPPORT_SECOND_NS)), 0);
+    ck_assert(pthread_equal(on_owner.delivered_on, owner->thread));
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+struct note {
+    struct tsc_recipient recipient;
+    int most_to_wake;
+};
+
+/* On the owner's thread, whose own the number is. */
+static void note_senders_to_wake(struct tsc_recipient *recipient, int64_t argument)
+{
+    struct note *note = tsc_container_of(recipient, struct note, recipient);
+
+    (void)argument;
+    if (owner->senders_to_wake > note->most_to_wake)
+        note->most_to_wake = owner->senders_to_wake;
+}
+
+/* One that is never to be woken stands for many that sleep on. */
+START_TEST(each_time_twice_as_many_senders_are_woken_but_not_without_end)
+{
+    const struct timespec longer_than_a_wakeup = {.tv_nsec = SUPPORT_MILLISECOND_NS};
+    struct note note = {.recipient = {.deliver = note_senders_to_wake}};
+
+    make_owner(1024);
+    tsc_eventcount_prepare(&owner->room);
+    for (int message = 0; message < 40; message++) {
+        send(&note.recipient, 0);
+        ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+        nanosleep(&longer_than_a_wakeup, NULL);
+    }
+    tsc_eventcount_cancel(&owner->room);
+    ck_assert_int_eq(note.most_to_wake, 1024);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 START_TEST(an_idle_owner_uses_no_processor_time)
 {
     struct sum sum = {.recipient = {.deliver = add_up}};
@@ -346,6 +401,8 @@ int main(void)
     tcase_add_test(rest, a_sleeping_owner_is_not_woken_for_a_message);
     tcase_add_test(rest, a_sleeping_owner_is_woken_for_a_stream);
     tcase_add_test(messages, what_is_the_owners_alone_is_delivered_on_its_thread);
+    tcase_add_test(rest, a_sleeping_owner_is_woken_for_what_is_its_own);
+    tcase_add_test(rest, each_time_twice_as_many_senders_are_woken_but_not_without_end);
     tcase_add_test(rest, an_idle_owner_uses_no_processor_time);
     tcase_add_test(rest, no_message_is_left_lying);
     return support_run_suite(suite);
