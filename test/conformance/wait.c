@@ -312,6 +312,18 @@ START_TEST(waiter_wakes_on_a_closed_counter)
 }
 END_TEST
 
+/* It is below the threshold that a watch can be armed for, and is waited for all the same. */
+START_TEST(lowest_threshold_of_all)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MIN, SUPPORT_MILLISECOND_NS));
+    ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
+    ANSWERS(0, tsc_counter_wait_at_most(counter, INT64_MIN, -1));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 void add_wait_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "wait", 30);
@@ -330,4 +342,5 @@ void add_wait_tests(Suite *suite)
     add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE);
     add_test(tcase, waiter_is_in_nobodys_way, 0);
     add_test(tcase, waiter_wakes_on_a_closed_counter, 0);
+    add_test(tcase, lowest_threshold_of_all, 0);
 }
