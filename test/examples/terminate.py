@@ -5,6 +5,8 @@
     terminate.py COMMAND [ARGUMENT]...
 """
 
+import os
+import shlex
 import subprocess
 import sys
 
@@ -12,7 +14,8 @@ PATIENCE_S = 30
 
 
 def main():
-    with subprocess.Popen(sys.argv[1:], stdout=subprocess.PIPE, text=True) as service:
+    command = shlex.split(os.environ.get('MESON_EXE_WRAPPER', '')) + sys.argv[1:]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as service:
         started = service.stdout.readline()
         service.terminate()
         try:
