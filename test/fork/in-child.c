@@ -457,7 +457,7 @@ int main(void)
     add_variant_test(tcase, test_closed_is_closed_in_the_child, 0);
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
-    if (variants_with(TSC_CAP_ASYNC) != 0)
+    if (variants_with(TSC_CAP_ASYNC) != 0 && !support_is_skipped(test_shared_owner_goes_on->name))
         tcase_add_test(tcase, test_shared_owner_goes_on);
     return support_run_suite(suite);
 }

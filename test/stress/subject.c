@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <semaphore.h>
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "support/suite.h"
 #include "support/threads.h"
 
 static const struct variant variants[] = {
@@ -87,6 +89,24 @@ const struct variant *variant_at(int index, uint64_t caps)
     if (variant == NULL)
         ck_abort_msg("there is no variant %d", index);
     return variant;
+}
+
+static bool is_skipped(const TTest *test, const struct variant *variant)
+{
+    char test_and_backend[128];
+
+    snprintf(test_and_backend, sizeof test_and_backend, "%s:%s", test->name, tsc_backend_name(variant->backend));
+    return support_is_skipped(test->name) || support_is_skipped(test_and_backend);
+}
+
+void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps)
+{
+    int count = (int)variants_with(caps);
+
+    for (int i = 0; i < count; i++) {
+        if (!is_skipped(test, variant_at(i, caps)))
+            tcase_add_loop_test(tcase, test, i, i + 1);
+    }
 }
 
 /* What waits for the owner, for an answer or for room, costs context switches, where an add costs next to nothing.

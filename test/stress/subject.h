@@ -29,7 +29,7 @@ size_t variants_with(uint64_t caps);
 const struct variant *variant_at(int index, uint64_t caps);
 
 /* One test for each of those variants, which it finds with variant_at(_i, caps). */
-#define add_variant_test(tcase, test, caps) tcase_add_loop_test(tcase, test, 0, (int)variants_with(caps))
+void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps);
 
 bool variant_has(const struct variant *variant, uint64_t caps);
 
