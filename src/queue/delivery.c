@@ -82,6 +82,7 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
  * Senders that sleep are woken by the owner's thread. It looks for them after it has prepared to park; this looks
  * for them after it has released, and then whether the thread is parked. All four accesses are seq_cst: so a
  * sender that had found the ring full before this release is woken by the one or by the other.
+ * Model: test/model/queue.pml
  */
 static void see_that_senders_are_woken(struct tsc_owner *owner)
 {
@@ -106,9 +107,11 @@ bool tsc_owner_help(struct tsc_owner *owner)
     return delivered;
 }
 
+/* Models of what a callback gives free: test/model/fork.pml, test/model/start.pml */
 void tsc_owner_begin_callback(struct tsc_owner *owner)
 {
-    atomic_fetch_or_explicit(&owner->attention, TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
+    /* release: pairs with tsc_owner_may_wait, which looks whose thread runs the callback. */
+    atomic_fetch_or_explicit(&owner->attention, TSC_OWNER_IN_CALLBACK, memory_order_release);
     release(owner);
     tsc_fork_give_node_lock(&owner->delivering);
     TSC_TEST_POINT(owner_in_callback);

@@ -72,6 +72,7 @@ static int start_thread(struct tsc_owner *owner)
     return 0;
 }
 
+/* Model: test/model/start.pml */
 static int start_again(struct tsc_owner *owner)
 {
     int saved_errno = errno;
@@ -90,8 +91,8 @@ static int start_again(struct tsc_owner *owner)
 
 int tsc_owner_may_wait(struct tsc_owner *owner)
 {
-    /* relaxed: a thread can find itself in a callback only where it wrote so itself. */
-    uint32_t attention = atomic_load_explicit(&owner->attention, memory_order_relaxed);
+    /* acquire: pairs with begin_callback, so that it is the thread of this callback that is compared with. */
+    uint32_t attention = atomic_load_explicit(&owner->attention, memory_order_acquire);
 
     return tsc_unlikely(attention & TSC_OWNER_IN_CALLBACK) && on_own_thread(owner) ? -EDEADLK : 0;
 }
@@ -272,7 +273,7 @@ static void deliver_the_rest(struct tsc_ring *ring)
 /*
  * The thread is not in the child, and neither is anyone who waits for it. What was sent and published is delivered
  * here, so that the child begins with an empty ring and needs no thread to read or to free what the owner owns;
- * requests are dropped with those who made them.
+ * requests are dropped with those who made them. Model: test/model/fork.pml
  */
 static void fork_child(struct tsc_fork_node *node)
 {
@@ -323,7 +324,7 @@ free_memory:
 
 /*
  * The thread cannot free the owner while the fork list is held: so it is safe to reach for the parker after the
- * word has been given that lets the thread, if it is awake, come to its end.
+ * word has been given that lets the thread, if it is awake, come to its end. Model: test/model/sleep.pml
  */
 static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
 {
@@ -349,6 +350,7 @@ bool tsc_owner_is_started(struct tsc_owner *owner)
     return !(atomic_load_explicit(&owner->attention, memory_order_acquire) & TSC_OWNER_NOT_STARTED);
 }
 
+/* Model: test/model/references.pml */
 tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
 {
     /* relaxed: who takes a reference has one. */

@@ -29,7 +29,8 @@ void tsc_parker_commit(struct tsc_parker *parker)
         TSC_TEST_POINT(parker_falling_asleep);
         tsc_futex_wait(&parker->state, TSC_PARKER_PARKED, TSC_NEVER);
     }
-    atomic_store_explicit(&parker->state, TSC_PARKER_AWAKE, memory_order_relaxed);
+    /* Not a store: what it uses up may be another notification than the one that was seen. */
+    tsc_parker_cancel(parker);
 }
 
 void tsc_parker_unpark(struct tsc_parker *parker)
