@@ -93,6 +93,7 @@ void tsc_counter_free(struct tsc_counter *counter)
     free(counter);
 }
 
+/* Model: test/model/references.pml */
 static uint32_t reference_count(uint64_t references)
 {
     return (uint32_t)references;

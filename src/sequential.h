@@ -14,7 +14,7 @@
  *
  * The members are atomic for two readers that hold no lock: the queue's readers (a release of the owner pairs with
  * their acquire), and the child of a fork, which must not find half of a number. Each change stores the value
- * first and the peak after, or the child could find a peak that never was.
+ * first and the peak after, or the child could find a peak that never was. Model: test/model/fork-peak.pml
  */
 struct tsc_sequential {
     _Atomic int64_t value;

@@ -42,6 +42,8 @@ static struct atomic_counter *as_atomic(struct tsc_counter *counter)
  *  - close: an increment that does not see CLOSED has its addition before the close, so it is in each value read
  * after. One that sees it takes the addition back, and is refused.
  *  - waiting: a change that does not see WATCHED, or does not see the watch armed, is seen by the waiter's look.
+ *
+ * Models: test/model/close-atomic.pml, test/model/watch-atomic.pml
  */
 static int64_t look_at_value(struct atomic_counter *atomic)
 {
@@ -77,7 +79,7 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
 /*
  * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an
  * addition back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees
- * CLOSED, or close sees this.
+ * CLOSED, or close sees this. Model: test/model/close-careful.pml
  */
 static void leave(struct atomic_counter *atomic)
 {
@@ -113,6 +115,7 @@ static void wait_until_admitted_left(struct atomic_counter *atomic)
  * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to
  * it. So the highest value is the higher of the two. release: pairs with get_peak, whose reader is to see what
  * came before the value that it is told; the one who raises the peak has acquired that value.
+ * Model: test/model/peak.pml
  */
 static void raise_peak(struct atomic_counter *atomic, int64_t value)
 {

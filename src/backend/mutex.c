@@ -51,6 +51,7 @@ static TSC_HOT int lock(struct mutex_counter *mutex)
 /*
  * Ends a change. A waiter arms the watch before it locks to look at the value: either its look came before this
  * change, and the lock makes the armed watch visible here, or it comes after and sees the change.
+ * Model: test/model/watch-mutex.pml
  */
 static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 {

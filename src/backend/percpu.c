@@ -28,6 +28,7 @@ static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
  * its look at the state, and another thread's write of the state and its scan of the slots, one sees the other.
  * By atomic addition, all are seq_cst. By restartable sequence, the other has a barrier on all threads between
  * write and scan: an addition before it is seen by the scan, and a look after it sees what was written.
+ * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
  */
 static uint32_t look_at_state(struct percpu_counter *percpu)
 {
@@ -68,7 +69,7 @@ static int64_t value_of(struct percpu_counter *percpu, uint64_t in, uint64_t out
 /*
  * Out first, in after. Both sums only grow: between the two scans at least as much had gone out as was found gone
  * out, and at most as much had come in as was then found to have come in. So what is left is never less than the
- * value of that moment; it is more by what came in and went out during the scans.
+ * value of that moment; it is more by what came in and went out during the scans. Model: test/model/scan.pml
  */
 static int64_t scan(struct percpu_counter *percpu)
 {

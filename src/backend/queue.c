@@ -48,6 +48,7 @@ static struct queue_counter *queue_counter(struct tsc_counter *counter)
  * the owner have to see (closed, the armed watch), then looks at the tail, and waits for all messages before it to
  * be delivered. A message before that tail is waited for; the sender of one behind it reserved after the look, so
  * it sees what was written, and so does the owner when it gets the message. All four accesses are seq_cst.
+ * Models: test/model/close-queue.pml, test/model/watch-queue.pml
  */
 static bool is_closed(struct queue_counter *queue)
 {
@@ -131,7 +132,7 @@ static int serve_update(struct request *request)
     return tsc_sequential_commit(&queue->state, value, answer, is_behind_close(queue));
 }
 
-/* With the reply the request is gone. */
+/* With the reply the request is gone. Model: test/model/parker.pml */
 static void serve(struct tsc_recipient *recipient, int64_t argument)
 {
     struct request *request = tsc_container_of(recipient, struct request, recipient);

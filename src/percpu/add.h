@@ -17,6 +17,7 @@
  * addition was made, sees it. Who has to be sure of additions that nobody has told of (close, and a waiter that is
  * about to sleep) asks the kernel for a barrier on all processors: see sync/barrier.h. Only threads on the
  * processor itself write its slot; what has to be added elsewhere is added to the slot of none, atomically.
+ * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
  *
  * By atomic addition, where that cannot be had. Any slot is right then, for any thread.
  */

@@ -105,7 +105,10 @@ static inline uint64_t tsc_owner_reserve(struct tsc_owner *owner)
 
 void tsc_owner_wake(struct tsc_owner *owner);
 
-/* Sees to it that a message is delivered that was published while the owner's thread was asleep. */
+/*
+ * Sees to it that a message is delivered that was published while the owner's thread was asleep.
+ * Model: test/model/queue.pml
+ */
 void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position);
 
 static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position, struct tsc_recipient *recipient,

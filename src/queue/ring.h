@@ -21,6 +21,8 @@
  *
  * What a message costs is, above all, the way of its cache line from the sender's processor to the receiver's and
  * back. So a cell is as small as it can be, and both sides fetch the lines ahead that they are going to need.
+ *
+ * Models: test/model/ring.pml, test/model/queue.pml, test/model/close-queue.pml
  */
 struct tsc_ring_cell {
     _Alignas(16) _Atomic uintptr_t mark; /* the recipient, and in the lowest bit which lap has published it */

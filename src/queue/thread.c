@@ -145,6 +145,8 @@ static void wake_senders_of_empty_ring(struct tsc_owner *owner)
  * and then looks for sleepers: the owner's thread here, once it has prepared to park, another as delivery.c says.
  * All is seq_cst, so the sleeper is seen, and one is woken. Who is woken sends, whatever else it finds; its
  * message is delivered and released; and the next is woken.
+ *
+ * Models: test/model/queue.pml, and test/model/sleep.pml for what is retired and the end
  */
 static void park(struct tsc_owner *owner)
 {

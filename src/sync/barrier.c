@@ -36,7 +36,10 @@ static void wait_until_stores_are_visible(void)
         ;
 }
 
-/* A sandbox that was entered after the preparation may refuse what was granted before. */
+/*
+ * A sandbox that was entered after the preparation may refuse what was granted before.
+ * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
+ */
 void tsc_barrier_on_all_threads(void)
 {
     int saved_errno = errno;

@@ -19,6 +19,8 @@
  * be seq_cst too, or be ordered by something stronger, such as a lock). If the notifier sees the sleeper, it moves
  * the epoch on, and a commit with the old key returns.
  *
+ * Model: test/model/eventcount.pml
+ *
  * Sleepers that vanish (a fork, a cancellation) leave at most a count that is too high, which costs a system call.
  */
 struct tsc_eventcount {

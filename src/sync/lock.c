@@ -23,7 +23,7 @@ void tsc_lock_forget_thread(void)
  * No wake-up is lost: who sleeps has found the lock held and left the mark in the same word; the giver takes the
  * mark with the lock, and wakes one. Who was asleep takes the lock with the mark, for it does not know whether it
  * was alone; that costs the last one a system call. Who gives up has not been woken, so it takes nobody's wake-up
- * along.
+ * along. Model: test/model/lock.pml
  */
 TSC_COLD bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadline)
 {

@@ -14,6 +14,8 @@
  *
  * No wake-up is lost, for the reason given for the eventcount. unpark's last access to the parker is its exchange:
  * the sleeper may be back, and the parker gone from its stack, before unpark returns.
+ *
+ * Models: test/model/parker.pml, test/model/sleep.pml
  */
 enum tsc_parker_state { TSC_PARKER_AWAKE = 0, TSC_PARKER_PARKED = 1, TSC_PARKER_NOTIFIED = 2 };
 

@@ -29,6 +29,10 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
         ;
 }
 
+/*
+ * Models: test/model/watch-atomic.pml, test/model/watch-mutex.pml, test/model/watch-percpu.pml,
+ * test/model/watch-queue.pml
+ */
 int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
                    void *subject)
 {

@@ -16,6 +16,8 @@
  * No wake-up is lost if of the waiter's look at the value and the changer's look at the watch one sees the other
  * side (each backend says why that is so): a changer that sees the watch armed fires it, and fires it after the
  * waiter has prepared, so the waiter's commit returns.
+ *
+ * Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml
  */
 struct tsc_watch {
     _Atomic int64_t threshold;

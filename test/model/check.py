@@ -11,56 +11,83 @@ In the head of a model stand the lines
 
 import os
 import re
+import resource
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 
-FOUND_BY_KIND = {"assertion": "assertion violated", "deadlock": "invalid end state"}
-DEPTH = "10000000"
+FOUND_BY_KIND = {
+    'assertion': 'assertion violated',
+    'deadlock': 'invalid end state',
+}
+DEPTH = 100_000
+MEMORY_MB = 1500
+# Of the processor's time, which a busy machine does not use up; and the limit holds if this program is killed.
+SECONDS = 120 * int(os.environ.get('TSC_TEST_TIMEOUT_SCALE', '1'))
 
 
-def search(model, options, folder):
+def bounded():
+    resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
+
+
+def run(command, folder):
+    process = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                             check=False, preexec_fn=bounded)
+    if process.returncode != 0:
+        sys.exit(f'{" ".join(command)} ended with {process.returncode}, limit {SECONDS} s:\n{process.stdout}')
+    return process.stdout
+
+
+def search(model, options, optimisation, folder):
     """Returns what the verifier printed. It exits with 0 whatever it finds."""
-    for command in (["spin", *options, "-a", model], ["cc", "-O2", "-w", "-DSAFETY", "-o", "pan", "pan.c"]):
-        process = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                 check=False)
-        if process.returncode != 0:
-            sys.exit(f"{' '.join(command)} failed:\n{process.stdout}")
-    return subprocess.run(["./pan", "-m" + DEPTH], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-                          text=True, check=False).stdout
+    run(['spin', *options, '-a', model], folder)
+    run(['cc', optimisation, '-w', '-DSAFETY', f'-DMEMLIM={MEMORY_MB}', '-o', 'pan', 'pan.c'], folder)
+    return run(['./pan', f'-m{DEPTH}'], folder)
 
 
 def is_whole(output):
-    return "max search depth too small" not in output and "out of memory" not in output and "errors:" in output
+    return not re.search('max search depth too small|out of memory|Search not completed', output)
+
+
+def report(right, what, began, output):
+    print(f'{"ok  " if right else "FAIL"} {what}, {time.monotonic() - began:.1f} s', flush=True)
+    if not right:
+        print(output)
+    return right
+
+
+def check(model, options, folder):
+    began = time.monotonic()
+    output = search(model, options.split(), '-O1', folder)
+    states = re.search(r'(\d+) states, stored', output)
+    right = is_whole(output) and 'errors: 0' in output and states is not None
+    return report(right, f'check{options}: {states[1] if states else "no"} states', began, output)
+
+
+def mutate(model, options, kind, folder):
+    began = time.monotonic()
+    output = search(model, options.split(), '-O0', folder)  # the error is soon found
+    right = FOUND_BY_KIND[kind] in output
+    return report(right, f'mutation {options}: {kind} {"found" if right else "not found"}', began, output)
 
 
 def main():
+    # As an exception, which ends what runs then.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
     model = os.path.abspath(sys.argv[1])
-    with open(model, encoding="utf-8") as file:
-        head = file.read()
-    checks = re.findall(r"^ \* Check:(.*)$", head, re.MULTILINE)
-    mutations = re.findall(r"^ \* Mutation: (.*?): (\w+): ", head, re.MULTILINE)
+    with open(model, encoding='utf-8') as file:
+        text = file.read()
+    checks = re.findall(r'^ \* Check:(.*)$', text, re.MULTILINE)
+    mutations = re.findall(r'^ \* Mutation: (.*?): (\w+): ', text, re.MULTILINE)
     if not checks or not mutations:
-        sys.exit(f"{model} says no checks or no mutations")
-    wrong = 0
+        sys.exit(f'{model} says no checks or no mutations')
     with tempfile.TemporaryDirectory() as folder:
-        for options in checks:
-            output = search(model, options.split(), folder)
-            right = is_whole(output) and "errors: 0" in output
-            states = re.search(r"(\d+) states, stored", output)
-            print(f"{'ok  ' if right else 'FAIL'} check {options.strip()}: {states[1] if states else 'no'} states")
-            wrong += not right
-            if not right:
-                print(output)
-        for options, kind in mutations:
-            output = search(model, options.split(), folder)
-            right = FOUND_BY_KIND[kind] in output
-            print(f"{'ok  ' if right else 'FAIL'} mutation {options}: {kind} {'found' if right else 'not found'}")
-            wrong += not right
-            if not right:
-                print(output)
-    return 1 if wrong else 0
+        results = [check(model, options, folder) for options in checks]
+        results += [mutate(model, options, kind, folder) for options, kind in mutations]
+    return 0 if all(results) else 1
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     sys.exit(main())

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. Nobody sleeps for
- * ever.
+ * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. Nobody sleeps
+ * for ever.
  *
  * Mirrors: src/sync/eventcount.h: tsc_eventcount_prepare tsc_eventcount_notify tsc_eventcount_has_sleepers
  * Mirrors: src/sync/eventcount.c: tsc_eventcount_cancel tsc_eventcount_commit tsc_eventcount_wake

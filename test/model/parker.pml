@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A caller waits for the reply to a request that lies on its stack: it sleeps till then, sees the answer, and nobody
- * touches the request after it has gone on.
+ * A caller waits for the reply to a request that lies on its stack: it sleeps till then, sees the answer, and
+ * nobody touches the request after it has gone on.
  *
  * Mirrors: src/sync/parker.h: tsc_parker_is_notified
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark

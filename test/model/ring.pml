@@ -10,7 +10,7 @@
  * Mutation: -DREAD=RELAXED: assertion: the argument is loaded before the mark
  * Mutation: -DGIVE_BACK=RELAXED: assertion: the cell is given back before its argument is loaded
  * Mutation: -DNO_LAP_BIT: assertion: a cell is taken for published that is so since the lap before
- * Mutation: -DROOM=-1: assertion: a cell is written that has not been taken
+ * Mutation: -DROOM=1: assertion: a cell is written that has not been taken
  */
 #ifndef CAPACITY
 #define CAPACITY 2
@@ -38,11 +38,7 @@
 #define MARK(position) (2 + (position) % CAPACITY)
 #define ARGUMENT(position) (2 + CAPACITY + (position) % CAPACITY)
 #define LOCATIONS (2 + 2 * CAPACITY)
-#if READ == RELAXED
-#define IS_STALE_IN_RECEIVER(location) ((location) >= 2)
-#else
-#define IS_STALE_IN_RECEIVER(location) ((location) >= 2 + CAPACITY)
-#endif
+#define IS_STALE_IN_RECEIVER(location) ((location) >= ARGUMENT(0) || (location) >= MARK(0) && READ == RELAXED)
 #define STALE(core, location) ((core) == RECEIVER -> IS_STALE_IN_RECEIVER(location) : (location) == TAIL)
 #include "include/armv8.pml"
 
@@ -62,22 +58,21 @@ proctype sender(byte me)
 
     do
     :: atomic { sent < MESSAGES -> sent++; message = sent }
-        load(TAIL, tail, RELAXED);
-reserve:
-        load(HEAD, head, ACQUIRE);
-        if
-        :: tail - head >= CAPACITY - ROOM ->
-            load(TAIL, tail, RELAXED);
-            goto reserve
-        :: else
-        fi;
-        atomic {
-            compare_exchange(TAIL, tail, tail + 1, SEQ_CST, reserved);
+        do
+        :: load(TAIL, tail, RELAXED);
+            load(HEAD, head, ACQUIRE);
             if
-            :: reserved -> order[tail] = message
-            :: else -> goto reserve
+            :: tail - head < CAPACITY + ROOM ->
+                atomic {
+                    compare_exchange(TAIL, tail, tail + 1, SEQ_CST, reserved);
+                    if
+                    :: reserved -> order[tail] = message; break
+                    :: else
+                    fi
+                }
+            :: else
             fi
-        }
+        od;
         store(ARGUMENT(tail), message, RELAXED);
         store(MARK(tail), 2 * message + LAP_BIT(tail), PUBLISH);
         message = 0; tail = 0; head = 0; reserved = false
@@ -113,7 +108,7 @@ proctype receiver(byte me)
         od;
         held++;
         if
-        :: held < CAPACITY -> take_argument() /* gives a batch back at a time */
+        :: held < CAPACITY -> take_argument() /* it gives a batch back at a time */
         :: take_argument(); give_back()
 #if GIVE_BACK == RELAXED
         :: give_back(); take_argument() /* a relaxed store does not wait for the loads before it */

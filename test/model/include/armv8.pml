@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory as Armv8 lets a program see it. A model says how many CORES and LOCATIONS (at most 8) there are, and where a
- * core may load what is no longer so (STALE: what it loads relaxed; the less, the fewer states), and includes this.
- * The number of a process's core is `me`.
+ * Memory as Armv8 lets a program see it. A model says how many CORES and LOCATIONS (at most 8) there are, and
+ * where a core may load what is no longer so (STALE: what it loads relaxed; the less, the fewer states), and
+ * includes this. The number of a process's core is `me`.
  *
  * There is one memory, and what is visible in it is visible to all cores at once. But a core delays:
  *
- *  - A store is on its way until it becomes visible, and those to different locations do so in any order. A release
- *    does so after all stores that its core made before.
+ *  - A store is on its way until it becomes visible, and those to different locations do so in any order. A
+ *    release does so after all stores that its core made before.
  *  - A relaxed load may have been done early, at any time since the core's last acquire: it reads a copy, which is
  *    brought up to date at any time, and by each acquire.
  *  - An acquire load (ldapr) may be done before the core's own stores, also releases, are visible. A seq_cst load
- *    (ldar) waits for the releases, though not for the relaxed ones.
- *  - A read-modify-write is a load and a store (ldaxr, stlxr): between the two others cannot write the location, but
- *    read the old value, and what its core does after it may become visible before it.
+ *    (ldar) waits for the releases, though not for the relaxed ones. Neither reads what the core's own
+ *    read-modify-write is about to store.
+ *  - A read-modify-write is a load and a store (ldaxr, stlxr): between the two others cannot write the location,
+ *    but read the old value, and what its core does after it may become visible before it.
  *
- * A load that is done later than what comes after it in the program is not in here. Where the order of the code would
- * allow that and it matters, the model has it as a choice of its own.
- *
- * With -DSEQUENTIAL stores become visible at once, for more threads than the delays leave states for.
+ * A load that is done later than what comes after it in the program is not in here. Where the order of the code
+ * would allow that and it matters, the model has it as a choice of its own.
  */
 #define RELAXED 0
 #define ACQUIRE 1
@@ -109,9 +108,6 @@ inline send(location, new, order)
     :: else
     fi;
     cores[me].on_way = cores[me].on_way | BIT(location);
-#ifdef SEQUENTIAL
-    become_visible(location)
-#endif
 }
 
 inline acquire()
@@ -121,10 +117,7 @@ inline acquire()
 
 inline read(location, result, order)
 {
-    if
-    :: !ACQUIRES(order) && STALE(me, location) && !ON_WAY(location) -> result = cores[me].copy[location]
-    :: else -> result = NOW(location)
-    fi;
+    result = NOW(location);
     if
     :: ACQUIRES(order) -> acquire()
     :: else
@@ -143,15 +136,30 @@ inline modify(location, new, order)
     send(location, new, order)
 }
 
-#define CAN_LOAD(order) ((order) != SEQ_CST || !cores[me].releases)
-#define CAN_MODIFY(location, order) (!(exclusive & BIT(location)) && CAN_LOAD(order))
+#define RELEASES_SEEN(order) ((order) != SEQ_CST || !cores[me].releases)
+#define CAN_LOAD(location, order) \
+    (RELEASES_SEEN(order) && (!ACQUIRES(order) || !(cores[me].exclusive & BIT(location))))
+#define CAN_MODIFY(location, order) (RELEASES_SEEN(order) && !(exclusive & BIT(location)))
 
 /* -------- what a program does -------- */
+
+inline initially(location, new)
+{
+    memory[location] = new;
+    for (some : 0 .. CORES - 1) {
+        cores[some].copy[location] = new
+    }
+    some = 0
+}
 
 inline load(location, result, order)
 {
     d_step {
-        CAN_LOAD(order) -> read(location, result, order)
+        CAN_LOAD(location, order) ->
+        if
+        :: !ACQUIRES(order) && STALE(me, location) && !ON_WAY(location) -> result = cores[me].copy[location]
+        :: else -> read(location, result, order)
+        fi
     }
 }
 
@@ -199,13 +207,25 @@ inline fetch_or(location, old, bits, order)
     }
 }
 
+inline fetch_and(location, old, bits, order)
+{
+    d_step {
+        CAN_MODIFY(location, order) ->
+        read(location, old, order);
+        modify(location, old & (bits), order)
+    }
+}
+
 /* Where it fails it is a relaxed load. */
 inline compare_exchange(location, expected, new, order, done)
 {
     d_step {
         CAN_MODIFY(location, order) ->
         if
-        :: NOW(location) == expected -> read(location, expected, order); modify(location, new, order); done = true
+        :: NOW(location) == (expected) ->
+            read(location, expected, order);
+            modify(location, new, order);
+            done = true
         :: else -> expected = NOW(location); done = false
         fi
     }
@@ -214,14 +234,19 @@ inline compare_exchange(location, expected, new, order, done)
 /* In the kernel all that the core stored before is visible, and it loads anew. */
 #define IN_KERNEL !cores[me].on_way
 
+/* Whether a core is woken for no reason: once it has nothing more to do. */
+#ifndef HAS_DONE_ALL
+#define HAS_DONE_ALL(core) false
+#endif
+
 inline futex_wait(location, expected)
 {
     d_step {
         IN_KERNEL ->
-        asleep[me] = (memory[location] == expected -> location + 1 : 0);
+        asleep[me] = (memory[location] == (expected) -> location + 1 : 0);
         acquire()
     }
-    !asleep[me]
+    !asleep[me] || HAS_DONE_ALL(me)
 }
 
 #define SLEEPS(core, location) (asleep[core] == (location) + 1)
@@ -252,6 +277,18 @@ inline futex_wake(location, all)
 #endif
         :: else
         fi
+    }
+}
+
+/* A full barrier on one core, wherever it is; and on the process's own. */
+inline barrier_on(whose)
+{
+    d_step {
+        !cores[whose].on_way ->
+        for (some : 0 .. LOCATIONS - 1) {
+            cores[whose].copy[some] = (STALE(whose, some) -> memory[some] : 0)
+        }
+        some = 0
     }
 }
 

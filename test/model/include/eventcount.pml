@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * src/sync/eventcount.h, on the locations that are handed in, with the variables key and found of the process, which
- * are 0 between. The look at the condition comes between prepare and cancel or commit.
+ * src/sync/eventcount.h, on the locations that are handed in, with the variables key and found of the process,
+ * which are 0 between. The look at the condition comes between prepare and cancel or commit.
  */
 #ifndef ENTER
 #define ENTER SEQ_CST

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The per-CPU counter is closed while others add to it: an addition that was answered 0 is in each value that is
+ * read after the close; one that is refused has gone out again in the end.
+ *
+ * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
+ * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_add tsc_slots_wait_for_additions
+ * Mirrors: src/percpu/slots.c: tsc_slots_add_anywhere
+ * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
+ *
+ * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
+ * ones too, do not wait for them. An addition beyond the processors that are counted is atomic.
+ *
+ * Check:
+ * Check: -DRSEQ
+ * Mutation: -DADDITION=ACQUIRE: assertion: the adder looks at the state before its addition is seen
+ * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
+ * Mutation: -DCLOSE=ACQUIRE: assertion: the slots are loaded before the close is seen
+ * Mutation: -DLOOK=ACQUIRE: assertion: the same
+ * Mutation: -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
+ * Mutation: -DRSEQ -DNO_BARRIER: assertion: neither the addition nor the close is seen
+ * Mutation: -DRSEQ -DBARRIER_FIRST: assertion: the same
+ * Mutation: -DRSEQ -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
+ */
+#ifndef ADDITION
+#define ADDITION SEQ_CST
+#endif
+#if defined(RSEQ) && !defined(SECOND_LOOK)
+#define SECOND_LOOK ACQUIRE
+#endif
+#ifndef SECOND_LOOK
+#define SECOND_LOOK SEQ_CST
+#endif
+#ifndef CLOSE
+#define CLOSE SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define ADDERS 2
+#define CLOSER ADDERS
+#define CORES 3
+
+#define IN(slot) (slot)
+#define OUT(slot) (2 + (slot))
+#define CLOSED 4
+#define LOCATIONS 5
+#define STALE(core, location) ((location) == CLOSED)
+#include "include/armv8.pml"
+
+byte answered_0; /* the sum of what was added so; each adder adds another power of two */
+byte finished;
+
+/* To the slot of the processor, which may be another the next time; with RSEQ to one that nobody else writes. */
+inline add_to_slot(first)
+{
+    if
+#ifdef RSEQ
+    :: store(first + me, delta, RELEASE)
+    :: add(first + me, delta, SEQ_CST)
+#else
+    :: add(first, delta, ADDITION)
+    :: add(first + 1, delta, ADDITION)
+#endif
+    fi
+}
+
+inline wait_for_additions()
+{
+#if defined(RSEQ) && !defined(NO_BARRIER)
+    barrier_on(me);
+    barrier_on(0);
+    barrier_on(1)
+#else
+    skip
+#endif
+}
+
+proctype adder(byte me; byte delta)
+{
+    byte closed;
+
+    load(CLOSED, closed, RELAXED);
+    if
+    :: closed
+    :: else ->
+        add_to_slot(IN(0));
+        load(CLOSED, closed, SECOND_LOOK);
+#ifdef NO_SECOND_LOOK
+        closed = false;
+#endif
+        if
+        :: closed -> add_to_slot(OUT(0))
+        :: else
+        fi
+    fi;
+    atomic {
+        !cores[me].on_way -> finished++;
+        answered_0 = answered_0 + (closed -> 0 : delta)
+    }
+}
+
+inline scan()
+{
+    load(OUT(0), part, LOOK);
+    value = -part;
+    load(OUT(1), part, LOOK);
+    value = value - part;
+    load(IN(0), part, LOOK);
+    value = value + part;
+    load(IN(1), part, LOOK);
+    value = value + part;
+    part = 0
+}
+
+proctype closer(byte me)
+{
+    byte part;
+    short value;
+
+#ifdef BARRIER_FIRST
+    wait_for_additions();
+#endif
+    add(CLOSED, 1, CLOSE);
+#ifndef BARRIER_FIRST
+    wait_for_additions();
+#endif
+    scan();
+    finished == ADDERS;
+    assert(value >= 0 && (answered_0 & value) == answered_0);
+    scan();
+    assert(value == answered_0)
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run adder(0, 1);
+        run adder(1, 2);
+        run closer(CLOSER)
+    }
+}

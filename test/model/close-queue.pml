@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue counter is closed while others add to it: close sets the flag, and waits until all that was reserved
+ * before is delivered. An addition that was answered 0 is in each value that is read after the close, and no other
+ * ever is; with REQUESTS the owner decides for the first adder. What it refuses lies behind all that is not
+ * refused.
+ *
+ * Mirrors: src/backend/queue.c: queue_add publish_addition is_closed is_refused settle_close is_behind_close
+ * Mirrors: src/backend/queue.c: apply_addition serve_add queue_close look
+ * Mirrors: src/queue/ring.h: tsc_ring_tail tsc_ring_head tsc_ring_reserve tsc_ring_publish tsc_ring_read
+ * Mirrors: src/queue/owner.c: tsc_owner_flush
+ * Mirrors: src/queue/delivery.c: release
+ *
+ * Check:
+ * Check: -DREQUESTS
+ * Mutation: -DTAIL_LOOK=ACQUIRE: assertion: the tail is loaded before the close is seen
+ * Mutation: -DRESERVE=ACQUIRE: assertion: the adder looks whether it is closed before its reservation is seen
+ * Mutation: -DCLOSED_LOOK=ACQUIRE: assertion: the same
+ * Mutation: -DLOOK_BEFORE_RESERVING: assertion: the close comes between the look and the reservation
+ * Mutation: -DGIVE_BACK=RELAXED: assertion: the head is seen before the value
+ * Mutation: -DREQUESTS -DNO_PLACE: assertion: a request is refused, and an addition behind it is not
+ * Mutation: -DNO_FLUSH: assertion: what was reserved before the close is delivered after it
+ */
+#ifndef TAIL_LOOK
+#define TAIL_LOOK SEQ_CST
+#endif
+#ifndef RESERVE
+#define RESERVE SEQ_CST
+#endif
+#ifndef CLOSED_LOOK
+#define CLOSED_LOOK SEQ_CST
+#endif
+#ifndef GIVE_BACK
+#define GIVE_BACK SEQ_CST
+#endif
+
+#define ADDERS 2
+#define OWNER ADDERS
+#define CLOSER (ADDERS + 1)
+#define CORES 4
+
+#define CLOSED 0
+#define TAIL 1
+#define HEAD 2
+#define VALUE 3
+#define PLACE 4 /* of the close */
+#define MARK(position) (5 + (position))
+#define LOCATIONS (5 + ADDERS)
+#define STALE(core, location) ((core) < ADDERS && (location) == CLOSED)
+#include "include/armv8.pml"
+
+#define NOBODY 5 /* in a mark: else the delta; each adder adds another power of two */
+
+#define NOT_CLOSED 9
+
+byte answered_0;
+byte finished;
+byte behind_accepted;          /* the position behind all that was answered 0 */
+byte first_refused = NOT_CLOSED; /* of the owner */
+
+inline accept(position, delta)
+{
+    d_step {
+        answered_0 = answered_0 + (delta);
+        behind_accepted = (behind_accepted > position + 1 -> behind_accepted : position + 1);
+        assert(behind_accepted <= first_refused)
+    }
+}
+
+inline refuse(position)
+{
+    d_step {
+        first_refused = (first_refused < position -> first_refused : position);
+        assert(behind_accepted <= first_refused)
+    }
+}
+
+/* The place is in `settled`. */
+inline settle_close()
+{
+    load(TAIL, target, TAIL_LOOK);
+    settled = NOT_CLOSED;
+    compare_exchange(PLACE, settled, target, ACQ_REL, done);
+    settled = (done -> target : settled);
+    target = 0; done = false
+}
+
+#ifdef REQUESTS
+#define IS_REQUEST(adder) ((adder) == 0)
+#else
+#define IS_REQUEST(adder) false
+#endif
+
+inline is_refused()
+{
+    load(CLOSED, closed, CLOSED_LOOK);
+    if
+    :: closed -> settle_close(); settled = 0
+    :: else
+    fi
+}
+
+proctype adder(byte me)
+{
+    byte closed, position, target, settled;
+    bool done;
+
+    if
+    :: IS_REQUEST(me) ->
+        fetch_add(TAIL, position, 1, RESERVE);
+        store(MARK(position), 1 << me, RELEASE)
+    :: else -> is_refused();
+        if
+        :: closed -> goto done_with_it
+        :: else
+        fi;
+#ifdef LOOK_BEFORE_RESERVING
+        is_refused();
+#endif
+        fetch_add(TAIL, position, 1, RESERVE);
+#ifndef LOOK_BEFORE_RESERVING
+        is_refused();
+#endif
+        store(MARK(position), (closed -> NOBODY : 1 << me), RELEASE);
+        if
+        :: closed
+        :: else -> accept(position, 1 << me)
+        fi
+    fi;
+done_with_it:
+    atomic { !cores[me].on_way -> finished++ }
+}
+
+proctype owner(byte me)
+{
+    byte next, mark, value, closed, target, settled;
+    bool done;
+
+end:
+    do
+    :: atomic { next < ADDERS && memory[MARK(next)] != 0 -> load(MARK(next), mark, ACQUIRE) }
+        if
+        :: IS_REQUEST(mark - 1) ->
+            load(CLOSED, closed, CLOSED_LOOK);
+            if
+            :: closed ->
+#ifndef NO_PLACE
+                settle_close();
+                closed = (next >= settled);
+                settled = 0
+#endif
+            :: else
+            fi;
+            if
+            :: closed -> refuse(next)
+            :: else -> accept(next, mark)
+            fi
+        :: else -> closed = (mark == NOBODY)
+        fi;
+        if
+        :: closed
+        :: else ->
+            value = value + mark;
+            store(VALUE, value, RELEASE)
+        fi;
+        mark = 0; closed = false;
+        next++;
+        store(HEAD, next, GIVE_BACK)
+    od
+}
+
+proctype closer(byte me)
+{
+    byte target, settled, head, value;
+    bool done;
+
+    store(CLOSED, 1, SEQ_CST);
+    settle_close();
+    settled = 0;
+    load(TAIL, target, TAIL_LOOK);
+#ifndef NO_FLUSH
+    do
+    :: head < target -> load(HEAD, head, SEQ_CST)
+    :: else -> break
+    od;
+#endif
+    load(VALUE, value, ACQUIRE);
+    finished == ADDERS && memory[HEAD] == memory[TAIL];
+    assert(value == answered_0 && memory[VALUE] == answered_0)
+}
+
+init
+{
+    atomic {
+        initially(PLACE, NOT_CLOSED);
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run core_of(3);
+        run adder(0);
+        run adder(1);
+        run owner(OWNER);
+        run closer(CLOSER)
+    }
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Each thread uses the counter and gives its reference back; the last one frees it. What the others did with it
+ * comes before, be it a store or a load.
+ *
+ * Mirrors: src/counter.c: add_reference drop_reference
+ * Mirrors: src/queue/owner.c: tsc_owner_ref tsc_owner_unref
+ *
+ * Check:
+ * Mutation: -DDROP=ACQUIRE: assertion: the reference is seen to be given back before what was stored
+ * Mutation: -DDROP=RELEASE: assertion: the last one loads what the others stored before it finds itself the last
+ * Mutation: -DDROP=RELAXED -DLOADS: assertion: the counter is gone before the load is done
+ */
+#ifndef DROP
+#define DROP ACQ_REL
+#endif
+#ifdef LOADS
+#define STORES false
+#else
+#define STORES true
+#endif
+
+#define USERS 2
+#define CORES 2
+
+#define REFERENCES 0
+#define USED_BY(user) (1 + (user))
+#define LOCATIONS 3
+#define STALE(core, location) ((location) != REFERENCES)
+#include "include/armv8.pml"
+
+#define GONE 9
+
+inline use()
+{
+    if
+    :: STORES -> store(USED_BY(me), 1, RELAXED)
+    :: else -> load(USED_BY(me), used, RELAXED); assert(used != GONE)
+    fi
+}
+
+inline free_counter()
+{
+    load(USED_BY(1 - me), used, RELAXED);
+    assert(used || !STORES);
+    store(USED_BY(1 - me), GONE, RELAXED)
+}
+
+proctype user(byte me)
+{
+    byte references, used;
+
+    if
+    :: true ->
+        use();
+        fetch_add(REFERENCES, references, -1, DROP)
+#if DROP == RELAXED
+    :: true -> /* a relaxed store does not wait for the loads before it */
+        fetch_add(REFERENCES, references, -1, DROP);
+        use()
+#endif
+    fi;
+    if
+    :: references == 1 -> free_counter()
+    :: else
+    fi
+}
+
+init
+{
+    atomic {
+        initially(REFERENCES, USERS);
+        run core_of(0);
+        run core_of(1);
+        run user(0);
+        run user(1)
+    }
+}

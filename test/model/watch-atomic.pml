@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two threads wait until the value of an atomic counter is at most what each of them says; two others lower it.
+ * Who waits for what the value has come down to does not sleep for ever.
+ *
+ * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ * Mirrors: src/sync/watch.h: tsc_watch_check
+ * Mirrors: src/backend/atomic.c: check_watch look_at_state look_at_value atomic_counter_wait_at_most
+ *
+ * Check:
+ * Check: -DTHRESHOLD_OF_FIRST=0
+ * Mutation: -DADDITION=ACQUIRE: deadlock: the changer looks at the state before its change is seen
+ * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the value before the watch is seen to be armed
+ * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DARMED_LOOK=ACQUIRE: deadlock: the waiter finds the watch armed by another before it is seen to sleep
+ * Mutation: -DENTER=ACQUIRE: deadlock: the same
+ * Mutation: -DFIRE=ACQUIRE: deadlock: the changer looks for sleepers before the watch is seen to be disarmed
+ * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
+ * Mutation: -DARM_FIRST: deadlock: the watch fires between the arming and the waiter's preparing to sleep
+ * Mutation: -DARM_LAST: deadlock: a change comes between the look and the arming
+ */
+#ifndef THRESHOLD_OF_FIRST
+#define THRESHOLD_OF_FIRST 1
+#endif
+#ifndef ADDITION
+#define ADDITION SEQ_CST
+#endif
+#ifndef STATE_LOOK
+#define STATE_LOOK SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define WAITERS 2
+#define CORES 4
+
+#define VALUE 0
+#define WATCHED 1
+#define THRESHOLD 2
+#define SLEEPERS 3
+#define EPOCH 4
+#define LOCATIONS 5
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+#include "include/watch.pml"
+
+inline look(seen)
+{
+    load(VALUE, seen, LOOK)
+}
+
+proctype waiter(byte me; byte threshold)
+{
+    byte value, armed, key, found;
+    bool done;
+
+    fetch_or(WATCHED, found, 1, SEQ_CST);
+    found = 0;
+    watch_wait(threshold)
+}
+
+proctype changer(byte me)
+{
+    byte value, watched, armed, found;
+
+    add(VALUE, -1, ADDITION);
+    load(WATCHED, watched, STATE_LOOK);
+    if
+    :: watched ->
+        watched = 0;
+        load(VALUE, value, SEQ_CST);
+        watch_check(value)
+    :: else
+    fi
+}
+
+init
+{
+    atomic {
+        initially(VALUE, 2);
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run core_of(3);
+        run waiter(0, THRESHOLD_OF_FIRST);
+        run waiter(1, 0);
+        run changer(2);
+        run changer(3)
+    }
+}

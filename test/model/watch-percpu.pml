@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two threads wait until the value of a per-CPU counter is at most what each of them says; two others lower it,
+ * each in the slot of its processor. Of the changers the last one finds all that has gone out.
+ *
+ * Mirrors: src/backend/percpu.c: check_watch look_at_state scan sum percpu_wait_at_most
+ * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
+ * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ *
+ * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
+ * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
+ *
+ * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
+ * ones too, do not wait for them.
+ *
+ * Check:
+ * Check: -DRSEQ
+ * Mutation: -DADDITION=ACQUIRE: deadlock: the changer looks at the state before its change is seen
+ * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the slots before the watch is seen to be armed
+ * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DOWN_SLOT_ONLY: deadlock: no changer finds all that has gone out
+ * Mutation: -DRSEQ -DNO_BARRIER: deadlock: neither the addition nor the armed watch is seen
+ * Mutation: -DRSEQ -DBARRIER_FIRST: deadlock: the same
+ * Mutation: -DRSEQ -DNO_FENCE: deadlock: two changers do not see each other's addition
+ */
+#ifdef RSEQ
+#define ADDITION RELEASE
+#define STATE_LOOK ACQUIRE
+#define WATCH_LOOK ACQUIRE
+#endif
+#ifndef ADDITION
+#define ADDITION SEQ_CST
+#endif
+#ifndef STATE_LOOK
+#define STATE_LOOK SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define INITIAL 2
+#define CORES 4
+
+#define OUT(slot) (slot)
+#define WATCHED 2
+#define THRESHOLD 3
+#define SLEEPERS 4
+#define EPOCH 5
+#define LOCATIONS 6
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+#include "include/watch.pml"
+
+/* What has come in does not change here. */
+inline scan(seen)
+{
+    load(OUT(0), seen, LOOK);
+    load(OUT(1), found, LOOK);
+    seen = INITIAL - seen - found;
+    found = 0
+}
+
+inline wait_for_additions()
+{
+#if defined(RSEQ) && !defined(NO_BARRIER)
+    barrier_on(me);
+    barrier_on(2);
+    barrier_on(3)
+#else
+    skip
+#endif
+}
+
+inline make_visible()
+{
+#if defined(RSEQ) && !defined(NO_FENCE)
+    barrier_on(me)
+#else
+    skip
+#endif
+}
+
+inline look(seen)
+{
+#ifndef BARRIER_FIRST
+    wait_for_additions();
+#endif
+    scan(seen)
+}
+
+proctype waiter(byte me; byte threshold)
+{
+    byte value, armed, key, found;
+    bool done;
+
+#ifdef BARRIER_FIRST
+    wait_for_additions();
+#endif
+    fetch_or(WATCHED, found, 1, SEQ_CST);
+    found = 0;
+    watch_wait(threshold)
+}
+
+proctype changer(byte me; byte slot)
+{
+    byte value, watched, armed, found;
+
+#ifdef RSEQ
+    store(OUT(slot), 1, ADDITION); /* nobody else writes it */
+#else
+    add(OUT(slot), 1, ADDITION);
+#endif
+    load(WATCHED, watched, STATE_LOOK);
+    if
+    :: watched ->
+        watched = 0;
+        watch_look();
+        if
+        :: armed ->
+            armed = 0;
+            make_visible();
+#ifdef OWN_SLOT_ONLY
+            load(OUT(slot), value, LOOK);
+            value = INITIAL - value;
+#else
+            scan(value);
+#endif
+            watch_check(value)
+        :: else
+        fi
+    :: else
+    fi
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run core_of(3);
+        run waiter(0, 1);
+        run waiter(1, 0);
+        run changer(2, 0);
+        run changer(3, 1)
+    }
+}
