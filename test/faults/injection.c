@@ -195,10 +195,13 @@ WRAPPED(int, sem_wait, sem_t *semaphore)
     return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_wait(semaphore);
 }
 
+/* Not every C library has it; then it is not what the library sleeps on. */
+#ifndef TEST_SLEEPS_ON_FUTEXES
 WRAPPED(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct timespec *until)
 {
     return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_clockwait(semaphore, clock, until);
 }
+#endif
 
 WRAPPED(long, syscall, long number, ...)
 {
