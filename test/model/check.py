@@ -19,10 +19,11 @@ import tempfile
 import time
 
 FOUND_BY_KIND = {
-    'assertion': 'assertion violated',
-    'deadlock': 'invalid end state',
+    'assertion': 'pan:1: assertion violated',
+    'deadlock': 'pan:1: invalid end state',
 }
 DEPTH = 100_000
+HASH_BITS = 20
 MEMORY_MB = 1500
 # Of the processor's time, which a busy machine does not use up; and the limit holds if this program is killed.
 SECONDS = 120 * int(os.environ.get('TSC_TEST_TIMEOUT_SCALE', '1'))
@@ -44,7 +45,7 @@ def search(model, options, optimisation, folder):
     """Returns what the verifier printed. It exits with 0 whatever it finds."""
     run(['spin', *options, '-a', model], folder)
     run(['cc', optimisation, '-w', '-DSAFETY', f'-DMEMLIM={MEMORY_MB}', '-o', 'pan', 'pan.c'], folder)
-    return run(['./pan', f'-m{DEPTH}'], folder)
+    return run(['./pan', f'-m{DEPTH}', f'-w{HASH_BITS}'], folder)
 
 
 def is_whole(output):

@@ -11,8 +11,8 @@
  * Mirrors: src/queue/ring.h: tsc_ring_has_room tsc_ring_reserve tsc_ring_release
  *
  * Check:
- * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner looks at the tail before it is seen parked
- * Mutation: -DTAIL_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner looks at the ring before it is seen parked
+ * Mutation: -DLOOK=ACQUIRE: deadlock: the same
  * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender looks at the parker before its reservation is seen
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
  * Mutation: -DNOBODY_SEES_TO_SENDERS: deadlock: who helps leaves a sender asleep that waits for room
@@ -23,8 +23,8 @@
 #ifndef RESERVE
 #define RESERVE SEQ_CST
 #endif
-#ifndef TAIL_LOOK
-#define TAIL_LOOK SEQ_CST
+#ifndef LOOK
+#define LOOK SEQ_CST
 #endif
 
 #ifndef SENDERS
@@ -58,7 +58,7 @@ bool delivering; /* the lock: how it orders is in lock.pml */
 
 inline deliver()
 {
-    load(TAIL, tail, TAIL_LOOK);
+    load(TAIL, tail, SEQ_CST);
     delivered = (tail != next);
     if
     :: delivered -> next = tail; store(HEAD, next, SEQ_CST)
@@ -187,8 +187,8 @@ inline park()
     if
     :: done ->
         done = false;
-        load(HEAD, head, SEQ_CST);
-        load(TAIL, tail, TAIL_LOOK);
+        load(HEAD, head, LOOK);
+        load(TAIL, tail, LOOK);
         if
         :: tail != head -> tail = 0; head = 0; parker_cancel()
         :: else ->

@@ -11,14 +11,14 @@
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
  *
  * Check:
- * Check: -DRETIRED_FIRST
+ * Check: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED
  * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner looks at the tail before it is seen parked
  * Mutation: -DTAIL_LOOK=ACQUIRE: deadlock: the same
  * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender looks at the parker before its reservation is seen
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
  * Mutation: -DLOOK_FIRST: deadlock: a message comes between the look and the parking
  * Mutation: -DUNPARK=RELAXED: deadlock: the notification becomes visible before what was retired
- * Mutation: -DRETIRED_FIRST -DRESET_BY_STORE: deadlock: a second notification is overwritten unseen
+ * Mutation: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED -DRESET_BY_STORE: deadlock: a second wake-up is overwritten
  * Mutation: -DEND_LOAD=RELAXED: assertion: the tail is loaded before the end
  * Mutation: -DEND_WITHOUT_LOCK: assertion: the thread has ended, and its owner is gone, before it is unparked
  */

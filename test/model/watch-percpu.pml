@@ -28,6 +28,7 @@
 #define ADDITION RELEASE
 #define STATE_LOOK ACQUIRE
 #define WATCH_LOOK ACQUIRE
+#define LOOK ACQUIRE
 #endif
 #ifndef ADDITION
 #define ADDITION SEQ_CST
