@@ -57,9 +57,9 @@ def operation(match, text):
     if name == 'membarrier':
         return parts[0].removeprefix('MEMBARRIER_CMD_'), 'membarrier', 'full'
     orders = re.findall(r'memory_order_(\w+)|\b(order)\b(?=,|$)',
-                        ', '.join(parts if name == 'atomic_thread_fence' else parts[1:]))
+                        ', '.join(parts if name.endswith('_fence') else parts[1:]))
     order = ', '.join(named or given for named, given in orders) or 'implicit'
-    if name == 'atomic_thread_fence':
+    if name.endswith('_fence'):
         return 'fence', name.removeprefix('atomic_'), order
     return object_of(parts[0]), name.removeprefix('atomic_').removesuffix('_explicit'), order
 
