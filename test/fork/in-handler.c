@@ -3,9 +3,6 @@
  * those of an ordinary fork at the same time go on counting. */
 #include <errno.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "child.h"
 #include "crew.h"
@@ -30,15 +27,9 @@ static atomic_uint failed;
 static void fork_in_handler(int signal_number)
 {
     int saved_errno = errno;
-    int status = -1;
-    pid_t child = fork();
 
     (void)signal_number;
-    if (child == 0)
-        child_leave(0);
-    while (child > 0 && waitpid(child, &status, 0) == -1 && errno == EINTR)
-        ;
-    atomic_fetch_add(&failed, status != 0);
+    atomic_fetch_add(&failed, child_come_and_go() != 0);
     atomic_fetch_add(&forked, 1);
     errno = saved_errno;
 }

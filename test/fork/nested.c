@@ -4,8 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "child.h"
 #include "fork.h"
@@ -26,13 +24,9 @@ static int status_of_handlers_child;
 static void fork_in_handler(int signal_number)
 {
     int saved_errno = errno;
-    pid_t child = fork();
 
     (void)signal_number;
-    if (child == 0)
-        child_leave(0);
-    while (child > 0 && waitpid(child, &status_of_handlers_child, 0) == -1 && errno == EINTR)
-        ;
+    status_of_handlers_child = child_come_and_go();
     atomic_fetch_add(&handled, 1);
     errno = saved_errno;
 }

@@ -6,6 +6,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 #include "sync/deadline.h"
+#include "unit/held-callback.h"
 
 enum { CAPACITY = 16, MESSAGES = 5 };
 
@@ -14,34 +15,11 @@ struct sum {
     int64_t sum;
 };
 
-struct callback {
-    struct tsc_recipient recipient;
-    struct tsc_parker begun;
-    struct tsc_parker may_end;
-};
-
 static struct tsc_owner *owner;
 
 static void add_up(struct tsc_recipient *recipient, int64_t argument)
 {
     tsc_container_of(recipient, struct sum, recipient)->sum += argument;
-}
-
-static void wait_for(struct tsc_parker *parker)
-{
-    if (tsc_parker_prepare(parker))
-        tsc_parker_commit(parker);
-}
-
-static void run_callback(struct tsc_recipient *recipient, int64_t argument)
-{
-    struct callback *callback = tsc_container_of(recipient, struct callback, recipient);
-
-    (void)argument;
-    tsc_owner_begin_callback(owner);
-    tsc_parker_unpark(&callback->begun);
-    wait_for(&callback->may_end);
-    tsc_owner_end_callback(owner);
 }
 
 static void send(struct tsc_recipient *recipient)
@@ -69,14 +47,13 @@ static void look_in_child(void *arg)
 /* Messages of each kind, one that was never published, and those to nobody. */
 START_TEST(child_has_what_it_is_to_have)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
     struct sums sums = {.everywhere.recipient = {.deliver = add_up, .in_child = true},
                         .only_here.recipient = {.deliver = add_up}};
     uint64_t unpublished;
 
     ck_assert_int_eq(tsc_owner_make(&owner, 4 * CAPACITY, "tscounter"), 0);
-    send(&callback.recipient);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     for (int message = 0; message < MESSAGES; message++) {
         send(&sums.everywhere.recipient);
         send(NULL);
@@ -85,7 +62,7 @@ START_TEST(child_has_what_it_is_to_have)
     unpublished = tsc_owner_reserve(owner);
     ck_assert_int_eq(child_run(look_in_child, &sums), 0);
     tsc_owner_publish(owner, unpublished, NULL, 0);
-    tsc_parker_unpark(&callback.may_end);
+    held_callback_let_go(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     ck_assert_int_eq(sums.everywhere.sum, MESSAGES);
     ck_assert_int_eq(sums.only_here.sum, MESSAGES);

@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "support/answers.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"
 
@@ -265,5 +266,5 @@ int main(void)
 
     add_variant_test(tcase, test_a_close_meets_each_change, 0);
     add_variant_test(tcase, test_a_change_meets_each_close, 0);
-    return walk_run_suite(suite);
+    return stepper_run_suite(suite);
 }

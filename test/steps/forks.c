@@ -2,12 +2,10 @@
 /* A fork at each instruction of a call: by another thread, or by a signal handler that the call is interrupted
  * for. */
 #include <errno.h>
-#include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "fork/child.h"
 #include "support/answers.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"
 
@@ -224,12 +222,8 @@ END_TEST
 static void fork_in_handler(void *arg)
 {
     struct scene *scene = arg;
-    pid_t child = fork();
 
-    if (child == 0)
-        _exit(EXIT_SUCCESS);
-    while (child > 0 && waitpid(child, &scene->status, 0) == -1 && errno == EINTR)
-        ;
+    scene->status = child_come_and_go();
 }
 
 /* As crash reporters do: their children only leave. */
@@ -253,7 +247,7 @@ static void leave_child(struct scene *scene)
 {
     CHILD_CHECK(scene->answer == 0);
     live_in_child(scene);
-    _exit(EXIT_SUCCESS);
+    child_leave(0);
 }
 
 /* The child goes on with the call, where a signal handler may have called the counter. */
@@ -287,5 +281,5 @@ int main(void)
     add_variant_test(tcase, test_another_thread_forks, 0);
     add_variant_test(tcase, test_a_handler_forks, 0);
     add_variant_test(tcase, test_a_child_goes_on, TSC_CAP_SIGNAL_SAFE);
-    return walk_run_suite(suite);
+    return stepper_run_suite(suite);
 }

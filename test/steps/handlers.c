@@ -5,6 +5,7 @@
 #include <sched.h>
 
 #include "support/answers.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"
 
@@ -272,5 +273,5 @@ int main(void)
 
     add_variant_test(tcase, test_a_handler_counts, TSC_CAP_SIGNAL_SAFE);
     add_variant_test(tcase, test_the_thread_hops, TSC_CAP_SIGNAL_SAFE);
-    return walk_run_suite(suite);
+    return stepper_run_suite(suite);
 }

@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "support/answers.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"
 
@@ -144,5 +145,5 @@ int main(void)
     TCase *tcase = support_add_case(suite, "reads", CASE_SECONDS);
 
     add_variant_test(tcase, test_reads_do_not_lie, 0);
-    return walk_run_suite(suite);
+    return stepper_run_suite(suite);
 }

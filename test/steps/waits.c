@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "support/answers.h"
+#include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"
 #include "walk.h"
@@ -233,5 +234,5 @@ int main(void)
     add_variant_test(tcase, test_waiters_wake_whenever_the_value_falls, 0);
     add_variant_test(tcase, test_waiters_wake_whenever_they_come, 0);
     add_variant_test(tcase, test_waits_are_cancelled_anywhere, 0);
-    return walk_run_suite(suite);
+    return stepper_run_suite(suite);
 }

@@ -13,7 +13,7 @@
 #include "support/threads.h"
 
 /* A call has more instructions than the fewest, or it was not stepped through; and it ends. */
-enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000, SKIPPED = 77 };
+enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000 };
 
 bool walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
                 uint64_t stride)
@@ -149,14 +149,4 @@ void walk_see_off(struct walk *walk)
 bool walk_is_worth(const struct variant *variant)
 {
     return !variant->shared_owner && variant->queue_capacity == 0 && (variant->bounded || !variant->track_peak);
-}
-
-int walk_run_suite(Suite *suite)
-{
-    if (!stepper_works()) {
-        fprintf(stderr, "The trap flag does nothing here: this runs under valgrind or in an emulator\n");
-        srunner_free(srunner_create(suite));
-        return SKIPPED;
-    }
-    return support_run_suite(suite);
 }

@@ -71,7 +71,4 @@ bool walk_is_worth(const struct variant *variant);
 
 #define WALK_CHECK(walk, condition) ck_assert_msg(condition, "%s: not true: %s", (walk)->name, #condition)
 
-/* Runs the suite; the exit status of main. */
-int walk_run_suite(Suite *suite);
-
 #endif

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "stepper.h"
 
+#include <stdio.h>
+
+#include "suite.h"
+
 #if (defined(__x86_64__) || defined(__i386__)) && !defined(__SANITIZE_THREAD__)
 #define HAS_TRAP_FLAG 1
 #endif
@@ -111,3 +115,15 @@ bool stepper_works(void)
 }
 
 #endif
+
+enum { SKIPPED = 77 };
+
+int stepper_run_suite(Suite *suite)
+{
+    if (!stepper_works()) {
+        fprintf(stderr, "The trap flag does nothing here: under valgrind, ThreadSanitizer, or in an emulator\n");
+        srunner_free(srunner_create(suite));
+        return SKIPPED;
+    }
+    return support_run_suite(suite);
+}

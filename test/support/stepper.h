@@ -7,6 +7,7 @@
 #ifndef SUPPORT_STEPPER_H
 #define SUPPORT_STEPPER_H
 
+#include <check.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -19,5 +20,8 @@ void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *ar
 
 /* False where it was not called: there were not so many. */
 bool stepper_end(void);
+
+/* Runs a suite that is nothing without the flag; the exit status of main. */
+int stepper_run_suite(Suite *suite);
 
 #endif

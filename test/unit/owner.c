@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "held-callback.h"
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
@@ -137,43 +138,15 @@ START_TEST(what_is_the_owners_alone_is_delivered_on_its_thread)
 }
 END_TEST
 
-struct callback {
-    struct tsc_recipient recipient;
-    struct tsc_parker begun;
-    struct tsc_parker may_end;
-    int answer_to_wait;
-    int answer_to_send;
-};
-
-static void wait_for(struct tsc_parker *parker)
-{
-    if (tsc_parker_prepare(parker))
-        tsc_parker_commit(parker);
-}
-
-static void run_callback(struct tsc_recipient *recipient, int64_t argument)
-{
-    struct callback *callback = tsc_container_of(recipient, struct callback, recipient);
-
-    (void)argument;
-    tsc_owner_begin_callback(owner);
-    callback->answer_to_wait = tsc_owner_may_wait(owner);
-    callback->answer_to_send = tsc_owner_may_send(owner);
-    tsc_parker_unpark(&callback->begun);
-    wait_for(&callback->may_end);
-    tsc_owner_end_callback(owner);
-}
-
 START_TEST(a_callback_may_neither_send_nor_wait)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
 
     make_owner(16);
-    send(&callback.recipient, 0);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     ck_assert_int_eq(tsc_owner_may_wait(owner), 0);
     ck_assert_int_eq(tsc_owner_may_send(owner), 0);
-    tsc_parker_unpark(&callback.may_end);
+    held_callback_let_go(&callback);
     tsc_owner_unref(owner);
     ck_assert_int_eq(callback.answer_to_wait, -EDEADLK);
     ck_assert_int_eq(callback.answer_to_send, -EDEADLK);
@@ -182,20 +155,19 @@ END_TEST
 
 START_TEST(what_was_delivered_before_a_callback_is_released)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
     uint64_t position;
 
     make_owner(2);
     send(&sum.recipient, 1);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
-    send(&callback.recipient, 0);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(SUPPORT_MILLISECOND_NS)), -ETIMEDOUT);
     ck_assert(tsc_owner_try_reserve(owner, &position));
     tsc_owner_publish(owner, position, NULL, 0);
     ck_assert(!tsc_owner_try_reserve(owner, &position));
-    tsc_parker_unpark(&callback.may_end);
+    held_callback_let_go(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     tsc_owner_unref(owner);
 }
@@ -308,17 +280,16 @@ static void note_freeing(struct tsc_retirement *retirement)
 
 START_TEST(what_is_retired_is_freed_after_what_was_sent)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
     struct retired retired = {.retirement = {.free = note_freeing}, .sum = &sum};
 
     make_owner(16);
-    send(&callback.recipient, 0);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     send(&sum.recipient, 5);
     tsc_owner_retire(owner, &retired.retirement);
-    tsc_parker_unpark(&callback.may_end);
-    wait_for(&retired.freed);
+    held_callback_let_go(&callback);
+    wait_until_notified(&retired.freed);
     ck_assert_int_eq(retired.sum_when_freed, 5);
     tsc_owner_unref(owner);
 }
@@ -339,17 +310,16 @@ static bool is_ending(void *arg)
 /* The thread finds that it is to end, and that it may not yet. */
 START_TEST(what_was_sent_in_a_callback_comes_before_the_end)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
     pthread_t dropping;
 
     make_owner(16);
-    send(&callback.recipient, 0);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     send(&sum.recipient, 5);
     dropping = support_start_thread(drop_owner, NULL);
     ck_assert(support_eventually(is_ending, NULL));
-    tsc_parker_unpark(&callback.may_end);
+    held_callback_let_go(&callback);
     pthread_join(dropping, NULL);
     ck_assert_int_eq(sum.sum, 5);
 }
@@ -364,17 +334,16 @@ static void *send_one(void *recipient)
 /* The ring is full and its owner is held up: all senders sleep, and all of them get through in the end. */
 START_TEST(sleeping_senders_all_get_through)
 {
-    struct callback callback = {.recipient = {.deliver = run_callback}};
+    struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up, .on_any_thread = _i & 1}};
     size_t senders = support_threads(200);
     pthread_t *started = calloc(senders, sizeof(*started));
 
     make_owner((size_t)1 << _i / 2);
-    send(&callback.recipient, 0);
-    wait_for(&callback.begun);
+    held_callback_begin(&callback, owner);
     for (size_t sender = 0; sender < senders; sender++)
         started[sender] = support_start_thread(send_one, &sum.recipient);
-    tsc_parker_unpark(&callback.may_end);
+    held_callback_let_go(&callback);
     for (size_t sender = 0; sender < senders; sender++)
         pthread_join(started[sender], NULL);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#include "held-callback.h"
+
+void wait_until_notified(struct tsc_parker *parker)
+{
+    if (tsc_parker_prepare(parker))
+        tsc_parker_commit(parker);
+}
+
+static void run(struct tsc_recipient *recipient, int64_t argument)
+{
+    struct held_callback *callback = tsc_container_of(recipient, struct held_callback, recipient);
+
+    (void)argument;
+    tsc_owner_begin_callback(callback->owner);
+    callback->answer_to_wait = tsc_owner_may_wait(callback->owner);
+    callback->answer_to_send = tsc_owner_may_send(callback->owner);
+    tsc_parker_unpark(&callback->begun);
+    wait_until_notified(&callback->may_end);
+    tsc_owner_end_callback(callback->owner);
+}
+
+void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner)
+{
+    *callback = (struct held_callback){.recipient = {.deliver = run}, .owner = owner};
+    tsc_owner_publish(owner, tsc_owner_reserve(owner), &callback->recipient, 0);
+    wait_until_notified(&callback->begun);
+}
+
+void held_callback_let_go(struct held_callback *callback)
+{
+    tsc_parker_unpark(&callback->may_end);
+}
