@@ -116,6 +116,7 @@ bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
     return in_time;
 }
 
+/* All, however many are asked for: whom another waker does not find on the list, it cannot wake. */
 void tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
 {
     (void)sleepers;
