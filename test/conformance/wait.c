@@ -316,9 +316,12 @@ END_TEST
 START_TEST(lowest_threshold_of_all)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    struct sleeper waiter;
 
     ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MIN, SUPPORT_MILLISECOND_NS));
+    waiter_start(&waiter, counter, INT64_MIN, -1);
     ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
+    ck_assert_int_eq(sleeper_join(&waiter), 0);
     ANSWERS(0, tsc_counter_wait_at_most(counter, INT64_MIN, -1));
     tsc_counter_unref(counter);
 }

@@ -19,8 +19,10 @@ static struct tsc_lock lock;
 
 static void take_for_another(void *arg)
 {
-    (void)arg;
-    if (!tsc_lock_is_held(&lock))
+    bool *took = arg;
+
+    *took = !tsc_lock_is_held(&lock);
+    if (*took)
         atomic_store(&lock.word, 1);
 }
 
@@ -28,15 +30,18 @@ START_TEST(lock_is_taken_by_another)
 {
     uint64_t step = 0;
     bool acted;
-    bool taken;
 
     tsc_lock_self();
     do {
+        bool taken_by_another = false;
+        bool taken;
+
         tsc_lock_init(&lock);
-        stepper_begin(++step, take_for_another, NULL);
+        stepper_begin(++step, take_for_another, &taken_by_another);
         taken = tsc_lock_try(&lock);
         acted = stepper_end();
         ck_assert_int_eq(taken, tsc_lock_is_mine(&lock));
+        ck_assert_int_eq(taken, !taken_by_another);
         ck_assert(taken || acted);
     } while (acted);
     ck_assert_uint_gt(step, 3);
