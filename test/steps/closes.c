@@ -4,6 +4,7 @@
  * close that looks, then adds, fails here in milliseconds.
  */
 #include <errno.h>
+#include <sched.h>
 
 #include "support/answers.h"
 #include "support/stepper.h"
@@ -119,12 +120,25 @@ static void close_it(void *arg)
     meeting->closed = tsc_counter_close(meeting->subject.counter);
 }
 
+/* Where the other thread, which goes on once this one has waited for it, has the mutex at the moment, that is no
+ * answer to the close. */
+static int change_after_close(struct meeting *meeting)
+{
+    int answer = meeting->way->change(meeting->subject.counter, 1);
+
+    while (answer == -EAGAIN) {
+        sched_yield();
+        answer = meeting->way->change(meeting->subject.counter, 1);
+    }
+    return answer;
+}
+
 static void close_and_look(void *arg)
 {
     struct meeting *meeting = arg;
 
     close_it(meeting);
-    meeting->refused = meeting->way->change(meeting->subject.counter, 1);
+    meeting->refused = change_after_close(meeting);
     meeting->waited = tsc_counter_wait_at_most(meeting->subject.counter, 0, 0);
     atomic_store(&meeting->drained, meeting->waited == 0);
 }
@@ -134,7 +148,7 @@ static void close_and_drain(void *arg)
     struct meeting *meeting = arg;
 
     close_it(meeting);
-    meeting->refused = meeting->way->change(meeting->subject.counter, 1);
+    meeting->refused = change_after_close(meeting);
     meeting->waited = tsc_counter_wait_at_most(meeting->subject.counter, 0, -1);
     atomic_store(&meeting->drained, true);
 }
