@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""What a report of gcovr says was not reached, compared with test/coverage.reasons.
+"""What reports of gcovr, of several builds, say that none reached, compared with test/coverage.reasons.
 
-    uncovered.py SOURCE REPORT
+    uncovered.py SOURCE REPORT...
 
 A row of the reasons is: file, function, source line, reason; with a tab between them. It stands for all that is not
 reached in that line. Exits 1 where there is a line or a branch without a row, or a row without either.
@@ -33,20 +33,35 @@ def function_at(functions, line_number):
     return max(before, key=lambda function: function["lineno"])["name"] if before else "-"
 
 
-def read_report(source, path):
-    """Yields for each line where it is, whether it is reached, and of its branches how many are and how many not."""
+def merge(known, found):
+    """Two builds may make different branches of a line; then the build counts that leaves fewer."""
+    reached = known["reached"] or found["reached"]
+    if len(known["taken"]) == len(found["taken"]):
+        taken = [any(pair) for pair in zip(known["taken"], found["taken"])]
+    else:
+        taken = min(known["taken"], found["taken"], key=lambda branches: branches.count(False))
+    return {**known, "reached": reached, "taken": taken}
+
+
+def read_report(path, lines):
     with open(path, encoding="utf-8") as file:
         report = json.load(file)
     for entry in report["files"]:
-        with open(os.path.join(source, entry["file"]), encoding="utf-8") as file:
-            text = file.read().splitlines()
         for line in entry["lines"]:
             if line.get("gcovr/noncode"):
                 continue
-            number = line["line_number"]
-            taken = sum(branch["count"] != 0 for branch in line["branches"])
-            key = (entry["file"], function_at(entry["functions"], number), text[number - 1].strip())
-            yield key, number, line["count"] != 0, taken, len(line["branches"]) - taken
+            place = (entry["file"], line["line_number"])
+            found = {
+                "function": function_at(entry["functions"], line["line_number"]),
+                "reached": line["count"] != 0,
+                "taken": [branch["count"] != 0 for branch in line["branches"]],
+            }
+            lines[place] = merge(lines[place], found) if place in lines else found
+
+
+def read_line(source, path, number):
+    with open(os.path.join(source, path), encoding="utf-8") as file:
+        return file.read().splitlines()[number - 1].strip()
 
 
 def percent(reached, missed):
@@ -54,27 +69,32 @@ def percent(reached, missed):
 
 
 def main():
-    source, report = sys.argv[1:]
+    source, *reports = sys.argv[1:]
     reasons = read_reasons(os.path.join(source, REASONS))
+    found = {}
+    for report in reports:
+        read_report(report, found)
     needed = set()
     unexplained = 0
     lines = [0, 0]
     branches = [0, 0]
-    for key, number, reached, taken, missed in read_report(source, report):
-        lines[not reached] += 1
+    for (path, number), line in sorted(found.items()):
+        taken, missed = line["taken"].count(True), line["taken"].count(False)
+        lines[not line["reached"]] += 1
         branches[0] += taken
         branches[1] += missed
-        if reached and missed == 0:
+        if line["reached"] and missed == 0:
             continue
-        what = f"{missed} of {taken + missed} branches not taken" if reached else "not reached"
+        what = f"{missed} of {taken + missed} branches not taken" if line["reached"] else "not reached"
+        key = (path, line["function"], read_line(source, path, number))
         if key in reasons:
             needed.add(key)
         else:
             unexplained += 1
         row = f"{REASONS}:{reasons[key]}" if key in reasons else "no reason"
-        print(f"{key[0]}:{number}: {key[1]}: {what} ({row}): {key[2]}")
+        print(f"{path}:{number}: {key[1]}: {what} ({row}): {key[2]}")
     if branches[0] == 0:
-        sys.exit("the report has no branch that was taken")
+        sys.exit("the reports have no branch that was taken")
     for key in reasons.keys() - needed:
         print(f"{REASONS}:{reasons[key]}: not needed: {key[0]}: {key[1]}: {key[2]}")
     print(f"lines: {percent(*lines)}")
