@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles each public header alone, twice over, as C99, C11 and C++11 with all warnings as errors.
+"""Compiles each public header alone, twice over, as C99, C11 and C++11, and as the newest C and C++ that the compiler
+has, with all warnings as errors.
 
 Takes the compilers of the build and, where there are any, gcc, g++, clang and clang++ beside them.
 """
@@ -14,8 +15,8 @@ from pathlib import Path
 
 WARNINGS = ['-pedantic-errors', '-Wall', '-Wextra', '-Werror', '-Wshadow', '-Wundef', '-Wconversion']
 LANGUAGES = {
-    'c': ([('c', 'c99'), ('c', 'c11')], ['-Wstrict-prototypes'], ['gcc', 'clang']),
-    'c++': ([('c++', 'c++11')], ['-Wold-style-cast'], ['g++', 'clang++']),
+    'c': (['c99', 'c11'], ['c2x', 'c17'], ['-Wstrict-prototypes'], ['gcc', 'clang']),
+    'c++': (['c++11'], ['c++20', 'c++17'], ['-Wold-style-cast'], ['g++', 'clang++']),
 }
 
 # What guard.h offers, used twice in a scope, over a header that was included before.
@@ -60,18 +61,23 @@ def sources(headers):
         yield what, source, False
 
 
-def check(compiler, kind, includes, headers):
-    standards, extra, _ = LANGUAGES[kind]
-    for language, standard in standards:
+def standards_of(compiler, kind):
+    always, newest, *_ = LANGUAGES[kind]
+    return always + [next(name for name in newest if compiles(compiler, kind, name, [], [], 'typedef int a;\n')[0])]
+
+
+def check(compiler, kind, standards, includes, headers):
+    extra = LANGUAGES[kind][2]
+    for standard in standards:
         for what, source, expected in sources(headers):
-            accepted, messages = compiles(compiler, language, standard, extra, includes, source)
+            accepted, messages = compiles(compiler, kind, standard, extra, includes, source)
             if accepted != expected:
                 yield f'{shlex.join(compiler)} -std={standard}: {what}: accepted: {accepted}\n{messages}'
 
 
 def compilers(kind, of_the_build, others):
     found = [shlex.split(of_the_build)] if of_the_build else []
-    names = LANGUAGES[kind][2] if others else []
+    names = LANGUAGES[kind][3] if others else []
     return found + [[name] for name in names if shutil.which(name) and [name] not in found]
 
 
@@ -88,8 +94,9 @@ def main():
     problems = []
     for kind, of_the_build in (('c', arguments.cc), ('c++', arguments.cxx)):
         for compiler in compilers(kind, of_the_build, arguments.others):
-            found = list(check(compiler, kind, includes, arguments.headers))
-            print(f'{shlex.join(compiler)}: {len(found)} problems')
+            standards = standards_of(compiler, kind)
+            found = list(check(compiler, kind, standards, includes, arguments.headers))
+            print(f'{shlex.join(compiler)}, {" ".join(standards)}: {len(found)} problems')
             problems += found
     print('\n'.join(problems))
     return 1 if problems else 0

@@ -102,7 +102,7 @@ enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
 static bool open_attribute_with_owner(void)
 {
     tsc_owner_attr_t *owner_attr;
-    tsc_owner_t *owner;
+    tsc_owner_t *owner = NULL;
     bool is_open;
 
     if (tsc_owner_attr_create(&owner_attr) != 0)
