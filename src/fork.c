@@ -22,6 +22,7 @@ _Thread_local struct tsc_lock *tsc_fork_node_lock TSC_ALLOCATED_WITH_THE_THREAD;
  * fork, which has the list's and waits for the node's. So they leave all as it is: their children may only exec or
  * _exit. Forks on one thread lie inside one another: inside one of these all are of these, and one that took the
  * locks begins and ends while there are none. So the count tells, after a fork, of which kind it is.
+ * Model: test/model/fork-handler.pml
  */
 static _Thread_local unsigned int interrupting_forks TSC_ALLOCATED_WITH_THE_THREAD;
 

@@ -38,7 +38,7 @@ void tsc_fork_unregister(struct tsc_fork_node *node);
 /*
  * Takes and gives a node's lock. A signal handler that forks has to know whether it interrupted its holder: so the
  * thread says which lock it is going to take, and the lock's word says whether it has it. Each thread holds one at
- * most. The fences are against a handler on the same thread.
+ * most. The fences are against a handler on the same thread. Model: test/model/fork-handler.pml
  */
 extern _Thread_local struct tsc_lock *tsc_fork_node_lock TSC_ALLOCATED_WITH_THE_THREAD;
 

@@ -5,7 +5,8 @@
  * that were published, drops the requests, and goes on from an empty ring; no call of another thread has a
  * reference there. Parent and child do not hang.
  *
- * A fork stops no thread: it copies what memory holds at one moment.
+ * A fork stops no thread: it copies what memory holds at one moment. Forks of signal handlers, and inside one
+ * another, are in fork-handler.pml.
  *
  * Mirrors: src/fork.c: before_fork unlock_all after_fork_in_child tsc_fork_hold
  * Mirrors: src/queue/owner.c: fork_lock fork_unlock fork_child drop_what_vanished deliver_the_rest
