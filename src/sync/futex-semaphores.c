@@ -11,6 +11,8 @@
  * No wake-up is lost: the sleeper's push and the waker's exchange change the same list, so one of the two comes
  * first. If it is the push, the sleeper is taken off and posted. If it is the exchange, the push, an acquire,
  * comes after that release, and the sleeper's look at the word after the waker's change of it.
+ *
+ * Model: test/model/semaphores.pml
  */
 #include "sync/deadline.h"
 #include "sync/futex.h"
