@@ -38,7 +38,7 @@ static void wait_until_stores_are_visible(void)
 
 /*
  * A sandbox that was entered after the preparation may refuse what was granted before.
- * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
+ * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
  */
 void tsc_barrier_on_all_threads(void)
 {

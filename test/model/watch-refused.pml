@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread waits until the value of a per-CPU counter is at most 0; two others lower it by restartable sequence,
+ * each in the slot of its processor. The kernel grants the barrier between the watch and the look, or it refuses
+ * it, from one look to the next; then the look waits for as long as a store takes to become visible. The waiter
+ * ends: a look that is begun once the value is as low as that is the last.
+ *
+ * As in watch-percpu.pml with RSEQ; two waiters, and addition by atomic instructions, are there.
+ *
+ * Mirrors: src/backend/percpu.c: check_watch look_at_state scan sum percpu_wait_at_most look_once_all_is_visible
+ * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
+ * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads wait_until_stores_are_visible
+ * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
+ * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ *
+ * Check:
+ * Mutation: -DNO_WAITING: assertion: the look does not find an addition that is not visible yet
+ * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: it sleeps then, and who added has not seen the watch
+ * Mutation: -DONE_ONLY: assertion: it has waited for the stores of one processor
+ * Mutation: -DARM_LAST: deadlock: it has waited, and looked, before the watch is armed
+ * Mutation: -DLOOK_FIRST: deadlock: the changer looks at the watch before it adds
+ * Mutation: -DNO_FENCE: deadlock: two changers do not see each other's addition
+ */
+#define WATCH_LOOK ACQUIRE
+
+#define INITIAL 2
+#define LOW 0
+#define WAITER 0
+#define CHANGER(slot) (1 + (slot))
+#define CORES 3
+
+#define OUT(slot) (slot)
+#define WATCHED 2
+#define THRESHOLD 3
+#define SLEEPERS 4
+#define EPOCH 5
+#define LOCATIONS 6
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+#include "include/watch.pml"
+
+byte added; /* whether or not it is visible */
+
+inline scan(seen)
+{
+    load(OUT(0), seen, ACQUIRE);
+    load(OUT(1), found, ACQUIRE);
+    seen = INITIAL - seen - found;
+    found = 0
+}
+
+/* Each changer stores once to each location. */
+#ifdef ONE_ONLY
+#define ON_WAY_NOW(slot) ((slot) == 0 -> cores[CHANGER(slot)].on_way : 0)
+#else
+#define ON_WAY_NOW(slot) cores[CHANGER(slot)].on_way
+#endif
+
+inline wait_until_stores_are_visible()
+{
+#ifndef NO_WAITING
+    d_step {
+        stores[0] = ON_WAY_NOW(0);
+        stores[1] = ON_WAY_NOW(1)
+    };
+    d_step {
+        !(cores[CHANGER(0)].on_way & stores[0]) && !(cores[CHANGER(1)].on_way & stores[1]) ->
+        stores[0] = 0;
+        stores[1] = 0
+    }
+#else
+    skip
+#endif
+}
+
+inline barrier_on_all_threads()
+{
+    barrier_on(me);
+    if
+    :: true -> barrier_on(CHANGER(0)); barrier_on(CHANGER(1))
+    :: true -> wait_until_stores_are_visible()
+    fi
+}
+
+inline look(seen)
+{
+    is_low = (INITIAL - added <= LOW);
+    barrier_on_all_threads();
+    scan(seen);
+#ifndef ANY_LOOK
+    assert(seen <= LOW || !is_low);
+#endif
+    is_low = false
+}
+
+proctype waiter(byte me)
+{
+    byte value, armed, key, found, stores[2];
+    bool done, is_low;
+
+    fetch_or(WATCHED, found, 1, SEQ_CST);
+    found = 0;
+    watch_wait(LOW)
+}
+
+inline look_at_watch()
+{
+    load(WATCHED, watched, ACQUIRE);
+    if
+    :: watched -> watch_look()
+    :: else
+    fi
+}
+
+proctype changer(byte me; byte slot)
+{
+    byte value, watched, armed, found;
+
+#ifdef LOOK_FIRST
+    look_at_watch();
+#endif
+    atomic { store(OUT(slot), 1, RELEASE); added++ }
+#ifndef LOOK_FIRST
+    look_at_watch();
+#endif
+    if
+    :: armed ->
+        armed = 0;
+#ifndef NO_FENCE
+        barrier_on(me);
+#endif
+        scan(value);
+        watch_check(value)
+    :: else
+    fi
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run waiter(WAITER);
+        run changer(CHANGER(0), 0);
+        run changer(CHANGER(1), 1)
+    }
+}
