@@ -107,7 +107,7 @@ bool tsc_owner_help(struct tsc_owner *owner)
     return delivered;
 }
 
-/* Models of what a callback gives free: test/model/fork.pml, test/model/start.pml */
+/* Models of what a callback gives free: test/model/delivery.pml, test/model/fork.pml, test/model/start.pml */
 void tsc_owner_begin_callback(struct tsc_owner *owner)
 {
     /* release: pairs with tsc_owner_may_wait, which looks whose thread runs the callback. */

@@ -107,7 +107,7 @@ void tsc_owner_wake(struct tsc_owner *owner);
 
 /*
  * Sees to it that a message is delivered that was published while the owner's thread was asleep.
- * Model: test/model/queue.pml
+ * Models: test/model/queue.pml, test/model/delivery.pml
  */
 void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position);
 

@@ -146,7 +146,8 @@ static void wake_senders_of_empty_ring(struct tsc_owner *owner)
  * All is seq_cst, so the sleeper is seen, and one is woken. Who is woken sends, whatever else it finds; its
  * message is delivered and released; and the next is woken.
  *
- * Models: test/model/queue.pml, and test/model/sleep.pml for what is retired and the end
+ * Models: test/model/queue.pml, test/model/delivery.pml for what is the owner's thread's alone, and
+ * test/model/sleep.pml for what is retired and the end
  */
 static void park(struct tsc_owner *owner)
 {
