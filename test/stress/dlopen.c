@@ -6,44 +6,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <tscounter/tscounter.h>
-
+#include "library.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
 enum { ROUNDS = 50, BACKENDS = 4 };
-
-/* What the test uses, looked up by name: it is not linked against the library. */
-struct library {
-    void *handle;
-    int (*create)(tsc_counter_t **, tsc_backend_t, const tsc_counter_attr_t *);
-    void (*unref)(tsc_counter_t *);
-    int (*inc)(tsc_counter_t *);
-    int (*get)(tsc_counter_t *, int64_t *);
-    int (*wait_at_most)(tsc_counter_t *, int64_t, int64_t);
-};
-
-/* POSIX has dlsym answer functions as void *, C has no such conversion. */
-static void look_up(struct library *library, const char *name, void *function)
-{
-    void **target = function;
-
-    *target = dlsym(library->handle, name);
-    ck_assert_msg(*target != NULL, "%s", name);
-}
-
-static struct library open_library(const char *path)
-{
-    struct library library = {.handle = dlopen(path, RTLD_NOW | RTLD_LOCAL)};
-
-    ck_assert_msg(library.handle != NULL, "%s", dlerror());
-    look_up(&library, "tsc_counter_create", &library.create);
-    look_up(&library, "tsc_counter_unref", &library.unref);
-    look_up(&library, "tsc_counter_inc", &library.inc);
-    look_up(&library, "tsc_counter_get", &library.get);
-    look_up(&library, "tsc_counter_wait_at_most", &library.wait_at_most);
-    return library;
-}
 
 static tsc_counter_t *make_counter(const struct library *library, tsc_backend_t backend)
 {
