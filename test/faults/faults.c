@@ -209,6 +209,56 @@ START_TEST(each_failure_is_told_and_leaks_nothing)
 }
 END_TEST
 
+struct leftover {
+    const struct making *making;
+    void *made;
+    int64_t held;
+};
+
+static int destroy_inside(int64_t *value, void *arg)
+{
+    const struct leftover *leftover = arg;
+
+    (void)value;
+    leftover->making->destroy(leftover->made);
+    return 0;
+}
+
+static void destroy_inside_a_callback(void *arg)
+{
+    struct leftover *leftover = arg;
+    tsc_counter_t *counter;
+    int error;
+
+    CHILD_CHECK(tsc_counter_create(&counter, TSC_BACKEND_MUTEX, NULL) == 0);
+    injection_begin(&no_failure);
+    error = tsc_counter_update(counter, destroy_inside, leftover);
+    leftover->held += injection_end().held;
+    CHILD_CHECK(error == 0);
+    CHILD_CHECK(leftover->held == 0);
+    tsc_counter_unref(counter);
+    child_check_owners(0);
+}
+
+/* Inside a callback nobody waits for a thread, which then frees what is its own. In the child of a fork there is
+ * none to do so. */
+START_TEST(what_has_no_thread_is_freed_inside_a_callback)
+{
+    struct leftover leftover = {.making = &makings[_i]};
+    int error;
+
+    if (!leftover.making->is_built || !TEST_BUILT_MUTEX)
+        return;
+    injection_begin(&no_failure);
+    error = leftover.making->make(&leftover.made);
+    leftover.held = injection_end().held;
+    ck_assert_int_eq(error, 0);
+    ck_assert_int_gt(leftover.held, 0);
+    ck_assert_int_eq(child_run(destroy_inside_a_callback, &leftover), 0);
+    leftover.making->destroy(leftover.made);
+}
+END_TEST
+
 START_TEST(life_leaks_nothing)
 {
     const struct making *making = &makings[_i];
@@ -439,6 +489,7 @@ int main(void)
     tcase_add_loop_test(failures, each_failure_is_told_and_leaks_nothing, 0, MAKINGS);
     tcase_add_checked_fixture(life, open_attributes_of_a_test, close_attributes);
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
+    tcase_add_loop_test(life, what_has_no_thread_is_freed_inside_a_callback, 0, MAKINGS);
     tcase_add_loop_test(life, no_operation_asks_for_anything, 0, MAKINGS);
     if (!support_is_skipped(child_of_a_fork_gets_no_thread->name))
         tcase_add_test(child, child_of_a_fork_gets_no_thread);

@@ -5,7 +5,6 @@
 
 #include "child.h"
 #include "subject.h"
-#include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -267,36 +266,6 @@ START_TEST(test_child_makes_counters)
 }
 END_TEST
 
-static int drop_inside(int64_t *value, void *arg)
-{
-    (void)value;
-    subject_drop_in_child(arg);
-    return 0;
-}
-
-/* What has no thread yet is freed where it is dropped. */
-static void drop_inside_a_callback(void *arg)
-{
-    tsc_counter_t *counter;
-
-    CHILD_CHECK(tsc_counter_create(&counter, TSC_BACKEND_MUTEX, NULL) == 0);
-    CHILD_CHECK(tsc_counter_update(counter, drop_inside, arg) == 0);
-    tsc_counter_unref(counter);
-    child_check_owners(0);
-}
-
-START_TEST(test_last_reference_goes_inside_a_callback)
-{
-    struct subject subject;
-
-    if (!support_is_built(TSC_BACKEND_MUTEX))
-        return;
-    open_used(&subject, variant_at(_i, 0));
-    ck_assert_int_eq(child_run(drop_inside_a_callback, &subject), 0);
-    subject_close(&subject);
-}
-END_TEST
-
 static void find_it_closed(void *arg)
 {
     struct subject *subject = arg;
@@ -453,7 +422,6 @@ int main(void)
     add_variant_test(tcase, test_any_operation_may_be_the_first, 0);
     add_variant_test(tcase, test_children_have_children, 0);
     add_variant_test(tcase, test_child_makes_counters, 0);
-    add_variant_test(tcase, test_last_reference_goes_inside_a_callback, 0);
     add_variant_test(tcase, test_closed_is_closed_in_the_child, 0);
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
