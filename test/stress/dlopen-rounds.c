@@ -151,10 +151,13 @@ static bool make_one(struct rounds *rounds, struct library *library)
     return true;
 }
 
+/* musl unloads nothing. */
 static void close_plugin(const struct library *library)
 {
     ck_assert_int_eq(dlclose(library->handle), 0);
+#ifdef __GLIBC__
     ck_assert_ptr_null(dlopen(HOLDER, RTLD_NOW | RTLD_NOLOAD));
+#endif
 }
 
 static bool counts_in_child(const struct rounds *rounds, const struct kept *kept)
