@@ -284,7 +284,7 @@ END_TEST
 static int double_it(int64_t *value, void *arg)
 {
     (void)arg;
-    *value *= 2;
+    *value = (int64_t)(2 * (uint64_t)*value);
     return 0;
 }
 
