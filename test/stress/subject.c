@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,6 +30,7 @@ enum { VARIANTS = sizeof variants / sizeof *variants, SIBLINGS = 2, SIBLING_BATC
 struct siblings {
     tsc_counter_t *counters[SIBLINGS];
     int64_t totals[SIBLINGS];
+    atomic_bool have_begun;
     atomic_bool stop;
     pthread_t thread;
     struct witness *witness;
@@ -155,6 +157,7 @@ static void *keep_siblings_busy(void *arg)
     struct siblings *siblings = arg;
     int64_t value;
 
+    atomic_store(&siblings->have_begun, true);
     while (!atomic_load(&siblings->stop)) {
         for (size_t i = 0; i < SIBLINGS; i++) {
             for (int64_t delta = 1; delta <= SIBLING_BATCH; delta++) {
@@ -183,6 +186,9 @@ static struct siblings *siblings_start(tsc_owner_t *owner, struct witness *witne
         ck_assert_int_eq(tsc_counter_create(&siblings->counters[i], TSC_BACKEND_QUEUE, attr), 0);
     tsc_counter_attr_destroy(attr);
     siblings->thread = support_start_thread(keep_siblings_busy, siblings);
+    /* Or a fork may leave AddressSanitizer's allocator locked in the child. */
+    while (!atomic_load(&siblings->have_begun))
+        sched_yield();
     return siblings;
 }
 
