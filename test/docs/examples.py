@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles and runs the examples of a manual page, and compares what they print with what the page shows.
+"""Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows.
 
-A literal block that includes a header is a program; the one behind it, if it includes none, is what it prints.
-Lines of tscounter(1) are given to the shell, with a small load. What tscounter(7) tells to write instead of
-something else is tried out too.
+On a page a literal block that includes a header is a program; the one behind it, if it includes none, is
+what it prints. Lines of tscounter(1) are given to the shell, with a small load. What tscounter(7) tells to write
+instead of something else is tried out too. How a guide says what a block is, is in markdown.py; what it quotes is
+compared with the file, and the files that it links have to exist.
 """
 
 import argparse
@@ -16,8 +17,10 @@ import signal
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
+from markdown import Guide, is_excerpt
 from mdoc import Page, plain
 
 WARNINGS = ['-Wall', '-Wextra', '-Werror']
@@ -57,31 +60,70 @@ int main(void)
 }}
 '''
 
-# tscounter, as it is in the examples of its page, but quick.
-TSCOUNTER = '''#!/bin/sh
+# The tools of the reader, as they are in examples: tscounter is quick, the compilers are those of the build, and
+# pkg-config finds the library that was built.
+STAND_INS = {
+    'tscounter': '''#!/bin/sh
 case $1 in
 stress) set -- "$@" --threads 20 --ops 50 ;;
 bench) set -- "$@" --threads 2 --seconds 1 ;;
 esac
 {program} "$@" || {{ echo "tscounter $*: $?" >>{failures}; exit 1; }}
+''',
+    'cc': '#!/bin/sh\nPATH={path} exec {cc} "$@"\n',
+    'c++': '#!/bin/sh\nPATH={path} exec {cxx} "$@"\n',
+    'pkg-config': '#!/bin/sh\necho {library_flags}\n',
+}
+
+PROBE_OF_THREAD_SANITIZER = '''
+echo 'int main(void) { return 0; }' >probe.c
+cc -fsanitize=thread probe.c -o probe
+./probe
 '''
+
+# What tscounter stress says of the int in one run, and not in another.
+VERDICT = re.compile(r'^The racy int .*$', flags=re.M)
 
 
 class Skipped(Exception):
     pass
 
 
-def programs(blocks):
-    """Pairs of a program and what it is to print, or None where the page does not show it."""
-    found = []
-    for block in blocks:
-        if '#include' in block:
-            found.append([block, None])
-        elif found and found[-1][1] is None:
-            found[-1][1] = block
-        else:
-            raise SystemExit(f'neither a program nor what one prints:\n{block}')
-    return found
+@dataclass(frozen=True)
+class Output:
+    text: str
+    is_exact: bool = True
+
+    def pattern(self, text):
+        """Its numbers are another run's."""
+        return re.sub(r'-?\d+(\.\d+)?', 'N', VERDICT.sub('N', text)).split()
+
+    def compare(self, printed):
+        if printed != self.text if self.is_exact else self.pattern(printed) != self.pattern(self.text):
+            raise SystemExit(f'printed:\n{printed}\nis not what is shown:\n{self.text}')
+
+
+@dataclass
+class Program:
+    source: str
+    language: str
+    name: str = 'example'  # without the suffix
+    output: Output = None
+
+    def uses_library(self):
+        return 'tscounter' in self.source or self.language == 'python'
+
+    def try_out(self, tools):
+        tools.compiler.try_out(self)
+
+
+@dataclass
+class Commands:
+    text: str
+    output: Output = None
+
+    def try_out(self, tools):
+        tools.shell.try_out(self)
 
 
 def migration(page):
@@ -91,6 +133,71 @@ def migration(page):
     return MIGRATION.format(calls='\n'.join(f'    TRY({plain(call)});' for call in calls))
 
 
+def of_page(page):
+    """A program, and what it is to print where the page shows it."""
+    found = []
+    for block in page.literal_blocks('EXAMPLES'):
+        if '#include' in block:
+            found.append(Program(block, 'cpp' if 'tsc::' in block else 'c'))
+        elif found and found[-1].output is None:
+            found[-1].output = Output(block)
+        else:
+            raise SystemExit(f'neither a program nor what one prints:\n{block}')
+    if page.literal_blocks('DESCRIPTION'):
+        raise SystemExit('a literal block under DESCRIPTION is not tried out: move it to EXAMPLES')
+    found += [Commands(command) for command in page.commands('EXAMPLES')]
+    for example in found:
+        if isinstance(example, Commands) and words(example.text)[0] != 'tscounter':
+            raise SystemExit('no command of tscounter')
+    if 'MIGRATION' in page.sections:
+        found.append(Program(migration(page), 'c'))
+    return found
+
+
+def check_quotation(block, file):
+    quoted = file.read_text()
+    if block.language == 'table':
+        lines = quoted.splitlines()
+        is_same = all(row in lines for row in block.text.splitlines())
+    elif block.is_quoted_in_part():
+        is_same = is_excerpt(block.text, quoted)
+    else:
+        is_same = block.text == quoted
+    if not is_same:
+        raise SystemExit(f'is not what {file} has:\n{block.text}')
+
+
+def example_of(block):
+    if block.language == 'sh':
+        return Commands(block.text)
+    if not block.name():
+        raise SystemExit(f'a program without the name of its file:\n{block.text}')
+    return Program(block.text, block.language, Path(block.name()).stem)
+
+
+def show_output(found, block):
+    printers = found[-2:] if block.introduction.startswith('Both ') else found[-1:]
+    if not printers or any(printer.output for printer in printers):
+        raise SystemExit(f'nothing before it prints this:\n{block.text}')
+    for printer in printers:
+        printer.output = Output(block.text, block.is_exact())
+
+
+def of_guide(guide, folder):
+    found = []
+    for block in guide.blocks():
+        if block.quoted_file():
+            check_quotation(block, folder / block.quoted_file())
+        if block.language == 'text':
+            show_output(found, block)
+        elif not block.is_quoted_in_part():
+            found.append(example_of(block))
+    missing = [link for link in guide.links() if not (folder / link).exists()]
+    if missing:
+        raise SystemExit(f'leads nowhere: {missing}')
+    return found
+
+
 def leave_a_signal_pending():
     """For a program that waits for it: it is blocked, so it cannot come too early."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -98,6 +205,7 @@ def leave_a_signal_pending():
 
 
 def skip_if_it_takes(example, absent):
+    """An example is a text, or the words of one."""
     for backend in absent:
         if backend in example:
             raise Skipped(f'{backend} is not part of this build')
@@ -108,36 +216,44 @@ class Compiler:
         self.arguments = arguments
         self.directory = directory
 
-    def compile(self, source):
-        is_cpp = 'tsc::' in source
-        command = shlex.split(self.arguments.cxx if is_cpp else self.arguments.cc)
-        if not command:
-            raise Skipped('there is no C++ compiler')
-        file = self.directory / ('example.cpp' if is_cpp else 'example.c')
-        file.write_text(source)
-        program = self.directory / 'example'
-        includes = [f'-I{include}' for include in self.arguments.include]
-        subprocess.run([*command, '-std=gnu++11' if is_cpp else '-std=gnu11', *WARNINGS, *includes,
-                        *self.arguments.compile_flags, file, '-o', program,
-                        self.arguments.library, '-pthread', *self.arguments.link_flags], check=True)
-        return program
+    def library_flags(self):
+        return [*(f'-I{include}' for include in self.arguments.include), *self.arguments.compile_flags,
+                str(self.arguments.library), '-pthread', *self.arguments.link_flags]
 
-    def run(self, program, source):
+    def compile(self, program):
+        compiler = {'c': self.arguments.cc, 'cpp': self.arguments.cxx}[program.language]
+        if not compiler:
+            raise Skipped('there is no C++ compiler')
+        file = self.directory / f'{program.name}.{program.language}'
+        file.write_text(program.source)
+        standard = {'c': '-std=gnu11', 'cpp': '-std=gnu++11'}[program.language]
+        subprocess.run([*shlex.split(compiler), standard, *WARNINGS, file, '-o', file.with_suffix(''),
+                        *(self.library_flags() if program.uses_library() else ['-O2', '-pthread'])], check=True)
+        return [file.with_suffix('')]
+
+    def interpret(self, program):
+        file = self.directory / f'{program.name}.py'
+        file.write_text(program.source)
+        if self.arguments.library.suffix == '.a' or '-fsanitize' in ' '.join(self.arguments.compile_flags):
+            raise Skipped('Python cannot load the library of this build')
+        return [sys.executable, file]
+
+    def try_out(self, program):
+        command = self.interpret(program) if program.language == 'python' else self.compile(program)
         if not self.arguments.run:
             raise Skipped('programs for another machine are only compiled')
-        skip_if_it_takes(source, (f'TSC_BACKEND_{backend}' for backend in self.arguments.without))
+        for backend in self.arguments.without:
+            skip_if_it_takes(program.source,
+                             [f'TSC_BACKEND_{backend}', f'tscounter.{backend}', f'"{backend.lower()}"'])
         result = subprocess.run(
-            [program], check=False, timeout=TIMEOUT, text=True, stdout=subprocess.PIPE,
+            command, check=False, timeout=TIMEOUT, text=True, stdout=subprocess.PIPE, cwd=self.directory,
             env={**os.environ, 'LD_LIBRARY_PATH': str(self.arguments.library.parent)},
-            preexec_fn=leave_a_signal_pending if 'sigwait(' in source else None)
+            preexec_fn=leave_a_signal_pending if 'sigwait(' in program.source else None)
         if result.returncode != 0:
-            raise SystemExit(f'ended with {result.returncode}, and had printed:\n{result.stdout}\n{source}')
-        return result.stdout
-
-    def try_out(self, source, expected):
-        printed = self.run(self.compile(source), source)
-        if expected is not None and printed != expected:
-            raise SystemExit(f'printed:\n{printed}\nis not what the page shows:\n{expected}')
+            raise SystemExit(f'ended with {result.returncode}, and had printed:\n{result.stdout}\n'
+                             f'{program.source}')
+        if program.output:
+            program.output.compare(result.stdout)
 
 
 def words(command):
@@ -145,37 +261,67 @@ def words(command):
 
 
 class Shell:
-    def __init__(self, arguments, directory):
+    def __init__(self, arguments, directory, compiler):
+        self.arguments = arguments
         self.directory = directory
-        self.absent = [f'--backend {backend.lower()}' for backend in arguments.without]
+        self.absent = [backend.lower() for backend in arguments.without]
         self.failures = directory / 'failures'
-        self.environment = {**os.environ, 'PATH': f'{directory}:{os.environ["PATH"]}'}
-        stand_in = directory / 'tscounter'
-        stand_in.write_text(TSCOUNTER.format(program=shlex.quote(str(arguments.program)),
-                                             failures=shlex.quote(str(self.failures))))
-        stand_in.chmod(0o755)
+        tools = directory / 'tools'
+        self.environment = {**os.environ, 'PATH': f'{tools}:{os.environ["PATH"]}',
+                            'LD_LIBRARY_PATH': str(arguments.library.parent)}
+        tools.mkdir()
+        for name, text in STAND_INS.items():
+            stand_in = tools / name
+            stand_in.write_text(text.format(program=shlex.quote(str(arguments.program)),
+                                            failures=shlex.quote(str(self.failures)),
+                                            path=shlex.quote(os.environ['PATH']), cc=arguments.cc,
+                                            cxx=arguments.cxx, library_flags=shlex.join(compiler.library_flags())))
+            stand_in.chmod(0o755)
 
-    def try_out(self, command):
-        print('$', command, flush=True)
-        parts = words(command)
-        if parts[0] != 'tscounter':
-            raise SystemExit('no command of tscounter')
-        skip_if_it_takes(command, self.absent)
+    def run(self, command, **options):
+        return subprocess.run(['sh', '-ec', command], cwd=self.directory, env=self.environment, timeout=TIMEOUT,
+                              text=True, **options)
+
+    def has_thread_sanitizer(self):
+        return self.run(PROBE_OF_THREAD_SANITIZER, check=False, stderr=subprocess.DEVNULL).returncode == 0
+
+    def skip_if_it_cannot_be(self, commands):
+        if not self.arguments.run:
+            raise Skipped('programs for another machine are only compiled')
+        parts = words(commands.text)
+        skip_if_it_takes(parts, self.absent)
+        if 'tscounter' in parts and not self.arguments.program:
+            raise Skipped('tscounter is not part of this build')
+        if 'tscounter' in parts and commands.output and self.arguments.without:
+            raise Skipped('what is shown is of all backends')
         for before, tool in zip(parts, parts[1:]):
             if before == '|' and not shutil.which(tool):
                 raise Skipped(f'{tool} is missing')
-        result = subprocess.run(['sh', '-c', command], cwd=self.directory, env=self.environment, check=True,
-                                timeout=TIMEOUT, text=True, stdout=subprocess.PIPE)
+        if '-fsanitize=thread' in parts and not self.has_thread_sanitizer():
+            raise Skipped('there is no ThreadSanitizer')
+
+    def try_out(self, commands):
+        print('$', commands.text, flush=True)
+        self.skip_if_it_cannot_be(commands)
+        result = self.run(commands.text, check=True, stdout=subprocess.PIPE)
         print(result.stdout, flush=True)
         if self.failures.exists():
             raise SystemExit(self.failures.read_text())
-        if not result.stdout.strip():
+        if commands.output:
+            commands.output.compare(result.stdout)
+        elif words(commands.text)[0] == 'tscounter' and not result.stdout.strip():
             raise SystemExit('it printed nothing')
 
 
-def is_skipped(try_out, *example):
+class Tools:
+    def __init__(self, arguments, directory):
+        self.compiler = Compiler(arguments, directory)
+        self.shell = Shell(arguments, directory, self.compiler)
+
+
+def is_skipped(example, tools):
     try:
-        try_out(*example)
+        example.try_out(tools)
     except Skipped as reason:
         print(f'skipped: {reason}')
         return True
@@ -183,23 +329,14 @@ def is_skipped(try_out, *example):
 
 
 def check(arguments, directory):
-    page = Page(arguments.page.read_text())
-    commands = page.commands('EXAMPLES')
-    found = programs(page.literal_blocks('EXAMPLES'))
-    if len(found) + len(commands) == 0:
+    text = arguments.page.read_text()
+    is_guide = arguments.page.suffix == '.md'
+    found = of_guide(Guide(text), arguments.page.parent) if is_guide else of_page(Page(text))
+    if not found and not is_guide:
         raise SystemExit('no examples')
-    if page.literal_blocks('DESCRIPTION'):
-        raise SystemExit('a literal block under DESCRIPTION is not tried out: move it to EXAMPLES')
-    if 'MIGRATION' in page.sections:
-        found.append([migration(page), None])
-    compiler = Compiler(arguments, directory)
-    shell = Shell(arguments, directory)
-    skipped = 0
-    for source, expected in found:
-        skipped += is_skipped(compiler.try_out, source, expected)
-    for command in commands:
-        skipped += is_skipped(shell.try_out, command)
-    print(f'programs: {len(found)}, commands: {len(commands)}, skipped: {skipped}')
+    tools = Tools(arguments, directory)
+    skipped = sum(is_skipped(example, tools) for example in found)
+    print(f'examples: {len(found)}, skipped: {skipped}')
     return SKIPPED if skipped else 0
 
 
@@ -213,7 +350,7 @@ def main():
     parser.add_argument('--no-run', dest='run', action='store_false', help='for another machine')
     parser.add_argument('--without', action='append', default=[], help='a backend that is not part of the build')
     parser.add_argument('--program', type=os.path.abspath, help='tscounter')
-    parser.add_argument('library', type=Path)
+    parser.add_argument('library', type=lambda path: Path(path).absolute())
     parser.add_argument('page', type=Path)
     arguments = parser.parse_args()
 
