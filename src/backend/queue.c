@@ -360,6 +360,9 @@ static void queue_child(struct tsc_fork_node *node)
 
     tsc_counter_forget_calls(&queue->base);
     tsc_watch_forget_waiters(&queue->watch);
+    /* A close that was under way has nobody in the child who gives it its place, and would take one later. */
+    if (is_closed(queue))
+        settle_close(queue);
 }
 
 const struct tsc_backend_ops tsc_queue_ops = {

@@ -9,7 +9,14 @@
 #include "support/suite.h"
 #include "walk.h"
 
-enum { CASE_SECONDS = 240, INITIAL = 100, ADDS_IN_CHILD = 20, SENDING_STRIDE = 7, OTHERS_STRIDE = 47 };
+enum {
+    CASE_SECONDS = 240,
+    INITIAL = 100,
+    ADDS_IN_CHILD = 20,
+    SENDING_STRIDE = 7,
+    OTHERS_STRIDE = 47,
+    CLOSING_STRIDE = 3
+};
 
 struct scene {
     struct walk walk;
@@ -126,6 +133,18 @@ static int64_t find_value(const struct scene *scene)
     return value;
 }
 
+static void drain_in_child(struct scene *scene, int64_t value)
+{
+    tsc_counter_t *counter = scene->subject.counter;
+
+    CHILD_CHECK(value_in_child(counter) == value);
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
+    CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
+    subject_drop_in_child(&scene->subject);
+}
+
 static void use_to_the_end(struct scene *scene, int64_t value)
 {
     tsc_counter_t *counter = scene->subject.counter;
@@ -138,13 +157,8 @@ static void use_to_the_end(struct scene *scene, int64_t value)
     else
         CHILD_CHECK(tsc_counter_inc(counter) == 0);
     value += ADDS_IN_CHILD + 1;
-    CHILD_CHECK(value_in_child(counter) == value);
     CHILD_CHECK(call_create(counter) == 0);
-    CHILD_CHECK(tsc_counter_close(counter) == 0);
-    CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
-    CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
-    CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
-    subject_drop_in_child(&scene->subject);
+    drain_in_child(scene, value);
 }
 
 static void live_in_child(void *arg)
@@ -186,11 +200,12 @@ static void close_scene(struct scene *scene)
 
 typedef bool (*walk_step_fn)(struct walk *walk, walk_fn call, walk_fn meanwhile, void *arg);
 
-static void fork_at_each_instruction(struct scene *scene, const char *what, walk_step_fn step, walk_fn fork_there)
+static void fork_at_each_instruction(struct scene *scene, const char *what, uint64_t stride, walk_step_fn step,
+                                     walk_fn fork_there)
 {
     struct walk *walk = &scene->walk;
 
-    if (!walk_begin(walk, walk->variant, scene->call->name, what, stride_of(scene->call, walk->variant)))
+    if (!walk_begin(walk, walk->variant, scene->call->name, what, stride))
         return;
     while (walk_on(walk)) {
         open_scene(scene);
@@ -209,13 +224,46 @@ static void fork_in_each_call(const struct variant *variant, const char *what, w
     for (size_t i = 0; i < CALLS && walk_is_worth(variant); i++) {
         scene.call = &calls[i];
         if (variant_has(variant, scene.call->caps))
-            fork_at_each_instruction(&scene, what, step, fork_there);
+            fork_at_each_instruction(&scene, what, stride_of(scene.call, variant), step, fork_there);
     }
 }
 
 START_TEST(test_another_thread_forks)
 {
     fork_in_each_call(variant_at(_i, 0), "and another thread forks", walk_visit, fork_and_wait);
+}
+END_TEST
+
+/* Whether it was closed at the fork is decided there: nobody is in the child who could still close it. */
+static void find_closed_or_open(void *arg)
+{
+    struct scene *scene = arg;
+    tsc_counter_t *counter = scene->subject.counter;
+    int answer = tsc_counter_inc(counter);
+
+    CHILD_CHECK(answer == 0 || answer == -ESHUTDOWN);
+    for (int i = 1; i < ADDS_IN_CHILD; i++)
+        CHILD_CHECK(tsc_counter_inc(counter) == answer);
+    drain_in_child(scene, answer == 0 ? INITIAL + ADDS_IN_CHILD : INITIAL);
+}
+
+static void fork_and_find_closed_or_open(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->status = child_run(find_closed_or_open, scene);
+}
+
+START_TEST(test_another_thread_forks_while_one_closes)
+{
+    static const struct call close = {"close", tsc_counter_close, 0, 1};
+    const struct variant *variant = variant_at(_i, 0);
+    struct scene scene = {.walk = {.variant = variant}, .call = &close};
+
+    if (walk_is_worth(variant))
+        fork_at_each_instruction(&scene, "and another thread forks",
+                                 variant_has(variant, TSC_CAP_ASYNC) ? walk_stride(CLOSING_STRIDE) : 1, walk_visit,
+                                 fork_and_find_closed_or_open);
 }
 END_TEST
 
@@ -279,6 +327,7 @@ int main(void)
     TCase *tcase = support_add_case(suite, "forks", CASE_SECONDS);
 
     add_variant_test(tcase, test_another_thread_forks, 0);
+    add_variant_test(tcase, test_another_thread_forks_while_one_closes, 0);
     add_variant_test(tcase, test_a_handler_forks, 0);
     add_variant_test(tcase, test_a_child_goes_on, TSC_CAP_SIGNAL_SAFE);
     return stepper_run_suite(suite);
