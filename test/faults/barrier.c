@@ -4,16 +4,16 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <tscounter/tscounter.h>
 
+#include "arguments.h"
 #include "percpu/add.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { ARGUMENTS = 6, ADDS = 1000 };
+enum { ADDS = 1000 };
 
 static atomic_bool refuses;
 static atomic_uint refused;
@@ -25,7 +25,7 @@ long __wrap_syscall(long number, ...);
 /* The linker makes of each call of syscall one of this. */
 long __wrap_syscall(long number, ...)
 {
-    long arguments[ARGUMENTS];
+    long arguments[ARGUMENTS_MAX] = {0};
     va_list list;
 
     if (number == SYS_membarrier && atomic_load(&refuses)) {
@@ -39,7 +39,7 @@ long __wrap_syscall(long number, ...)
         return -1;
     }
     va_start(list, number);
-    for (int i = 0; i < ARGUMENTS; i++)
+    for (int i = 0; i < count_arguments(number); i++)
         arguments[i] = va_arg(list, long);
     va_end(list);
     return __real_syscall(number, arguments[0], arguments[1], arguments[2], arguments[3], arguments[4],

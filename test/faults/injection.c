@@ -10,8 +10,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "arguments.h"
 
 /* The plan, field by field: a thread that sleeps on asks by the former one while the next is written. */
 static atomic_uint kinds_to_fail;
@@ -205,11 +206,11 @@ WRAPPED(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct time
 
 WRAPPED(long, syscall, long number, ...)
 {
-    long arguments[6];
+    long arguments[ARGUMENTS_MAX] = {0};
     va_list list;
 
     va_start(list, number);
-    for (size_t i = 0; i < 6; i++)
+    for (int i = 0; i < count_arguments(number); i++)
         arguments[i] = va_arg(list, long);
     va_end(list);
     if (is_futex_wait(number, arguments[1]) && is_to_fail(REQUEST_WAIT)) {
