@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each point, on each backend that passes it, with each thing that may happen there, under load.
+ * Each point, on each backend that passes it, with each thing that may happen there, under load. What forks is
+ * left out, and with the argument "forks" all else is.
+ *
  *   TSC_TEST_VARIANTS=9   on each variant of a counter of that backend (1)
  *   TSC_TEST_OPS=3000     ten times as often (300)
  *   TSC_TEST_TRIAL=TEXT   the trials alone that have this in their names
@@ -8,6 +10,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "interference.h"
 #include "load.h"
@@ -43,20 +46,27 @@ struct trial {
 };
 
 /* Found before the tests begin. */
-struct trials {
+static struct {
+    const TTest *test;
+    bool fork;
     struct trial *at;
     int count;
-};
+} trials;
 
-static struct trials with_forks;
-static struct trials without_forks;
-
-static void add_to(struct trials *trials, const struct trial *trial)
+static void keep(const struct trial *trial)
 {
-    trials->at = realloc(trials->at, ((size_t)trials->count + 1) * sizeof *trials->at);
-    if (trials->at == NULL)
+    trials.at = realloc(trials.at, ((size_t)trials.count + 1) * sizeof *trials.at);
+    if (trials.at == NULL)
         abort();
-    trials->at[trials->count++] = *trial;
+    trials.at[trials.count++] = *trial;
+}
+
+static bool is_wanted(const struct trial *trial)
+{
+    bool forks = trial->point->in_fork || trial->action == FORK;
+
+    return forks == trials.fork && trial_is_asked_for(trial->name) &&
+           !variant_is_skipped(trials.test, trial->variant);
 }
 
 static void add_trial(struct tsc_test_point *point, const struct variant *variant, size_t action)
@@ -70,8 +80,8 @@ static void add_trial(struct tsc_test_point *point, const struct variant *varian
     };
 
     snprintf(trial.name, sizeof trial.name, "%s, %s at %s", variant->name, actions[action].name, point->name);
-    if (trial_is_asked_for(trial.name))
-        add_to(point->in_fork || trial.action == FORK ? &with_forks : &without_forks, &trial);
+    if (is_wanted(&trial))
+        keep(&trial);
 }
 
 static void add_trials(struct tsc_test_point *point, const struct variant *variant)
@@ -135,29 +145,27 @@ static void run_trial(const struct trial *trial)
 
 START_TEST(test_interference)
 {
-    run_trial(&without_forks.at[_i]);
+    run_trial(&trials.at[_i]);
 }
 END_TEST
 
 START_TEST(test_interference_with_forks)
 {
-    run_trial(&with_forks.at[_i]);
+    run_trial(&trials.at[_i]);
 }
 END_TEST
 
-int main(void)
+int main(int argc, char **argv)
 {
     Suite *suite = suite_create("points");
-    TCase *threads = support_add_case(suite, "threads", 2 * TRIAL_SECONDS);
-    TCase *forks = support_add_case(suite, "forks", 2 * TRIAL_SECONDS);
+    TCase *tcase = support_add_case(suite, "points", 2 * TRIAL_SECONDS);
     int failed;
 
+    trials.fork = argc > 1 && strcmp(argv[1], "forks") == 0;
+    trials.test = trials.fork ? test_interference_with_forks : test_interference;
     find_trials();
-    tcase_set_tags(forks, "fork");
-    tcase_add_loop_test(threads, test_interference, 0, without_forks.count);
-    tcase_add_loop_test(forks, test_interference_with_forks, 0, with_forks.count);
+    tcase_add_loop_test(tcase, trials.test, 0, trials.count);
     failed = support_run_suite(suite);
-    free(without_forks.at);
-    free(with_forks.at);
+    free(trials.at);
     return failed;
 }

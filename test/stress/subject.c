@@ -93,7 +93,7 @@ const struct variant *variant_at(int index, uint64_t caps)
     return variant;
 }
 
-static bool is_skipped(const TTest *test, const struct variant *variant)
+bool variant_is_skipped(const TTest *test, const struct variant *variant)
 {
     char test_and_backend[128];
 
@@ -106,7 +106,7 @@ void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps)
     int count = (int)variants_with(caps);
 
     for (int i = 0; i < count; i++) {
-        if (!is_skipped(test, variant_at(i, caps)))
+        if (!variant_is_skipped(test, variant_at(i, caps)))
             tcase_add_loop_test(tcase, test, i, i + 1);
     }
 }

@@ -31,6 +31,9 @@ const struct variant *variant_at(int index, uint64_t caps);
 /* One test for each of those variants, which it finds with variant_at(_i, caps). */
 void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps);
 
+/* Whether TSC_TEST_SKIP has the test, or TEST:BACKEND; that it is skipped is then told. */
+bool variant_is_skipped(const TTest *test, const struct variant *variant);
+
 bool variant_has(const struct variant *variant, uint64_t caps);
 
 /* How often a thread adds, and how often it calls what the owner of a queue has to answer. */
