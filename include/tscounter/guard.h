@@ -5,8 +5,9 @@
  *
  * A guard counts out when its scope is left by falling out of it, `return`, `break`, `continue` or `goto`; on
  * cancellation, `pthread_exit` or a C++ exception only if the file is compiled with `-fexceptions` (C++ is);
- * never on `longjmp`. It counts out only if its increment answered 0. It holds no reference: the counter must
- * outlive the scope.
+ * never on `longjmp`. Cancellation and `pthread_exit` count out only where the C library unwinds the stack for
+ * them: glibc does, musl does not, whatever the flags. It counts out only if its increment answered 0. It holds
+ * no reference: the counter must outlive the scope.
  *
  * The C macros need the `cleanup` attribute of gcc and clang; without it they are not defined. All code here is
  * inline, over exported functions alone; the types never change their layout.
