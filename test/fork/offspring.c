@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "child.h"
+#include "support/suite.h"
 
 enum { CHILD_ADDS = 40 };
 
@@ -13,6 +14,14 @@ struct moment {
     int64_t floor; /* adds that had returned before the fork began */
     bool fork_again;
 };
+
+/* Otherwise its only thread does what they would. */
+static bool children_start_threads;
+
+void offspring_prepare(void)
+{
+    children_start_threads = !support_is_skipped("threads_in_children");
+}
 
 static int64_t count_begun(const struct parent *parent)
 {
@@ -98,7 +107,12 @@ static int64_t count_in_child(const struct subject *subject, int64_t value)
     CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, value - 1, 1000) == -ETIMEDOUT);
     for (uint64_t turn = 0; turn < CHILD_ADDS; turn++)
         CHILD_CHECK(add_one(subject, turn) == 0);
-    child_run_threads(add_in_child, (void *)subject);
+    if (children_start_threads) {
+        child_run_threads(add_in_child, (void *)subject);
+    } else {
+        add_in_child((void *)subject);
+        add_in_child((void *)subject);
+    }
     CHILD_CHECK(tsc_counter_flush(subject->counter) == 0);
     CHILD_CHECK(value_in_child(subject) == value + 3 * CHILD_ADDS);
     return value + 3 * CHILD_ADDS;

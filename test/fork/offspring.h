@@ -18,6 +18,9 @@ struct parent {
     struct progress *progress;
 };
 
+/* Before all else, once: looks whether children may start threads here. */
+void offspring_prepare(void);
+
 void parent_open(struct parent *parent, const struct variant *variant, size_t workers);
 
 /* Fails the test where the value is not what the workers added, or one of them or a child saw something wrong. */

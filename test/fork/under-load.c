@@ -86,6 +86,7 @@ int main(void)
     Suite *suite = suite_create("fork under load");
     TCase *tcase = support_add_case(suite, "fork under load", 90);
 
+    offspring_prepare();
     add_variant_test(tcase, test_fork_under_load, 0);
     return support_run_suite(suite);
 }

@@ -124,6 +124,7 @@ int main(void)
     Suite *suite = suite_create("fork while ending");
     TCase *tcase = support_add_case(suite, "fork while ending", 90);
 
+    offspring_prepare();
     add_variant_test(tcase, test_fork_while_threads_end, 0);
     return support_run_suite(suite);
 }
