@@ -61,12 +61,12 @@ static void keep(const struct trial *trial)
     trials.at[trials.count++] = *trial;
 }
 
-static bool is_wanted(const struct trial *trial)
+static bool is_wanted(const struct trial *trial, const char *action)
 {
     bool forks = trial->point->in_fork || trial->action == FORK;
 
     return forks == trials.fork && trial_is_asked_for(trial->name) &&
-           !variant_is_skipped(trials.test, trial->variant);
+           !variant_is_skipped(trials.test, trial->variant) && !support_part_is_skipped(trials.test->name, action);
 }
 
 static void add_trial(struct tsc_test_point *point, const struct variant *variant, size_t action)
@@ -80,7 +80,7 @@ static void add_trial(struct tsc_test_point *point, const struct variant *varian
     };
 
     snprintf(trial.name, sizeof trial.name, "%s, %s at %s", variant->name, actions[action].name, point->name);
-    if (is_wanted(&trial))
+    if (is_wanted(&trial, actions[action].name))
         keep(&trial);
 }
 

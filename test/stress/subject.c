@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <semaphore.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "support/suite.h"
@@ -95,10 +94,7 @@ const struct variant *variant_at(int index, uint64_t caps)
 
 bool variant_is_skipped(const TTest *test, const struct variant *variant)
 {
-    char test_and_backend[128];
-
-    snprintf(test_and_backend, sizeof test_and_backend, "%s:%s", test->name, tsc_backend_name(variant->backend));
-    return support_is_skipped(test->name) || support_is_skipped(test_and_backend);
+    return support_part_is_skipped(test->name, tsc_backend_name(variant->backend));
 }
 
 void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps)

@@ -41,6 +41,14 @@ bool support_is_skipped(const char *test)
     return true;
 }
 
+bool support_part_is_skipped(const char *test, const char *part)
+{
+    char test_and_part[128];
+
+    snprintf(test_and_part, sizeof test_and_part, "%s:%s", test, part);
+    return support_is_skipped(test) || support_is_skipped(test_and_part);
+}
+
 int support_run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);

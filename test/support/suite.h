@@ -16,6 +16,9 @@ TCase *support_add_case(Suite *suite, const char *name, double timeout_seconds);
 /* Whether TSC_TEST_SKIP, a list of names, has this test; that it is skipped is then told. */
 bool support_is_skipped(const char *test);
 
+/* Whether it has the test, or TEST:PART, such as a backend. */
+bool support_part_is_skipped(const char *test, const char *part);
+
 /* Runs the suite as CK_FORK, CK_VERBOSITY and CK_RUN_CASE say; the exit status of main. */
 int support_run_suite(Suite *suite);
 
