@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "hands.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+/* Keeps errno, for a callback may wait here: with musl, sem_wait touches it where it succeeds. */
 static void wait_for(sem_t *semaphore)
 {
+    int saved_errno = errno;
+
     while (sem_wait(semaphore) != 0)
         ;
+    errno = saved_errno;
 }
 
 static void *work(void *arg)
