@@ -17,23 +17,23 @@ static bool handlers_installed;
 _Thread_local struct tsc_lock *tsc_fork_node_lock TSC_ALLOCATED_WITH_THE_THREAD;
 
 /*
- * How many forks are under way of signal handlers that interrupted this thread while it held the lock of the list
- * or of a node. To take the locks they would wait for their own thread; or, where that holds a node's, for another
- * fork, which has the list's and waits for the node's. So they leave all as it is: their children may only exec or
- * _exit. Forks on one thread lie inside one another: inside one of these all are of these, and one that took the
- * locks begins and ends while there are none. So the count tells, after a fork, of which kind it is.
+ * How many forks are under way of signal handlers that interrupted this thread while it was at the lock of the
+ * list or of a node. To take the locks they would wait for their own thread; or, where that is at a node's, for
+ * another fork, which has the list's and waits for the node's. So they leave all as it is: their children may only
+ * exec or _exit. Forks on one thread lie inside one another: inside one of these all are of these, and one that
+ * took the locks begins and ends while there are none. So the count tells, after a fork, of which kind it is.
  * Model: test/model/fork-handler.pml
  */
 static _Thread_local unsigned int interrupting_forks TSC_ALLOCATED_WITH_THE_THREAD;
 
-static bool holds_a_lock(void)
+static bool is_at_a_lock(void)
 {
-    return tsc_lock_is_mine(&list_lock) || (tsc_fork_node_lock != NULL && tsc_lock_is_mine(tsc_fork_node_lock));
+    return tsc_lock_is_mine(&list_lock) || tsc_fork_node_lock != NULL;
 }
 
 static void before_fork(void)
 {
-    if (holds_a_lock()) {
+    if (is_at_a_lock()) {
         interrupting_forks++;
         return;
     }

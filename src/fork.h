@@ -15,7 +15,7 @@
  *
  * While fork() runs, the lock of the list is held, and so is that of each node that has one. A node's lock must be
  * one that its holders give back soon, and nobody may take the lock of the list while holding a node's.
- * A handler that forks where it interrupted the holder of one takes none.
+ * A handler that forks where it interrupted a thread at one takes none.
  */
 struct tsc_fork_node;
 
@@ -36,9 +36,11 @@ int tsc_fork_register(struct tsc_fork_node *node, const struct tsc_fork_ops *ops
 void tsc_fork_unregister(struct tsc_fork_node *node);
 
 /*
- * Takes and gives a node's lock. A signal handler that forks has to know whether it interrupted its holder: so the
- * thread says which lock it is going to take, and the lock's word says whether it has it. Each thread holds one at
- * most. The fences are against a handler on the same thread. Model: test/model/fork-handler.pml
+ * Takes and gives a node's lock. A signal handler that forks has to know whether another fork may wait for the
+ * thread that it interrupted. So the thread says at which lock it is, from before it takes it until it has woken
+ * the next: asleep, it may be the one that was woken; and having given the lock, the one that has still to wake.
+ * Each thread is at one at most. The fences are against a handler on the same thread. Model:
+ * test/model/fork-handler.pml
  */
 extern _Thread_local struct tsc_lock *tsc_fork_node_lock TSC_ALLOCATED_WITH_THE_THREAD;
 

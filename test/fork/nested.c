@@ -199,6 +199,27 @@ START_TEST(while_another_fork_waits_for_the_node)
 }
 END_TEST
 
+/* The interrupted thread has given the node's lock, and has still to wake the other fork, which has the list's. */
+START_TEST(while_another_fork_is_to_be_woken)
+{
+    struct sleeper sleeper = {.status = -1};
+    pthread_t thread;
+
+    tsc_fork_take_node_lock(&node_lock);
+    thread = support_start_thread(fork_when_the_node_is_free, &sleeper);
+    ck_assert(support_eventually(is_known, &sleeper));
+    ck_assert(support_falls_asleep(sleeper.id));
+    atomic_store(&node_lock.word, 0);
+    raise(SIGUSR1);
+    tsc_lock_wake_next(&node_lock);
+    tsc_fork_forget_node_lock();
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(sleeper.status, 0);
+    assert_handled(1);
+    assert_whole();
+}
+END_TEST
+
 /* An attempt that fails, and a lock that was given, are no locks held. */
 START_TEST(what_is_not_had_is_not_held)
 {
@@ -235,6 +256,8 @@ int main(void)
     tcase_add_test(tcase, while_nothing_is_held);
     if (!support_is_skipped(while_another_fork_waits_for_the_node->name))
         tcase_add_test(tcase, while_another_fork_waits_for_the_node);
+    if (!support_is_skipped(while_another_fork_is_to_be_woken->name))
+        tcase_add_test(tcase, while_another_fork_is_to_be_woken);
     tcase_add_test(tcase, what_is_not_had_is_not_held);
     tcase_add_loop_test(tcase, inside_the_handlers_of_a_fork, 0, 8);
     return support_run_suite(suite);

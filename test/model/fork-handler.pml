@@ -6,14 +6,17 @@
  * fork waits for its own thread, nor for a thread that waits for it. In the child of a fork that took the locks,
  * what they guard is whole and is repaired, none stays taken, and the thread takes them under its new id.
  *
- * As the manual demands, the child of a signal handler does not go back into what was interrupted. How threads
- * wait for a lock is in lock.pml, and what is repaired in fork.pml. On the order of stores nothing depends here: a
+ * A node's lock is given in two steps, as it is where threads sleep on it: it is free, and then the next is woken.
+ * A signal wakes, too.
+ *
+ * As the manual demands, the child of a signal handler does not go back into what was interrupted. That threads
+ * wait for a lock in the right way is in lock.pml, and what is repaired in fork.pml. On the order of stores nothing depends here: a
  * thread looks at what it wrote itself, or at what a lock guards.
  *
  * A process of the model is a function on the stack of a thread, and does not run while it is interrupted. While a
  * child runs nobody else does, for they share no memory.
  *
- * Mirrors: src/fork.c: holds_a_lock before_fork ends_interrupting_fork unlock_all after_fork_in_parent
+ * Mirrors: src/fork.c: is_at_a_lock before_fork ends_interrupting_fork unlock_all after_fork_in_parent
  * Mirrors: src/fork.c: after_fork_in_child tsc_fork_hold tsc_fork_unhold
  * Mirrors: src/fork.h: tsc_fork_take_node_lock tsc_fork_try_node_lock tsc_fork_give_node_lock
  * Mirrors: src/fork.h: tsc_fork_forget_node_lock
@@ -26,6 +29,7 @@
  * Mutation: -DTAKES_ALL: deadlock: a handler's fork waits for the lock that its own thread holds
  * Mutation: -DLOOKS_AT_LIST: deadlock: the same, for the lock of a node
  * Mutation: -DTHREADS=2 -DTAKES_LIST: deadlock: it waits for a fork that has the list's and waits for the node's
+ * Mutation: -DTHREADS=2 -DLOOKS_AT_HOLDER: deadlock: it waits for a fork that its own thread has still to wake
  * Mutation: -DNOTES_LATE: deadlock: the handler comes when the lock is taken and nothing says so yet
  * Mutation: -DFORGETS_EARLY: deadlock: the handler comes when the lock is not given and nothing says so any more
  * Mutation: -DNO_COUNT: assertion: a handler's fork gives the locks of the thread that it interrupted
@@ -53,7 +57,8 @@ typedef image {
     byte locks[2];         /* the holder's id, or 0 */
     bool is_half_done[2];  /* what is changed under the lock */
     bool repaired;
-    bool note[THREADS];    /* tsc_fork_node_lock: it may hold the node's */
+    bool awaited;          /* the node's: threads may sleep on it */
+    bool note[THREADS];    /* tsc_fork_node_lock: it is at the node's */
     byte interrupting_forks[THREADS];
     byte id[THREADS];      /* 0 where the thread has to ask for it */
 };
@@ -64,6 +69,7 @@ byte running; /* the image */
 #define PROCESSES 12
 #define NONE IMAGES
 bool interrupted[PROCESSES];
+bool asleep[PROCESSES]; /* until the node's lock is given */
 byte image_of[PROCESSES]; /* or NONE */
 byte top[THREADS + IMAGES - 1];
 byte come[THREADS + IMAGES - 1];
@@ -87,6 +93,66 @@ inline take(lock)
     }
 }
 
+inline take_node_lock()
+{
+    do
+    :: d_step {
+            OF.locks[NODE] == 0 ->
+            OF.id[thread] = SELF;
+            OF.locks[NODE] = OF.id[thread];
+            OF.awaited = OF.awaited || slept;
+            slept = false
+        };
+        break
+    :: d_step {
+            OF.locks[NODE] != 0 ->
+            OF.awaited = true;
+            asleep[_pid] = true
+        };
+        d_step { !asleep[_pid] -> slept = true }
+    od
+}
+
+#define SLEEPS_HERE(process) (asleep[process] && image_of[process] == at)
+
+/* One of two that sleep; there may be no more. */
+inline wake_next()
+{
+    atomic {
+        if
+        :: pick = 0;
+            do
+            :: pick < PROCESSES && !SLEEPS_HERE(pick) -> pick++
+            :: else -> break
+            od
+        :: pick = PROCESSES;
+            do
+            :: pick > 0 && !SLEEPS_HERE(pick - 1) -> pick--
+            :: else -> break
+            od;
+            pick = (pick == 0 -> PROCESSES : pick - 1)
+        fi;
+        if
+        :: pick < PROCESSES -> asleep[pick] = false
+        :: else
+        fi;
+        pick = 0
+    }
+}
+
+inline free_node_lock()
+{
+    d_step {
+        OF.locks[NODE] = 0;
+        wakes = OF.awaited;
+        OF.awaited = false
+    };
+    if
+    :: wakes -> wake_next(); wakes = false
+    :: else
+    fi
+}
+
 inline change(lock)
 {
     d_step { assert(OF.locks[lock] == REAL_ID && !OF.is_half_done[lock]); OF.is_half_done[lock] = true };
@@ -103,12 +169,12 @@ inline use_list()
 inline take_or_try_node_lock()
 {
 #ifdef NOTES_LATE
-    take(NODE);
+    take_node_lock();
     OF.note[thread] = true
 #else
     OF.note[thread] = true;
     if
-    :: take(NODE)
+    :: true -> take_node_lock()
     :: atomic { OF.locks[NODE] != 0 -> OF.note[thread] = false }
     fi
 #endif
@@ -118,9 +184,9 @@ inline give_node_lock()
 {
 #ifdef FORGETS_EARLY
     OF.note[thread] = false;
-    OF.locks[NODE] = 0
+    free_node_lock()
 #else
-    OF.locks[NODE] = 0;
+    free_node_lock();
     OF.note[thread] = false
 #endif
 }
@@ -139,17 +205,19 @@ inline use_node()
 #define HOLDS_LIST (OF.locks[LIST] == SELF)
 #define HOLDS_NODE (OF.note[thread] && OF.locks[NODE] == SELF)
 #if defined(TAKES_ALL)
-#define HOLDS_A_LOCK false
+#define IS_AT_A_LOCK false
 #elif defined(LOOKS_AT_LIST) || defined(TAKES_LIST)
-#define HOLDS_A_LOCK HOLDS_LIST
+#define IS_AT_A_LOCK HOLDS_LIST
+#elif defined(LOOKS_AT_HOLDER)
+#define IS_AT_A_LOCK (HOLDS_LIST || HOLDS_NODE)
 #else
-#define HOLDS_A_LOCK (HOLDS_LIST || HOLDS_NODE)
+#define IS_AT_A_LOCK (HOLDS_LIST || OF.note[thread])
 #endif
 
 inline before_fork()
 {
     if
-    :: HOLDS_A_LOCK ->
+    :: IS_AT_A_LOCK ->
 #ifdef ONE_FLAG
         OF.interrupting_forks[thread] = 1
 #else
@@ -160,10 +228,10 @@ inline before_fork()
 #if defined(TAKES_LIST)
         if
         :: HOLDS_NODE
-        :: else -> take(NODE)
+        :: else -> take_node_lock()
         fi
 #elif !defined(NO_NODE)
-        take(NODE)
+        take_node_lock()
 #endif
     fi
 }
@@ -179,10 +247,10 @@ inline unlock_all()
 #ifdef TAKES_LIST
     if
     :: HOLDS_NODE
-    :: else -> OF.locks[NODE] = 0
+    :: else -> free_node_lock()
     fi;
 #elif !defined(NO_NODE)
-    OF.locks[NODE] = 0;
+    free_node_lock();
 #endif
     OF.locks[LIST] = 0
 }
@@ -223,6 +291,7 @@ inline copy_image(next)
         images[next].locks[NODE] = OF.locks[NODE];
         images[next].is_half_done[LIST] = OF.is_half_done[LIST];
         images[next].is_half_done[NODE] = OF.is_half_done[NODE];
+        images[next].awaited = OF.awaited;
         images[next].repaired = OF.repaired;
         images[next].note[thread] = OF.note[thread];
         images[next].interrupting_forks[thread] = OF.interrupting_forks[thread];
@@ -236,6 +305,7 @@ inline clear_image()
     OF.locks[NODE] = 0;
     OF.is_half_done[LIST] = false;
     OF.is_half_done[NODE] = false;
+    OF.awaited = false;
     OF.repaired = false;
     OF.note[thread] = false;
     OF.interrupting_forks[thread] = 0;
@@ -288,7 +358,8 @@ inline use()
 
 proctype worker(byte at; byte thread) provided (MAY_RUN)
 {
-    byte new;
+    byte new, pick;
+    bool slept, wakes;
 
     use();
     top[STACK] = 0
@@ -297,7 +368,8 @@ proctype worker(byte at; byte thread) provided (MAY_RUN)
 /* It comes or it does not, and not before the one with the number before. */
 proctype handler(byte at; byte thread; byte number) provided (MAY_RUN)
 {
-    byte new, below;
+    byte new, below, pick;
+    bool slept, wakes;
 
     if
     :: atomic {
@@ -305,6 +377,7 @@ proctype handler(byte at; byte thread; byte number) provided (MAY_RUN)
             come[STACK]++;
             below = top[STACK];
             interrupted[below] = true;
+            asleep[below] = false;
             top[STACK] = _pid
         };
         fork(false, true);
@@ -319,7 +392,8 @@ proctype handler(byte at; byte thread; byte number) provided (MAY_RUN)
 
 proctype child(byte at; byte thread; bool inside; bool exits) provided (MAY_RUN)
 {
-    byte new;
+    byte new, pick;
+    bool slept, wakes;
 
     if
     :: true -> fork(true, exits) /* a fork handler of others, before that of the library */
