@@ -60,14 +60,19 @@ bool walk_interrupt(struct walk *walk, walk_fn call, walk_fn interrupt, void *ar
 }
 
 /* Nothing in here is to be cancelled: at the instruction the caller may not be to be cancelled. */
+/* Where cancellation is asynchronous, musl looks when that is set, not when it is enabled, whether there was one.
+ */
 static void stand_by(struct walk *walk)
 {
     int cancellation;
+    int type;
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
     visitor_stand_by(&walk->visitor);
     walk->had_to_wait = visitor_is_out(&walk->visitor);
     pthread_setcancelstate(cancellation, NULL);
+    pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
+    pthread_setcanceltype(type, NULL);
 }
 
 static void send_visitor(void *arg)
