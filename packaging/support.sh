@@ -11,7 +11,8 @@ die() { say "FAILED: $*"; exit 1; }
 
 need() {
     for tool in "$@"; do
-        command -v "$tool" >/dev/null || die "there is no $tool: packaging/README.md says which packages are needed"
+        command -v "$tool" >/dev/null ||
+            die "there is no $tool: packaging/README.md says which packages are needed"
     done
 }
 
