@@ -6,8 +6,8 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* A load is short, and may happen to run on one processor while others are busy. It is to lose in one of many. */
-enum { TIMES_THE_LOAD = 20, LOADS = 100 };
+/* A load is short, and may happen to run on one processor while others are busy: so it grows until it loses. */
+enum { TIMES_THE_LOAD = 20 };
 
 #if defined(__has_attribute)
 #if __has_attribute(no_sanitize)
@@ -36,23 +36,23 @@ static void add_to_the_int(size_t index, void *arg)
     add_racily(arg);
 }
 
-static uint64_t lost_under_load(void)
+static uint64_t lost_under_load(size_t threads, uint64_t adds)
 {
-    struct load load = {.adds = support_ops(1000) * TIMES_THE_LOAD};
-    size_t threads = stress_threads();
-    uint64_t total = threads * load.adds;
+    struct load load = {.adds = adds};
 
-    ck_assert_msg(total <= INT32_MAX, "%llu do not fit into the int", (unsigned long long)total);
     crew_run(threads, add_to_the_int, &load);
-    return total - (uint64_t)load.racy;
+    return threads * adds - (uint64_t)load.racy;
 }
 
 START_TEST(test_plain_int_loses_counts)
 {
+    size_t threads = stress_threads();
+    uint64_t adds = support_ops(1000) * TIMES_THE_LOAD;
     uint64_t lost = 0;
 
-    for (int load = 0; load < LOADS && lost == 0; load++)
-        lost = lost_under_load();
+    ck_assert_msg(threads * adds <= INT32_MAX, "%zu times %llu do not fit", threads, (unsigned long long)adds);
+    for (; lost == 0 && threads * adds <= INT32_MAX; adds *= 2)
+        lost = lost_under_load(threads, adds);
     ck_assert_uint_gt(lost, 0);
 }
 END_TEST
