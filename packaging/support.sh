@@ -35,3 +35,12 @@ tarball() {
         echo "$2/libtscounter-$(version).tar.xz"
     fi
 }
+
+# Tries what is installed below folder $1, its libraries in $2 there; the rest is for try-installed.
+try_below() {
+    root=$1 libraries=$2
+    shift 2
+    env PKG_CONFIG_SYSROOT_DIR="$root" PKG_CONFIG_LIBDIR="$root$libraries/pkgconfig" \
+        PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 LD_LIBRARY_PATH="$root$libraries" \
+        PATH="$root/usr/bin:$PATH" MANPATH="$root/usr/share/man" "$source/packaging/try-installed" "$@"
+}
