@@ -20,7 +20,12 @@ need() {
 quietly() {
     log=$1
     shift
-    "$@" >"$log" 2>&1 || { tail -n 40 "$log" >&2; die "$* (all of it in $log)"; }
+    # In a condition, set -e would be off in what it calls.
+    set +e
+    (set -e; "$@") >"$log" 2>&1
+    status=$?
+    set -e
+    [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; die "$* (all of it in $log)"; }
 }
 
 version() { sed -n "s/^  version: '\(.*\)',\$/\1/p" "$source/meson.build"; }
