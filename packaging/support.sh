@@ -7,7 +7,17 @@ me=packaging/$(basename "$0")
 started=$(date +%s)
 
 say() { printf '%s: [%4d s] %s\n' "$me" "$(($(date +%s) - started))" "$*" >&2; }
-die() { say "FAILED: $*"; exit 1; }
+die() { say "FAILED: $*"; told=yes; exit 1; }
+
+# A folder for what need not stay, and a last line, whatever ends the script.
+work=$(mktemp -d)
+told=
+finish() {
+    status=$?
+    rm -rf "$work"
+    [ "$status" -eq 0 ] || [ -n "$told" ] || say "FAILED: status $status"
+}
+trap finish EXIT
 
 need() {
     for tool in "$@"; do
