@@ -35,7 +35,12 @@ quietly() {
     (set -e; "$@") >"$log" 2>&1
     status=$?
     set -e
-    [ "$status" -eq 0 ] || { tail -n 40 "$log" >&2; die "$* (all of it in $log)"; }
+    [ "$status" -ne 0 ] || return 0
+    tail -n 40 "$log" >&2
+    case $log in
+    "$work"/*) die "$*" ;;
+    *) die "$* (all of it in $log)" ;;
+    esac
 }
 
 version() { sed -n "s/^  version: '\(.*\)',\$/\1/p" "$source/meson.build"; }
