@@ -332,7 +332,8 @@ START_TEST(histories_are_right)
     pthread_barrier_destroy(&stage.curtain);
     tell_figures(began);
     ck_assert(!stage.failed);
-    ck_assert_uint_gt(stage.overlapping_pairs, stage.calls / 100);
+    if (!support_is_skipped("overlapping_calls"))
+        ck_assert_uint_gt(stage.overlapping_pairs, stage.calls / 100);
 }
 END_TEST
 
