@@ -116,14 +116,12 @@ bool stepper_works(void)
 
 #endif
 
-enum { SKIPPED = 77 };
-
 int stepper_run_suite(Suite *suite)
 {
     if (!stepper_works()) {
         fprintf(stderr, "The trap flag does nothing here: under valgrind, ThreadSanitizer, or in an emulator\n");
         srunner_free(srunner_create(suite));
-        return SKIPPED;
+        return SUPPORT_SKIPPED;
     }
     return support_run_suite(suite);
 }
