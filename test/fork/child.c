@@ -149,3 +149,23 @@ void child_check_owners(int expected)
 {
     CHILD_CHECK(support_eventually(owners_are, &expected));
 }
+
+int64_t value_in_child(tsc_counter_t *counter)
+{
+    int64_t value = -1;
+
+    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
+    return value;
+}
+
+static int leave_as_it_is(int64_t *value, void *arg)
+{
+    (void)value;
+    (void)arg;
+    return -ECANCELED;
+}
+
+void wait_for_owner(tsc_counter_t *counter)
+{
+    (void)tsc_counter_update(counter, leave_as_it_is, NULL);
+}

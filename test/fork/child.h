@@ -3,7 +3,10 @@
 #ifndef FORK_CHILD_H
 #define FORK_CHILD_H
 
+#include <stdint.h>
 #include <sys/types.h>
+
+#include <tscounter/tscounter.h>
 
 /* Forks, runs `body` in the child and waits for it: 0 where it returned, something else where a check failed,
  * where it did not come to an end, or where there was no fork. */
@@ -30,5 +33,12 @@ void child_run_threads(void *(*body)(void *arg), void *arg);
 
 /* In a child: the threads of owners that there are, or that there are soon. */
 void child_check_owners(int expected);
+
+/* In a child: reads a counter. */
+int64_t value_in_child(tsc_counter_t *counter);
+
+/* Before a fork: runs an update, which leaves the value. It is run on the owner's thread, which then has begun:
+ * where a thread begins at a fork, AddressSanitizer's allocator stays locked in the child. */
+void wait_for_owner(tsc_counter_t *counter);
 
 #endif

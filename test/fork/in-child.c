@@ -10,28 +10,6 @@
 
 enum { INITIAL = 40, HIGHEST = 50, GENERATIONS = 4, COUNTERS = 70, SHARING = 3, TWO_AT_ONCE_ROUNDS = 20 };
 
-static int64_t value_in_child(tsc_counter_t *counter)
-{
-    int64_t value = -1;
-
-    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
-    return value;
-}
-
-static int leave_as_it_is(int64_t *value, void *arg)
-{
-    (void)value;
-    (void)arg;
-    return -ECANCELED;
-}
-
-/* An update runs on the owner's thread, which then has begun: where a thread begins at a fork, AddressSanitizer's
- * allocator stays locked in the child. */
-static void wait_for_owner(tsc_counter_t *counter)
-{
-    (void)tsc_counter_update(counter, leave_as_it_is, NULL);
-}
-
 static int raise_by_one(int64_t *value, void *arg)
 {
     (void)arg;

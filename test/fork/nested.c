@@ -155,6 +155,7 @@ START_TEST(while_nothing_is_held)
 END_TEST
 
 struct sleeper {
+    pthread_t thread;
     _Atomic pid_t id;
     int status;
 };
@@ -180,43 +181,46 @@ static bool is_known(void *arg)
     return atomic_load(&sleeper->id) != 0;
 }
 
+static void take_node_and_have_fork_wait(struct sleeper *sleeper)
+{
+    *sleeper = (struct sleeper){.status = -1};
+    tsc_fork_take_node_lock(&node_lock);
+    sleeper->thread = support_start_thread(fork_when_the_node_is_free, sleeper);
+    ck_assert(support_eventually(is_known, sleeper));
+    ck_assert(support_falls_asleep(sleeper->id));
+}
+
+static void assert_fork_went_on(const struct sleeper *sleeper)
+{
+    pthread_join(sleeper->thread, NULL);
+    ck_assert_int_eq(sleeper->status, 0);
+    assert_handled(1);
+    assert_whole();
+}
+
 /* The other fork has the list's lock and waits for the node's, which the interrupted thread has. */
 START_TEST(while_another_fork_waits_for_the_node)
 {
-    struct sleeper sleeper = {.status = -1};
-    pthread_t thread;
+    struct sleeper sleeper;
 
-    tsc_fork_take_node_lock(&node_lock);
-    thread = support_start_thread(fork_when_the_node_is_free, &sleeper);
-    ck_assert(support_eventually(is_known, &sleeper));
-    ck_assert(support_falls_asleep(sleeper.id));
+    take_node_and_have_fork_wait(&sleeper);
     raise(SIGUSR1);
     tsc_fork_give_node_lock(&node_lock);
-    pthread_join(thread, NULL);
-    ck_assert_int_eq(sleeper.status, 0);
-    assert_handled(1);
-    assert_whole();
+    assert_fork_went_on(&sleeper);
 }
 END_TEST
 
 /* The interrupted thread has given the node's lock, and has still to wake the other fork, which has the list's. */
 START_TEST(while_another_fork_is_to_be_woken)
 {
-    struct sleeper sleeper = {.status = -1};
-    pthread_t thread;
+    struct sleeper sleeper;
 
-    tsc_fork_take_node_lock(&node_lock);
-    thread = support_start_thread(fork_when_the_node_is_free, &sleeper);
-    ck_assert(support_eventually(is_known, &sleeper));
-    ck_assert(support_falls_asleep(sleeper.id));
+    take_node_and_have_fork_wait(&sleeper);
     atomic_store(&node_lock.word, 0);
     raise(SIGUSR1);
     tsc_lock_wake_next(&node_lock);
     tsc_fork_forget_node_lock();
-    pthread_join(thread, NULL);
-    ck_assert_int_eq(sleeper.status, 0);
-    assert_handled(1);
-    assert_whole();
+    assert_fork_went_on(&sleeper);
 }
 END_TEST
 

@@ -91,18 +91,10 @@ static void *add_in_child(void *arg)
     return NULL;
 }
 
-static int64_t value_in_child(const struct subject *subject)
-{
-    int64_t value = -1;
-
-    CHILD_CHECK(tsc_counter_get(subject->counter, &value) == 0);
-    return value;
-}
-
 /* Nobody else is there: every step is exact. */
 static int64_t count_in_child(const struct subject *subject, int64_t value)
 {
-    CHILD_CHECK(value_in_child(subject) == value);
+    CHILD_CHECK(value_in_child(subject->counter) == value);
     CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, value, 0) == 0);
     CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, value - 1, 1000) == -ETIMEDOUT);
     for (uint64_t turn = 0; turn < CHILD_ADDS; turn++)
@@ -114,7 +106,7 @@ static int64_t count_in_child(const struct subject *subject, int64_t value)
         add_in_child((void *)subject);
     }
     CHILD_CHECK(tsc_counter_flush(subject->counter) == 0);
-    CHILD_CHECK(value_in_child(subject) == value + 3 * CHILD_ADDS);
+    CHILD_CHECK(value_in_child(subject->counter) == value + 3 * CHILD_ADDS);
     return value + 3 * CHILD_ADDS;
 }
 
@@ -125,7 +117,7 @@ static void drain_in_child(struct subject *subject, int64_t value)
     CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, 0, 0) == -ETIMEDOUT);
     CHILD_CHECK(tsc_counter_add(subject->counter, -value) == 0);
     CHILD_CHECK(tsc_counter_wait_at_most(subject->counter, 0, -1) == 0);
-    CHILD_CHECK(value_in_child(subject) == 0);
+    CHILD_CHECK(value_in_child(subject->counter) == 0);
     subject_drop_in_child(subject);
     child_check_owners(0);
 }
@@ -142,7 +134,7 @@ static void live_in_child(void *arg)
 {
     struct moment *moment = arg;
     struct subject *subject = &moment->parent->subject;
-    int64_t value = value_in_child(subject);
+    int64_t value = value_in_child(subject->counter);
 
     CHILD_CHECK(value >= moment->floor);
     CHILD_CHECK(value <= count_begun(moment->parent));

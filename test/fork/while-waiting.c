@@ -11,14 +11,6 @@
 
 enum { RAISE = 1000, QUEUED = 7, SLEEPERS = 8, ADDS_EACH = 20, FORKS = 5 };
 
-static int64_t value_in_child(tsc_counter_t *counter)
-{
-    int64_t value = -1;
-
-    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
-    return value;
-}
-
 static int raise_by_one(int64_t *value, void *arg)
 {
     (void)arg;

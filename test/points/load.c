@@ -212,14 +212,6 @@ void load_visit_in_handler(struct load *load)
     witness_equal(witness, "dec in a handler", tsc_counter_dec(counter), 0);
 }
 
-static int64_t value_in_child(const struct load *load)
-{
-    int64_t value = -1;
-
-    CHILD_CHECK(tsc_counter_get(load->subject.counter, &value) == 0);
-    return value;
-}
-
 static void check_peak_in_child(const struct load *load, int64_t value)
 {
     int64_t peak = -1;
@@ -234,17 +226,17 @@ static void count_in_child(const struct load *load, int64_t value)
 {
     for (uint64_t way = 0; way < WAYS_IN; way++) {
         CHILD_CHECK(enter(&load->subject, way) == 0);
-        CHILD_CHECK(value_in_child(load) == value + 1);
+        CHILD_CHECK(value_in_child(load->subject.counter) == value + 1);
         CHILD_CHECK(tsc_counter_dec(load->subject.counter) == 0);
     }
-    CHILD_CHECK(value_in_child(load) == value);
+    CHILD_CHECK(value_in_child(load->subject.counter) == value);
 }
 
 void load_live_in_child(void *arg)
 {
     struct load *load = arg;
     tsc_counter_t *counter = load->subject.counter;
-    int64_t value = value_in_child(load);
+    int64_t value = value_in_child(load->subject.counter);
 
     CHILD_CHECK(value >= lowest(load) && value <= highest(load));
     check_peak_in_child(load, value);
@@ -258,7 +250,7 @@ void load_live_in_child(void *arg)
     CHILD_CHECK(tsc_counter_wait_at_most(counter, value - 1, 0) == -ETIMEDOUT);
     CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
     CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
-    CHILD_CHECK(value_in_child(load) == 0);
+    CHILD_CHECK(value_in_child(load->subject.counter) == 0);
     CHILD_CHECK(atomic_load(&load->subject.witness.reports) == 0);
     subject_drop_in_child(&load->subject);
 }

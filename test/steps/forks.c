@@ -112,14 +112,6 @@ static void make_call(void *arg)
     scene->answer = scene->call->make(scene->subject.counter);
 }
 
-static int64_t value_in_child(tsc_counter_t *counter)
-{
-    int64_t value = -1;
-
-    CHILD_CHECK(tsc_counter_get(counter, &value) == 0);
-    return value;
-}
-
 /* The call has changed the value by one or not at all. */
 static int64_t find_value(const struct scene *scene)
 {
