@@ -12,7 +12,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-#define THREAD_NAME "faults"
+#define THREAD_NAME "faults-owner" /* and not that of the program */
 
 static tsc_counter_attr_t *attr;
 static tsc_counter_attr_t *attr_with_owner;
@@ -99,6 +99,7 @@ static const struct making {
 
 enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
 
+/* The owner's thread is to ask for nothing while the requests of others are counted: so it sleeps. */
 static bool open_attribute_with_owner(void)
 {
     tsc_owner_attr_t *owner_attr;
@@ -108,7 +109,9 @@ static bool open_attribute_with_owner(void)
     if (tsc_owner_attr_create(&owner_attr) != 0)
         return false;
     is_open = tsc_owner_attr_set_thread_name(owner_attr, THREAD_NAME) == 0 &&
-              tsc_owner_create(&owner, owner_attr) == 0 && tsc_counter_attr_set_owner(attr_with_owner, owner) == 0;
+              tsc_owner_create(&owner, owner_attr) == 0 &&
+              tsc_counter_attr_set_owner(attr_with_owner, owner) == 0 &&
+              support_thread_named_falls_asleep(THREAD_NAME);
     tsc_owner_unref(owner);
     tsc_owner_attr_destroy(owner_attr);
     return is_open;

@@ -109,6 +109,21 @@ bool support_threads_named_become(const char *name, size_t count)
     return support_eventually(is_their_count, &threads);
 }
 
+static bool is_named_one_asleep(void *arg)
+{
+    const struct named_threads *threads = arg;
+    pid_t thread_id;
+
+    return find_threads_named(threads->name, &thread_id) != 0 && support_is_asleep(thread_id);
+}
+
+bool support_thread_named_falls_asleep(const char *name)
+{
+    struct named_threads threads = {.name = name};
+
+    return support_eventually(is_named_one_asleep, &threads);
+}
+
 uint64_t support_signals_blocked_by(const char *name)
 {
     static const char label[] = "\nSigBlk:";

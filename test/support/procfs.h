@@ -19,6 +19,9 @@ bool support_is_asleep(pid_t thread_id);
 /* Waits until the thread sleeps in the kernel; false if it does not within a generous time. */
 bool support_falls_asleep(pid_t thread_id);
 
+/* The same of a thread with this name. */
+bool support_thread_named_falls_asleep(const char *name);
+
 size_t support_count_threads_named(const char *name);
 
 /* Waits until there are `count` threads with this name; false if there are not within a generous time. */
