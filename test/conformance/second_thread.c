@@ -4,18 +4,10 @@
 #include "support/procfs.h"
 #include "support/threads.h"
 
-static void take(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 static void *make_call(void *arg)
 {
     struct sleeper *sleeper = arg;
 
-    sleeper->thread_id = support_thread_id();
-    sem_post(&sleeper->begun);
     sleeper->answer = sleeper->call(sleeper->counter, &sleeper->operands[0], &sleeper->operands[1]);
     atomic_store(&sleeper->done, true);
     return NULL;
@@ -24,10 +16,8 @@ static void *make_call(void *arg)
 static void start(struct sleeper *sleeper)
 {
     sleeper->answer = UNTOUCHED;
-    sem_init(&sleeper->begun, 0, 0);
-    sleeper->thread = support_start_thread(make_call, sleeper);
-    take(&sleeper->begun);
-    sleeper_sleeps_on(sleeper);
+    sleeper->thread = support_start_sleeper(make_call, sleeper, &sleeper->thread_id);
+    ck_assert(!atomic_load(&sleeper->done));
 }
 
 void sleeper_start(struct sleeper *sleeper, tsc_counter_t *counter, call_fn call)
@@ -56,7 +46,6 @@ void sleeper_sleeps_on(struct sleeper *sleeper)
 int sleeper_join(struct sleeper *sleeper)
 {
     pthread_join(sleeper->thread, NULL);
-    sem_destroy(&sleeper->begun);
     return sleeper->answer;
 }
 
@@ -68,7 +57,12 @@ void sleeper_cancel(struct sleeper *sleeper)
     ck_assert_int_eq(pthread_join(sleeper->thread, &result), 0);
     ck_assert_ptr_eq(result, PTHREAD_CANCELED);
     ck_assert(!atomic_load(&sleeper->done));
-    sem_destroy(&sleeper->begun);
+}
+
+static void take(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
 }
 
 static int stay_inside(int64_t *value, void *arg)

@@ -18,7 +18,6 @@ struct sleeper {
     int64_t operands[2];
     pthread_t thread;
     pid_t thread_id;
-    sem_t begun;
     atomic_bool done;
     int answer;
 };

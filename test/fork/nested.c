@@ -156,7 +156,6 @@ END_TEST
 
 struct sleeper {
     pthread_t thread;
-    _Atomic pid_t id;
     int status;
 };
 
@@ -169,25 +168,17 @@ static void *fork_when_the_node_is_free(void *arg)
 {
     struct sleeper *sleeper = arg;
 
-    atomic_store(&sleeper->id, support_thread_id());
     sleeper->status = child_run(nothing, NULL);
     return NULL;
 }
 
-static bool is_known(void *arg)
-{
-    struct sleeper *sleeper = arg;
-
-    return atomic_load(&sleeper->id) != 0;
-}
-
 static void take_node_and_have_fork_wait(struct sleeper *sleeper)
 {
-    *sleeper = (struct sleeper){.status = -1};
+    pid_t id;
+
+    sleeper->status = -1;
     tsc_fork_take_node_lock(&node_lock);
-    sleeper->thread = support_start_thread(fork_when_the_node_is_free, sleeper);
-    ck_assert(support_eventually(is_known, sleeper));
-    ck_assert(support_falls_asleep(sleeper->id));
+    sleeper->thread = support_start_sleeper(fork_when_the_node_is_free, sleeper, &id);
 }
 
 static void assert_fork_went_on(const struct sleeper *sleeper)

@@ -28,7 +28,7 @@ struct kept {
 struct sleeper {
     struct rounds *rounds;
     pthread_t thread;
-    _Atomic pid_t id;
+    pid_t id;
 };
 
 struct worker {
@@ -76,17 +76,9 @@ static void *sleep_on_the_first(void *arg)
     struct sleeper *sleeper = arg;
     struct rounds *rounds = sleeper->rounds;
 
-    atomic_store(&sleeper->id, support_thread_id());
     witness_equal(&rounds->witness, "wait_at_most", rounds->library.wait_at_most(rounds->kept[0].counter, 0, -1),
                   0);
     return NULL;
-}
-
-static bool has_begun(void *arg)
-{
-    struct sleeper *sleeper = arg;
-
-    return atomic_load(&sleeper->id) != 0;
 }
 
 static void put_to_sleep(struct rounds *rounds)
@@ -95,9 +87,7 @@ static void put_to_sleep(struct rounds *rounds)
         struct sleeper *sleeper = &rounds->sleepers[i];
 
         sleeper->rounds = rounds;
-        sleeper->thread = support_start_thread(sleep_on_the_first, sleeper);
-        ck_assert(support_eventually(has_begun, sleeper));
-        ck_assert(support_falls_asleep(sleeper->id));
+        sleeper->thread = support_start_sleeper(sleep_on_the_first, sleeper, &sleeper->id);
     }
 }
 

@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <dirent.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,40 @@ static bool is_asleep(void *arg)
 bool support_falls_asleep(pid_t thread_id)
 {
     return support_eventually(is_asleep, &thread_id);
+}
+
+struct sleeper {
+    void *(*body)(void *arg);
+    void *arg;
+    _Atomic pid_t id;
+};
+
+static void *tell_id_and_go(void *arg)
+{
+    struct sleeper *sleeper = arg;
+    void *(*body)(void *) = sleeper->body;
+    void *body_arg = sleeper->arg;
+
+    atomic_store(&sleeper->id, support_thread_id()); /* with that the sleeper is gone */
+    return body(body_arg);
+}
+
+static bool is_known(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    return atomic_load(&sleeper->id) != 0;
+}
+
+pthread_t support_start_sleeper(void *(*body)(void *arg), void *arg, pid_t *thread_id)
+{
+    struct sleeper sleeper = {.body = body, .arg = arg};
+    pthread_t thread = support_start_thread(tell_id_and_go, &sleeper);
+
+    ck_assert(support_eventually(is_known, &sleeper));
+    *thread_id = atomic_load(&sleeper.id);
+    ck_assert(support_falls_asleep(*thread_id));
+    return thread;
 }
 
 static bool has_name(pid_t thread_id, const char *name)

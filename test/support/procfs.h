@@ -3,6 +3,7 @@
 #ifndef SUPPORT_PROCFS_H
 #define SUPPORT_PROCFS_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -21,6 +22,10 @@ bool support_falls_asleep(pid_t thread_id);
 
 /* The same of a thread with this name. */
 bool support_thread_named_falls_asleep(const char *name);
+
+/* Starts a thread, which the caller joins, and waits until it sleeps in the kernel. The test fails if it does not
+ * within a generous time. */
+pthread_t support_start_sleeper(void *(*body)(void *arg), void *arg, pid_t *thread_id);
 
 size_t support_count_threads_named(const char *name);
 

@@ -98,7 +98,7 @@ static _Atomic uint32_t word;
 
 static struct {
     pthread_t thread;
-    _Atomic pid_t id;
+    pid_t id;
     atomic_int interruptions;
     atomic_bool is_up;
     int kept; /* how often it was asleep still, for all interruptions */
@@ -112,7 +112,6 @@ static void count_interruption(int signal_number)
 
 static void *sleep_until_changed(void *arg)
 {
-    atomic_store(&sleeper.id, support_thread_id());
     while (atomic_load(&word) == 0)
         tsc_futex_wait(&word, 0, TSC_NEVER);
     atomic_store(&sleeper.is_up, true);
@@ -122,13 +121,9 @@ static void *sleep_until_changed(void *arg)
 static void start_sleeper(void)
 {
     atomic_store(&word, 0);
-    atomic_store(&sleeper.id, 0);
     atomic_store(&sleeper.interruptions, 0);
     atomic_store(&sleeper.is_up, false);
-    sleeper.thread = support_start_thread(sleep_until_changed, NULL);
-    while (atomic_load(&sleeper.id) == 0)
-        sched_yield();
-    ck_assert(support_falls_asleep(atomic_load(&sleeper.id)));
+    sleeper.thread = support_start_sleeper(sleep_until_changed, NULL, &sleeper.id);
 }
 
 static void end_sleeper(void)
@@ -170,7 +165,7 @@ static void interrupt_sleeper(void *arg)
     for (int sent = 1; sent <= 2; sent++) {
         pthread_kill(sleeper.thread, SIGUSR1);
         while (!atomic_load(&sleeper.is_up) &&
-               (atomic_load(&sleeper.interruptions) < sent || !support_is_asleep(atomic_load(&sleeper.id))))
+               (atomic_load(&sleeper.interruptions) < sent || !support_is_asleep(sleeper.id)))
             sched_yield();
     }
     sleeper.kept += !atomic_load(&sleeper.is_up);
