@@ -4,7 +4,7 @@
 
 #include "attr.h"
 #include "compiler.h"
-#include "fork.h"
+#include "sync/registry.h"
 
 #include <stdatomic.h>
 #include <stdint.h>
@@ -15,9 +15,8 @@
 struct tsc_counter {
     const struct tsc_backend_ops *ops;
     const char *name;
-    struct tsc_fork_node fork_node;
-    _Atomic uint64_t references; /* and, in the upper half, how many of them are calls' own */
     tsc_backend_t backend;
+    struct tsc_object object;
 };
 
 /*
@@ -29,11 +28,12 @@ struct tsc_backend_ops {
     size_t counter_size;
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
     int (*init)(struct tsc_counter *counter, const struct tsc_counter_attr *attr);
-    /* Gives back what init took, nobody having a reference; NULL where it took nothing. */
-    void (*fini)(struct tsc_counter *counter);
-    /* The last reference is gone: has tsc_counter_free() called, now or when it can be. */
-    void (*release)(struct tsc_counter *counter);
-    struct tsc_fork_ops fork;
+    /*
+     * Releases what init acquired, with the registry locked; NULL where init acquires nothing. Returns an object
+     * that lost its last reference by that, to be released once the registry is unlocked, or NULL.
+     */
+    struct tsc_object *(*fini)(struct tsc_counter *counter);
+    struct tsc_object_ops object;
 
     int (*add)(struct tsc_counter *counter, int64_t delta);
     int (*try_add)(struct tsc_counter *counter, int64_t delta);
@@ -49,20 +49,12 @@ struct tsc_backend_ops {
     int (*wait_at_most)(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns);
 };
 
-/*
- * A call that runs a callback holds a reference of its own: then an unref inside the callback is not the last. In
- * the child of a fork the calls of other threads never come back, so their references are taken off.
- */
-void tsc_counter_ref_by_call(struct tsc_counter *counter);
-void tsc_counter_unref_by_call(struct tsc_counter *counter);
-void tsc_counter_forget_calls(struct tsc_counter *counter);
+/* The one place where a counter is freed: the object of one that has no references. */
+void tsc_counter_free(struct tsc_object *object);
 
-/* The one place where a counter is freed. */
-void tsc_counter_free(struct tsc_counter *counter);
-
-static inline struct tsc_counter *tsc_counter_of_fork_node(struct tsc_fork_node *node)
+static inline struct tsc_counter *tsc_counter_of_object(struct tsc_object *object)
 {
-    return tsc_container_of(node, struct tsc_counter, fork_node);
+    return tsc_container_of(object, struct tsc_counter, object);
 }
 
 #endif

@@ -5,9 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define REFERENCE UINT64_C(1)
-#define REFERENCE_OF_CALL (UINT64_C(1) << 32 | REFERENCE)
-
 static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, const struct tsc_counter_attr *attr)
 {
     if (found == NULL || (attr->owner != NULL && backend != TSC_BACKEND_QUEUE))
@@ -33,10 +30,26 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name)
     return memory;
 }
 
-static void finish(struct tsc_counter *counter)
+/* The registry is locked. */
+static struct tsc_object *finish(struct tsc_counter *counter)
 {
-    if (counter->ops->fini != NULL)
-        counter->ops->fini(counter);
+    return counter->ops->fini != NULL ? counter->ops->fini(counter) : NULL;
+}
+
+static void release_orphan(struct tsc_object *orphan)
+{
+    if (orphan != NULL)
+        orphan->ops->release(orphan);
+}
+
+static void undo_init(struct tsc_counter *counter)
+{
+    struct tsc_object *orphan;
+
+    tsc_registry_lock();
+    orphan = finish(counter);
+    tsc_registry_unlock();
+    release_orphan(orphan);
 }
 
 static int start(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -45,9 +58,9 @@ static int start(struct tsc_counter *counter, const struct tsc_counter_attr *att
 
     if (error)
         return error;
-    error = tsc_fork_register(&counter->fork_node, &counter->ops->fork);
+    error = tsc_registry_add(&counter->object, &counter->ops->object);
     if (error)
-        finish(counter);
+        undo_init(counter);
     return error;
 }
 
@@ -64,7 +77,6 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
         return -ENOMEM;
     created->ops = found->ops;
     created->backend = backend;
-    atomic_init(&created->references, REFERENCE);
     error = start(created, attr);
     if (error)
         free(created);
@@ -86,64 +98,30 @@ int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc
     return error;
 }
 
-void tsc_counter_free(struct tsc_counter *counter)
+void tsc_counter_free(struct tsc_object *object)
 {
-    tsc_fork_unregister(&counter->fork_node);
-    finish(counter);
+    struct tsc_counter *counter = tsc_counter_of_object(object);
+    struct tsc_object *orphan;
+
+    tsc_registry_lock();
+    tsc_registry_remove(object);
+    orphan = finish(counter);
+    tsc_registry_unlock();
     free(counter);
-}
-
-/* Model: test/model/references.pml */
-static uint32_t reference_count(uint64_t references)
-{
-    return (uint32_t)references;
-}
-
-static void add_reference(struct tsc_counter *counter, uint64_t reference)
-{
-    /* relaxed: who takes a reference has one. */
-    atomic_fetch_add_explicit(&counter->references, reference, memory_order_relaxed);
-}
-
-static void drop_reference(struct tsc_counter *counter, uint64_t reference)
-{
-    /* acq_rel: what the others did with their references comes before the end. */
-    uint64_t before = atomic_fetch_sub_explicit(&counter->references, reference, memory_order_acq_rel);
-
-    if (reference_count(before) == 1)
-        counter->ops->release(counter);
+    release_orphan(orphan);
 }
 
 tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)
 {
     if (counter != NULL)
-        add_reference(counter, REFERENCE);
+        tsc_object_ref(&counter->object);
     return counter;
 }
 
 void tsc_counter_unref(tsc_counter_t *counter)
 {
     if (counter != NULL)
-        drop_reference(counter, REFERENCE);
-}
-
-void tsc_counter_ref_by_call(struct tsc_counter *counter)
-{
-    add_reference(counter, REFERENCE_OF_CALL);
-}
-
-void tsc_counter_unref_by_call(struct tsc_counter *counter)
-{
-    drop_reference(counter, REFERENCE_OF_CALL);
-}
-
-void tsc_counter_forget_calls(struct tsc_counter *counter)
-{
-    uint64_t references = atomic_load_explicit(&counter->references, memory_order_relaxed);
-    uint64_t calls = references >> 32;
-
-    if (calls != 0)
-        atomic_store_explicit(&counter->references, references - calls * REFERENCE_OF_CALL, memory_order_relaxed);
+        tsc_object_unref(&counter->object);
 }
 
 int tsc_counter_inc(tsc_counter_t *counter)

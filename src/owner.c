@@ -1,23 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "queue/owner.h"
-#include "attr.h"
 #include "backend/backend.h"
+#include "queue/life.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { THREAD_NAME_MAX_BYTES = 15 };
-
-struct tsc_owner_attr {
-    size_t queue_capacity;
-    char thread_name[THREAD_NAME_MAX_BYTES + 1];
-};
-
-static const struct tsc_owner_attr attr_default = {
-    .queue_capacity = TSC_QUEUE_CAPACITY_DEFAULT,
-    .thread_name = "tscounter",
-};
 
 int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
 {
@@ -28,9 +15,7 @@ int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
         return -EINVAL;
     if (tsc_backend_find(TSC_BACKEND_QUEUE)->ops == NULL)
         return -ENOTSUP;
-    if (attr == NULL)
-        attr = &attr_default;
-    error = tsc_owner_make(owner, attr->queue_capacity, attr->thread_name);
+    error = tsc_owner_make(owner, attr != NULL ? attr : &tsc_owner_attr_default);
     errno = saved_errno;
     return error;
 }
@@ -46,7 +31,7 @@ int tsc_owner_attr_create(tsc_owner_attr_t **attr)
     errno = saved_errno;
     if (created == NULL)
         return -ENOMEM;
-    *created = attr_default;
+    *created = tsc_owner_attr_default;
     *attr = created;
     return 0;
 }
@@ -70,8 +55,8 @@ int tsc_owner_attr_set_thread_name(tsc_owner_attr_t *attr, const char *name)
 
     if (attr == NULL || name == NULL)
         return -EINVAL;
-    bytes = strnlen(name, THREAD_NAME_MAX_BYTES + 1);
-    if (bytes > THREAD_NAME_MAX_BYTES)
+    bytes = strnlen(name, TSC_THREAD_NAME_MAX_BYTES + 1);
+    if (bytes > TSC_THREAD_NAME_MAX_BYTES)
         return -EINVAL;
     memcpy(attr->thread_name, name, bytes + 1);
     return 0;

@@ -341,9 +341,9 @@ static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_cou
 }
 
 /* Only what is not as it should be is written, so that a fork copies no page for nothing. */
-static void atomic_counter_child(struct tsc_fork_node *node)
+static void atomic_counter_child(struct tsc_object *object)
 {
-    struct atomic_counter *atomic = as_atomic(tsc_counter_of_fork_node(node));
+    struct atomic_counter *atomic = as_atomic(tsc_counter_of_object(object));
 
     if (atomic_load_explicit(&atomic->admitted, memory_order_relaxed) != 0)
         atomic_store_explicit(&atomic->admitted, 0, memory_order_relaxed);
@@ -354,8 +354,7 @@ static void atomic_counter_child(struct tsc_fork_node *node)
 const struct tsc_backend_ops tsc_atomic_ops = {
     .counter_size = sizeof(struct atomic_counter),
     .init = atomic_counter_init,
-    .release = tsc_counter_free,
-    .fork = {.child = atomic_counter_child},
+    .object = {.child = atomic_counter_child, .release = tsc_counter_free, .free = tsc_counter_free},
     .add = atomic_counter_add,
     .try_add = atomic_counter_add,
     .get = atomic_counter_get,

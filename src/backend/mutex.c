@@ -146,7 +146,7 @@ static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected
 /* The lock is held and the callback about to run. */
 static void begin_callback(struct mutex_counter *mutex)
 {
-    tsc_counter_ref_by_call(&mutex->base);
+    tsc_object_ref_by_call(&mutex->base.object);
     tsc_callback_enter();
     atomic_store_explicit(&mutex->updater, this_thread(), memory_order_relaxed);
 }
@@ -164,7 +164,7 @@ static void abandon_update(void *arg)
 
     end_callback(mutex);
     tsc_lock_give(&mutex->lock);
-    tsc_counter_unref_by_call(&mutex->base);
+    tsc_object_unref_by_call(&mutex->base.object);
 }
 
 static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
@@ -182,7 +182,7 @@ static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void 
     pthread_cleanup_pop(0);
     end_callback(mutex);
     result = unlock_changed(mutex, tsc_sequential_commit(&mutex->state, value, result, mutex->closed));
-    tsc_counter_unref_by_call(counter);
+    tsc_object_unref_by_call(&counter->object);
     return result;
 }
 
@@ -240,11 +240,10 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
  * by a callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment
  * between them.
  */
-static void mutex_child(struct tsc_fork_node *node)
+static void mutex_child(struct tsc_object *object)
 {
-    struct mutex_counter *mutex = mutex_counter(tsc_counter_of_fork_node(node));
+    struct mutex_counter *mutex = mutex_counter(tsc_counter_of_object(object));
 
-    tsc_counter_forget_calls(&mutex->base);
     tsc_lock_init(&mutex->lock);
     atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
     tsc_sequential_repair(&mutex->state);
@@ -254,8 +253,7 @@ static void mutex_child(struct tsc_fork_node *node)
 const struct tsc_backend_ops tsc_mutex_ops = {
     .counter_size = sizeof(struct mutex_counter),
     .init = mutex_init,
-    .release = tsc_counter_free,
-    .fork = {.child = mutex_child},
+    .object = {.child = mutex_child, .release = tsc_counter_free, .free = tsc_counter_free},
     .add = mutex_add,
     .try_add = mutex_try_add,
     .get = mutex_get,

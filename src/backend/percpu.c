@@ -188,22 +188,22 @@ static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_att
     return tsc_slots_take(&percpu->slots);
 }
 
-static void percpu_fini(struct tsc_counter *counter)
+static struct tsc_object *percpu_fini(struct tsc_counter *counter)
 {
     tsc_slots_give_back(&percpu_counter(counter)->slots);
+    return NULL;
 }
 
-static void percpu_child(struct tsc_fork_node *node)
+static void percpu_child(struct tsc_object *object)
 {
-    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_fork_node(node))->watch);
+    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->watch);
 }
 
 const struct tsc_backend_ops tsc_percpu_ops = {
     .counter_size = sizeof(struct percpu_counter),
     .init = percpu_init,
     .fini = percpu_fini,
-    .release = tsc_counter_free,
-    .fork = {.child = percpu_child},
+    .object = {.child = percpu_child, .release = tsc_counter_free, .free = tsc_counter_free},
     .add = percpu_add,
     .try_add = percpu_add,
     .get = percpu_get,

@@ -2,7 +2,9 @@
 /* The queue backend: an owner's thread has the value and is sent messages. */
 #include "backend/backend.h"
 #include "callback.h"
-#include "queue/owner.h"
+#include "queue/delivery.h"
+#include "queue/life.h"
+#include "queue/send.h"
 #include "sequential.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
@@ -152,9 +154,10 @@ static int ask(struct queue_counter *queue, struct request *request)
 
     if (error)
         return error;
-    request->recipient = (struct tsc_recipient){.deliver = serve, .on_any_thread = request->update == NULL};
+    request->recipient.deliver = serve;
     request->queue = queue;
-    tsc_owner_publish(queue->owner, tsc_owner_reserve(queue->owner), &request->recipient, 0);
+    tsc_owner_publish(queue->owner, tsc_owner_reserve(queue->owner), &request->recipient,
+                      request->update != NULL ? TSC_MESSAGE_CALLBACK : TSC_MESSAGE_REQUEST, 0);
     tsc_owner_await_reply(queue->owner, &request->reply);
     return request->answer;
 }
@@ -166,7 +169,7 @@ static int publish_addition(struct queue_counter *queue, uint64_t position, int6
 
     TSC_TEST_POINT(queue_reserved);
     refused = is_refused(queue, delta);
-    tsc_owner_publish(queue->owner, position, refused ? NULL : &queue->additions, delta);
+    tsc_owner_publish(queue->owner, position, refused ? NULL : &queue->additions, TSC_MESSAGE_ADDITION, delta);
     return refused ? -ESHUTDOWN : 0;
 }
 
@@ -239,9 +242,9 @@ static int queue_update(struct tsc_counter *counter, tsc_update_fn update, void 
     int result;
 
     /* The callback may give the caller's reference back, and the owner be done before the caller is. */
-    tsc_counter_ref_by_call(counter);
+    tsc_object_ref_by_call(&counter->object);
     result = ask(queue_counter(counter), &request);
-    tsc_counter_unref_by_call(counter);
+    tsc_object_unref_by_call(&counter->object);
     return result;
 }
 
@@ -313,6 +316,14 @@ static int queue_wait_at_most(struct tsc_counter *counter, int64_t threshold, in
 
 /* -------- life -------- */
 
+static int make_own_owner(struct queue_counter *queue, size_t capacity)
+{
+    struct tsc_owner_attr attr = tsc_owner_attr_default;
+
+    attr.queue_capacity = capacity;
+    return tsc_owner_make(&queue->owner, &attr);
+}
+
 static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
     struct queue_counter *queue = queue_counter(counter);
@@ -321,8 +332,8 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
     if (attr->owner != NULL)
         queue->owner = tsc_owner_ref(attr->owner);
     else
-        error = tsc_owner_make(&queue->owner, attr->queue_capacity, "tscounter");
-    queue->additions = (struct tsc_recipient){.deliver = apply_addition, .on_any_thread = true, .in_child = true};
+        error = make_own_owner(queue, attr->queue_capacity);
+    queue->additions.deliver = apply_addition;
     atomic_init(&queue->closed, false);
     atomic_init(&queue->close_position, NOT_CLOSED);
     queue->bounded = attr->bounds.bounded;
@@ -331,36 +342,43 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
     return error;
 }
 
-static void queue_fini(struct tsc_counter *counter)
+static struct tsc_object *queue_fini(struct tsc_counter *counter)
 {
-    tsc_owner_unref(queue_counter(counter)->owner);
+    struct tsc_object *owner = &queue_counter(counter)->owner->object;
+
+    return tsc_object_drop(owner) ? owner : NULL;
 }
 
 static void free_retired(struct tsc_retirement *retirement)
 {
-    tsc_counter_free(&tsc_container_of(retirement, struct queue_counter, retirement)->base);
+    tsc_counter_free(&tsc_container_of(retirement, struct queue_counter, retirement)->base.object);
 }
 
-static void queue_release(struct tsc_counter *counter)
+/*
+ * Where the owner is not started, nothing was ever sent to this counter by this process: a thread that had sent
+ * something would have started it, before it gave its reference back.
+ */
+static void queue_release(struct tsc_object *object)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = queue_counter(tsc_counter_of_object(object));
 
-    if (tsc_callback_running() && tsc_owner_is_started(queue->owner)) {
+    if (!tsc_owner_is_started(queue->owner)) {
+        tsc_counter_free(object);
+    } else if (tsc_callback_running()) {
         queue->retirement.free = free_retired;
         tsc_owner_retire(queue->owner, &queue->retirement);
     } else {
         tsc_owner_flush(queue->owner, TSC_NEVER);
-        tsc_counter_free(counter);
+        tsc_counter_free(object);
     }
 }
 
-static void queue_child(struct tsc_fork_node *node)
+static void queue_child(struct tsc_object *object)
 {
-    struct queue_counter *queue = queue_counter(tsc_counter_of_fork_node(node));
+    struct queue_counter *queue = queue_counter(tsc_counter_of_object(object));
 
-    tsc_counter_forget_calls(&queue->base);
     tsc_watch_forget_waiters(&queue->watch);
-    /* A close that was under way has nobody in the child who gives it its place, and would take one later. */
+    /* A thread that was closing is not in the child to settle the position, and none must settle it later. */
     if (is_closed(queue))
         settle_close(queue);
 }
@@ -369,8 +387,7 @@ const struct tsc_backend_ops tsc_queue_ops = {
     .counter_size = sizeof(struct queue_counter),
     .init = queue_init,
     .fini = queue_fini,
-    .release = queue_release,
-    .fork = {.child = queue_child},
+    .object = {.child = queue_child, .release = queue_release, .free = tsc_counter_free},
     .add = queue_add,
     .try_add = queue_try_add,
     .get = queue_get,

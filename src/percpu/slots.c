@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "percpu/slots.h"
 
-#include "fork.h"
 #include "percpu/add.h"
 #include "sync/barrier.h"
+#include "sync/registry.h"
 
 #include <errno.h>
 #include <stdbool.h>
@@ -12,7 +12,7 @@
 
 enum { SETS_IN_CHUNK = TSC_SLOTS_STRIDE / TSC_SLOT_BYTES, BITS = 64 };
 
-/* A region for each slot of a set, one behind the other. All of it is guarded by the lock of the fork list. */
+/* A region for each slot of a set, one behind the other. All of it is protected by the registry's lock. */
 struct tsc_slots_chunk {
     struct tsc_slots_chunk *next; /* in the list of those that have room */
     struct tsc_slots_chunk *previous;
@@ -133,11 +133,11 @@ int tsc_slots_take(struct tsc_slots *slots)
 {
     int error;
 
-    tsc_fork_hold();
+    tsc_registry_lock();
     tsc_processor_init();
     init_addition();
     error = take(slots);
-    tsc_fork_unhold();
+    tsc_registry_unlock();
     return error;
 }
 
@@ -169,7 +169,5 @@ static void give_back(struct tsc_slots *slots)
 void tsc_slots_give_back(struct tsc_slots *slots)
 {
     clear(slots);
-    tsc_fork_hold();
     give_back(slots);
-    tsc_fork_unhold();
 }

@@ -35,6 +35,8 @@ uint32_t tsc_slots_in_set(void);
 
 /* All slots are 0. 0 or -ENOMEM. */
 int tsc_slots_take(struct tsc_slots *slots);
+
+/* The registry is locked. */
 void tsc_slots_give_back(struct tsc_slots *slots);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the owner's thread does: deliver, rest, wake the senders that sleep, free what is retired. */
+/* The owner's thread: it delivers, rests, wakes senders that sleep, and frees what is retired. */
 #include "queue/thread.h"
 
 #include "queue/delivery.h"
@@ -32,39 +32,51 @@ void tsc_owner_init_thread(struct tsc_owner *owner)
     owner->senders_to_wake = 1;
 }
 
-static void take_retired(struct tsc_owner *owner)
+static bool has_retired(struct tsc_owner *owner)
 {
-    struct tsc_retirement *taken;
-
-    if (atomic_load_explicit(&owner->retired, memory_order_relaxed) == NULL)
-        return;
-    tsc_fork_hold();
-    taken = atomic_load_explicit(&owner->retired, memory_order_relaxed);
-    atomic_store_explicit(&owner->retired, NULL, memory_order_relaxed);
-    tsc_fork_unhold();
-    while (taken != NULL) {
-        struct tsc_retirement *next = taken->next;
-
-        taken->next = owner->retiring;
-        owner->retiring = taken;
-        taken = next;
-    }
+    /* seq_cst: pairs with the store in tsc_owner_retire, which comes before its unpark. */
+    return atomic_load_explicit(&owner->retired, memory_order_seq_cst) != NULL;
 }
 
+static void unlink_retired(struct tsc_owner *owner, struct tsc_retirement *previous,
+                           struct tsc_retirement *retirement)
+{
+    if (previous != NULL)
+        previous->next = retirement->next;
+    else
+        atomic_store_explicit(&owner->retired, retirement->next, memory_order_relaxed);
+}
+
+/* One whose earlier messages are all delivered, taken off the list; NULL if there is none. */
+static struct tsc_retirement *take_retired(struct tsc_owner *owner)
+{
+    struct tsc_retirement *previous = NULL;
+    struct tsc_retirement *retirement;
+
+    tsc_registry_lock();
+    retirement = atomic_load_explicit(&owner->retired, memory_order_relaxed);
+    while (retirement != NULL && (int64_t)(tsc_ring_head(&owner->ring) - retirement->position) < 0) {
+        previous = retirement;
+        retirement = retirement->next;
+    }
+    if (retirement != NULL)
+        unlink_retired(owner, previous, retirement);
+    tsc_registry_unlock();
+    return retirement;
+}
+
+/*
+ * In the child of a fork the list is dropped: what is on it, and what was taken off but not yet freed, has no
+ * references, and the registry frees it. Model: test/model/fork.pml
+ */
 static void free_retired(struct tsc_owner *owner)
 {
-    struct tsc_retirement **link = &owner->retiring;
+    struct tsc_retirement *retirement;
 
-    take_retired(owner);
-    while (*link != NULL) {
-        struct tsc_retirement *retirement = *link;
-
-        if ((int64_t)(tsc_ring_head(&owner->ring) - retirement->position) < 0) {
-            link = &retirement->next;
-        } else {
-            *link = retirement->next;
-            retirement->free(retirement);
-        }
+    TSC_TEST_POINT(owner_freeing);
+    while (has_retired(owner) && (retirement = take_retired(owner)) != NULL) {
+        TSC_TEST_POINT(owner_took_retired);
+        retirement->free(retirement);
     }
 }
 
@@ -73,19 +85,19 @@ static bool is_ending(struct tsc_owner *owner)
     return atomic_load_explicit(&owner->end, memory_order_seq_cst) != TSC_OWNER_GOES_ON;
 }
 
-/* Whether something cannot wait until a batch has built up. None of it lies in a cache line that senders write. */
-static bool is_pressed(void *arg)
+/* Whether there is a reason not to let a batch build up. Senders write none of these cache lines. */
+static bool is_cut_short(void *arg)
 {
     struct tsc_owner *owner = arg;
 
-    return atomic_load_explicit(&owner->urgent, memory_order_relaxed) || is_ending(owner) ||
-           atomic_load_explicit(&owner->retired, memory_order_seq_cst) != NULL;
+    return atomic_load_explicit(&owner->batch_cut_short, memory_order_relaxed) || is_ending(owner) ||
+           has_retired(owner);
 }
 
+/* Something retired is work even where no message is left: others may have delivered those before it. */
 static bool has_work(struct tsc_owner *owner)
 {
-    return tsc_ring_occupancy(&owner->ring) != 0 || is_ending(owner) ||
-           atomic_load_explicit(&owner->retired, memory_order_seq_cst) != NULL;
+    return tsc_ring_occupancy(&owner->ring) != 0 || is_ending(owner) || has_retired(owner);
 }
 
 /* The next message is reserved and not published: its sender was stopped in the few instructions in between. */
@@ -97,6 +109,8 @@ static void wait_for_publication(struct tsc_owner *owner)
         tsc_pause();
     for (int yields = 0; yields < 16 && tsc_ring_is_held_up(&owner->ring); yields++)
         sched_yield();
+    if (tsc_ring_is_held_up(&owner->ring))
+        tsc_owner_wake_all_that_fit(owner);
     /* Not for ever with sched_yield: that would starve a sender of lower real-time priority. */
     while (tsc_ring_is_held_up(&owner->ring))
         nanosleep(&nap, NULL);
@@ -167,8 +181,8 @@ static void park(struct tsc_owner *owner)
 static bool spin(struct tsc_owner *owner, int64_t deadline)
 {
     do {
-        tsc_spin_until(is_pressed, owner, owner->interval_ns);
-        atomic_store_explicit(&owner->urgent, false, memory_order_relaxed);
+        tsc_spin_until(is_cut_short, owner, owner->interval_ns);
+        atomic_store_explicit(&owner->batch_cut_short, false, memory_order_relaxed);
         if (has_work(owner))
             return true;
         wake_senders_of_empty_ring(owner);
@@ -197,6 +211,7 @@ static void rest(struct tsc_owner *owner)
     int64_t began = tsc_now();
     int64_t work_came;
 
+    TSC_TEST_POINT(owner_resting);
     if (tsc_spin_pays() && spin(owner, began + owner->spin_ns)) {
         work_came = tsc_now();
     } else {

@@ -43,12 +43,6 @@ static inline bool tsc_lock_is_held(struct tsc_lock *lock)
     return atomic_load_explicit(&lock->word, memory_order_relaxed) != 0;
 }
 
-static inline bool tsc_lock_is_mine(struct tsc_lock *lock)
-{
-    /* relaxed: a thread finds itself there only where it wrote so itself. */
-    return (atomic_load_explicit(&lock->word, memory_order_relaxed) & ~TSC_LOCK_AWAITED) == tsc_lock_self();
-}
-
 static inline bool tsc_lock_try(struct tsc_lock *lock)
 {
     uint32_t free = 0;

@@ -4,22 +4,29 @@
 #include "sync/count.h"
 #include "sync/deadline.h"
 
+#include <errno.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8, YIELDS_INSTEAD = 8 };
+enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8, YIELDS_INSTEAD = 8, PROCESSORS_MAX = 16384 };
 
 static _Atomic uint32_t spinning;
 static _Atomic uint32_t processors;
 
+/* The kernel refuses a set that is too small for the processors it knows. */
 static uint32_t count_processors(void)
 {
-    cpu_set_t allowed;
+    cpu_set_t allowed[PROCESSORS_MAX / CPU_SETSIZE];
+    int saved_errno = errno;
+    long count;
 
-    if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0)
-        return (uint32_t)CPU_COUNT(&allowed);
-    return (uint32_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (sched_getaffinity(0, sizeof(allowed), allowed) == 0)
+        count = CPU_COUNT_S(sizeof(allowed), allowed);
+    else
+        count = sysconf(_SC_NPROCESSORS_ONLN);
+    errno = saved_errno;
+    return count > 0 ? (uint32_t)count : 1;
 }
 
 static uint32_t processor_count(void)

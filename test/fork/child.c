@@ -73,15 +73,6 @@ int child_await(pid_t child)
     return status;
 }
 
-int child_come_and_go(void)
-{
-    pid_t child = fork();
-
-    if (child == 0)
-        child_leave(0);
-    return child_await(child);
-}
-
 int child_run(void (*body)(void *arg), void *arg)
 {
     pid_t child = child_begin();

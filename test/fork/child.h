@@ -17,9 +17,6 @@ int child_run(void (*body)(void *arg), void *arg);
 pid_t child_begin(void);
 int child_await(pid_t child);
 
-/* Forks a child that only leaves, and waits for it: as child_run. Safe in a signal handler. */
-int child_come_and_go(void);
-
 /* In a child: ends it. What a process does at its end is left to the parent; but what was covered is written. */
 _Noreturn void child_leave(int status);
 

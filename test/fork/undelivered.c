@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* What lies undelivered in an owner's ring at a fork: the child has what it is to have, and nothing else. */
-#include "queue/owner.h"
+#include "queue/life.h"
+#include "queue/send.h"
+
+#include <sys/mman.h>
 
 #include "child.h"
 #include "support/suite.h"
 #include "support/threads.h"
-#include "sync/deadline.h"
 #include "unit/held-callback.h"
 
 enum { CAPACITY = 16, MESSAGES = 5 };
@@ -22,22 +24,26 @@ static void add_up(struct tsc_recipient *recipient, int64_t argument)
     tsc_container_of(recipient, struct sum, recipient)->sum += argument;
 }
 
-static void send(struct tsc_recipient *recipient)
+static void send(struct tsc_recipient *recipient, enum tsc_message_kind kind)
 {
-    tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, 1);
+    tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, kind, 1);
 }
 
-struct sums {
-    struct sum everywhere;
-    struct sum only_here;
-};
+/* What lay on the stack of a thread that is not in the child: memory that a child does not have. */
+static struct sum *map_for_this_process_alone(void)
+{
+    struct sum *memory = mmap(NULL, sizeof *memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    ck_assert_int_eq(madvise(memory, sizeof *memory, MADV_DONTFORK), 0);
+    return memory;
+}
 
 static void look_in_child(void *arg)
 {
-    const struct sums *sums = arg;
+    const struct sum *additions = arg;
 
-    CHILD_CHECK(sums->everywhere.sum == MESSAGES);
-    CHILD_CHECK(sums->only_here.sum == 0);
+    CHILD_CHECK(additions->sum == MESSAGES);
     CHILD_CHECK(tsc_ring_occupancy(&owner->ring) == 0);
     CHILD_CHECK(!tsc_owner_is_started(owner));
     tsc_owner_unref(owner);
@@ -47,25 +53,28 @@ static void look_in_child(void *arg)
 /* Messages of each kind, one that was never published, and those to nobody. */
 START_TEST(child_has_what_it_is_to_have)
 {
+    struct tsc_owner_attr attr = {.queue_capacity = 4 * CAPACITY, .thread_name = "tscounter"};
     struct held_callback callback;
-    struct sums sums = {.everywhere.recipient = {.deliver = add_up, .in_child = true},
-                        .only_here.recipient = {.deliver = add_up}};
+    struct sum additions = {.recipient = {.deliver = add_up}};
+    struct sum *requests = map_for_this_process_alone();
     uint64_t unpublished;
 
-    ck_assert_int_eq(tsc_owner_make(&owner, 4 * CAPACITY, "tscounter"), 0);
+    requests->recipient.deliver = add_up;
+    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
     held_callback_begin(&callback, owner);
     for (int message = 0; message < MESSAGES; message++) {
-        send(&sums.everywhere.recipient);
-        send(NULL);
-        send(&sums.only_here.recipient);
+        send(&additions.recipient, TSC_MESSAGE_ADDITION);
+        send(NULL, TSC_MESSAGE_ADDITION);
+        send(&requests->recipient, TSC_MESSAGE_REQUEST);
+        send(&requests->recipient, TSC_MESSAGE_CALLBACK);
     }
     unpublished = tsc_owner_reserve(owner);
-    ck_assert_int_eq(child_run(look_in_child, &sums), 0);
-    tsc_owner_publish(owner, unpublished, NULL, 0);
+    ck_assert_int_eq(child_run(look_in_child, &additions), 0);
+    tsc_owner_publish(owner, unpublished, NULL, TSC_MESSAGE_ADDITION, 0);
     held_callback_let_go(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
-    ck_assert_int_eq(sums.everywhere.sum, MESSAGES);
-    ck_assert_int_eq(sums.only_here.sum, MESSAGES);
+    ck_assert_int_eq(additions.sum, MESSAGES);
+    ck_assert_int_eq(requests->sum, 2 * MESSAGES);
     tsc_owner_unref(owner);
 }
 END_TEST

@@ -8,7 +8,7 @@
  * Mirrors: src/backend/queue.c: queue_add publish_addition is_closed is_refused settle_close is_behind_close
  * Mirrors: src/backend/queue.c: apply_addition serve_add queue_close look
  * Mirrors: src/queue/ring.h: tsc_ring_tail tsc_ring_head tsc_ring_reserve tsc_ring_publish tsc_ring_read
- * Mirrors: src/queue/owner.c: tsc_owner_flush
+ * Mirrors: src/queue/send.c: tsc_owner_flush
  * Mirrors: src/queue/delivery.c: release
  *
  * Check:

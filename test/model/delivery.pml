@@ -13,9 +13,9 @@
  * Mirrors: src/queue/delivery.c: release deliver_published deliver tsc_owner_deliver_batch tsc_owner_help
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
  * Mirrors: src/queue/thread.c: park has_work wait_for_publication deliver_all tsc_owner_run
- * Mirrors: src/queue/owner.c: tsc_owner_help_or_wake tsc_owner_flush is_flushed_with_help
- * Mirrors: src/queue/owner.c: tsc_owner_await_reply is_replied_with_help
- * Mirrors: src/queue/owner.h: tsc_owner_publish
+ * Mirrors: src/queue/send.c: tsc_owner_help_or_wake tsc_owner_flush is_flushed_with_help
+ * Mirrors: src/queue/send.c: tsc_owner_await_reply is_replied_with_help
+ * Mirrors: src/queue/send.h: tsc_owner_publish
  * Mirrors: src/queue/ring.h: tsc_ring_publish tsc_ring_is_held_up tsc_ring_release
  *
  * Check:
@@ -48,7 +48,7 @@
 byte kind[MESSAGES]; /* ring.pml has how it comes with the mark */
 byte next;
 bool delivering;
-bool in_callback; /* attention */
+bool in_callback; /* slow_path_flags */
 bool receives;
 bool replied;
 byte waited_for; /* up to which position, or 0 */

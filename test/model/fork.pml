@@ -1,240 +1,470 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread forks while others send, ask for a callback, retire what they had, and while the owner delivers; or the
- * callback does so itself. The child finds what was delivered before the fork delivered, delivers the additions
- * that were published, drops the requests, and goes on from an empty ring; no call of another thread has a
- * reference there. Parent and child do not hang.
+ * The whole life of an owner at once. Two threads add, and help to deliver; one asks for an update, whose callback
+ * gives back the last reference of its own counter and of another one; the owner's thread delivers, runs the
+ * callback, frees what is retired, sleeps, and ends. Meanwhile another thread forks.
  *
- * A fork stops no thread: it copies what memory holds at one moment. Forks of signal handlers, and inside one
- * another, are in fork-handler.pml.
+ * The child has every addition whose call had returned, and each once; it touches no request; it frees every
+ * object that has no reference there, and the owner's count is that of the counters that are left. In the parent
+ * nothing hangs, and all objects are freed. A sender does not go on sleeping while a callback runs and there is
+ * room.
  *
- * Mirrors: src/fork.c: before_fork unlock_all after_fork_in_child tsc_fork_hold
- * Mirrors: src/queue/owner.c: fork_lock fork_unlock fork_child drop_what_vanished deliver_the_rest
- * Mirrors: src/queue/owner.c: tsc_owner_retire
- * Mirrors: src/queue/delivery.c: deliver_published tsc_owner_begin_callback tsc_owner_end_callback
- * Mirrors: src/queue/thread.c: take_retired
- * Mirrors: src/backend/queue.c: queue_update queue_child
- * Mirrors: src/counter.c: tsc_counter_ref_by_call tsc_counter_forget_calls
+ * What is done with the registry locked is one step, for only a fork can tell; it waits for the lock.
+ * A fork stops no thread: it copies what memory holds at one moment. How loads and stores are ordered is in
+ * queue.pml, delivery.pml and sleep.pml; here they are in their order.
+ *
+ * Mirrors: src/sync/registry.c: before_fork unlock_all after_fork_in_child forget_calls repair_all
+ * Mirrors: src/sync/registry.c: free_unreferenced tsc_object_ref_by_call tsc_object_unref_by_call
+ * Mirrors: src/queue/life.c: lock_owner unlock_owner repair_in_child tsc_owner_retire end_thread release_owner run
+ * Mirrors: src/queue/delivery.c: deliver_published tsc_owner_help tsc_owner_begin_callback tsc_owner_end_callback
+ * Mirrors: src/queue/delivery.c: tsc_owner_settle_in_child tsc_owner_wake_all_that_fit
+ * Mirrors: src/queue/thread.c: take_retired free_retired has_work park tsc_owner_run
+ * Mirrors: src/backend/queue.c: queue_update queue_release queue_fini
+ * Mirrors: src/counter.c: tsc_counter_free
  *
  * Check:
- * Check: -DFORK_IN_CALLBACK
  * Mutation: -DNO_LOCK: assertion: a message is delivered, but not yet past, and is delivered again in the child
  * Mutation: -DKEEP_VANISHED: assertion: what is behind a message that is never published is lost
- * Mutation: -DREQUESTS_IN_CHILD: assertion: a request is served in the child that has not been in the parent
+ * Mutation: -DREQUESTS_IN_CHILD: assertion: a request is touched whose sender is not in the child
  * Mutation: -DKEEP_CALLS: assertion: the calls of other threads keep their references
- * Mutation: -DFORK_IN_CALLBACK -DLOCKED_CALLBACK: deadlock: the fork waits for the callback that it is in
- * Mutation: -DRETIRED_WHILE_DELIVERING: deadlock: the owner waits for the list, and who forks for the owner
+ * Mutation: -DKEEP_UNREFERENCED: assertion: what another thread was about to free stays for ever
+ * Mutation: -DREMOVED_IN_TWO_STEPS: assertion: a counter is gone and its owner still counts it
+ * Mutation: -DLOCKED_CALLBACK: deadlock: the callback retires, and waits for a fork, which waits for the callback
+ * Mutation: -DTAKEN_AT_ONCE: deadlock: the thread sleeps with a counter that it has taken and not yet freed
+ * Mutation: -DNO_ROOM_IN_CALLBACK: deadlock: a sender sleeps though there is room, and the callback waits for it
  */
 #define ADDITIONS 2
 #define POSITIONS (ADDITIONS + 1)
+#define CAPACITY 2
 
 /* What a cell holds. */
 #define NOTHING 0
 #define ADDITION 1
 #define REQUEST 2
 #define NOBODY 3
-#define BY_REQUEST 8 /* what the callback adds */
 
-bool list_lock, delivering;
+/* The counters: the one that is updated, and another one. */
+#define UPDATED 0
+#define OTHER 1
+#define COUNTERS 2
 
-byte tail, next;
+typedef objects {
+    byte references[COUNTERS];
+    bool registered[COUNTERS];
+    byte owner_references;
+    bool owner_registered;
+};
+
+bool registry_locked, delivering;
+objects here;
+byte calls; /* references of the updated counter that belong to calls */
+
+byte tail, next, head;
 byte cell[POSITIONS];
 byte value;
-byte handles = 1, calls; /* references of the program, and of calls under way */
+bool in_callback;
+bool replied;
+byte blocked;  /* senders that sleep for room */
+byte returned; /* additions whose call has returned */
 
-byte returned;       /* additions whose call has returned */
-bool retired, freed; /* something else that the owner is to free */
+bool retired; /* the other counter is on the list */
+byte retired_at;
+bool taken; /* with TAKEN_AT_ONCE */
+bool parked, notified;
+bool ends;
+bool thread_gone;
 
-#define TAKE(lock) atomic { !lock -> lock = true }
-#define GIVE(lock) lock = false
+#define LOCK(lock) atomic { !lock -> lock = true }
+#define UNLOCK(lock) lock = false
+
+inline unpark() { d_step { notified = true; parked = false } }
 
 /* -------- the child -------- */
 
-typedef memory {
-    byte tail;
-    byte next;
-    byte cell[POSITIONS];
-    byte value;
-    byte references;
-    byte calls;
-};
-memory child;
-bool reading;
+hidden objects child;
+hidden byte child_value, child_next;
+hidden byte child_cell[POSITIONS];
+hidden byte position, additions, counters;
 
-inline copy_memory()
+inline free_in_child()
 {
-    d_step {
-        child.tail = tail;
-        child.next = next;
-        child.value = value;
-        child.references = handles + calls;
-        child.calls = calls;
-        for (position : 0 .. POSITIONS - 1) {
-            child.cell[position] = cell[position]
-        }
-        returned_before = returned;
-        position = 0
-    }
-}
-
-inline deliver_in_child()
-{
-#ifndef KEEP_VANISHED
-    for (position : child.next .. child.tail - 1) {
+    for (position : 0 .. COUNTERS - 1) {
         if
-        :: child.cell[position] == NOTHING -> child.cell[position] = NOBODY
+        :: child.registered[position] && child.references[position] == 0 ->
+            child.registered[position] = false;
+            child.owner_references--
         :: else
         fi
     }
-#endif
+    if
+    :: child.owner_registered && child.owner_references == 0 -> child.owner_registered = false
+    :: else
+    fi
+}
+
+inline settle_in_child()
+{
     do
-    :: child.next < POSITIONS && child.cell[child.next] != NOTHING ->
+    :: child_next < tail ->
         if
-        :: child.cell[child.next] == ADDITION -> child.value++
+        :: child_cell[child_next] == ADDITION -> child_value++
+#ifdef KEEP_VANISHED
+        :: child_cell[child_next] == NOTHING -> break
+#endif
 #ifdef REQUESTS_IN_CHILD
-        :: child.cell[child.next] == REQUEST -> child.value = child.value + BY_REQUEST
+        :: child_cell[child_next] == REQUEST -> assert(false)
 #endif
         :: else
         fi;
-        child.next++
+        child_next++
     :: else -> break
     od
 }
 
-inline forget_calls()
-{
-    child.references = child.references - child.calls
-}
-
-/* The additions that are in the child were published or delivered before. */
 inline check_child()
 {
     additions = 0;
+    counters = 0;
     for (position : 0 .. POSITIONS - 1) {
         if
-        :: child.cell[position] == ADDITION -> additions++
+        :: child_cell[position] == ADDITION -> additions++
         :: else
         fi
     }
-    assert(child.next == child.tail);
-    assert(child.value % BY_REQUEST == additions && additions >= returned_before);
-    assert(child.value / BY_REQUEST == committed);
-    assert(child.references == 1)
-}
-
-inline fork()
-{
-    TAKE(list_lock);
-#ifndef NO_LOCK
-    TAKE(delivering);
-#endif
-    d_step {
-        copy_memory();
-        committed = value / BY_REQUEST;
-        deliver_in_child();
-#ifndef KEEP_CALLS
-        forget_calls();
-#endif
-        check_child();
-        additions = 0; position = 0; returned_before = 0; committed = 0
+    for (position : 0 .. COUNTERS - 1) {
+        assert(!child.registered[position] || child.references[position] > 0);
+        if
+        :: child.registered[position] -> counters++
+        :: else
+        fi
     }
-#ifndef NO_LOCK
-    GIVE(delivering);
-#endif
-    GIVE(list_lock)
+    assert(child.references[UPDATED] == here.references[UPDATED] - calls);
+    assert(child_next == tail);
+    assert(child_value == additions && additions >= returned);
+    assert(!child.owner_registered || child.owner_references > 0);
+    assert(child.owner_references == counters)
 }
 
 proctype forking()
 {
-    byte position, additions, returned_before, committed;
+    bool locks_owner;
 
-    fork()
+    LOCK(registry_locked);
+    locks_owner = here.owner_registered;
+#ifndef NO_LOCK
+    if
+    :: locks_owner -> LOCK(delivering)
+    :: else
+    fi;
+#endif
+    d_step {
+        for (position : 0 .. COUNTERS - 1) {
+            child.references[position] = here.references[position];
+            child.registered[position] = here.registered[position]
+        }
+        child.owner_references = here.owner_references;
+        child.owner_registered = here.owner_registered;
+        for (position : 0 .. POSITIONS - 1) {
+            child_cell[position] = cell[position]
+        }
+        child_value = value;
+        child_next = next;
+#ifndef KEEP_CALLS
+        child.references[UPDATED] = child.references[UPDATED] - calls;
+#endif
+        if
+        :: locks_owner -> settle_in_child()
+        :: else
+        fi;
+#ifndef KEEP_UNREFERENCED
+        free_in_child();
+#endif
+        if
+        :: locks_owner -> check_child()
+        :: else
+        fi;
+        skip
+    }
+#ifndef NO_LOCK
+    if
+    :: locks_owner -> UNLOCK(delivering)
+    :: else
+    fi;
+#endif
+    UNLOCK(registry_locked)
 }
 
-/* -------- the parent -------- */
+/* -------- the end of objects -------- */
 
-proctype adding()
+/* The caller's reference was the owner's last. */
+inline release_owner(on_its_thread)
+{
+    d_step {
+        !registry_locked ->
+        ends = true;
+        notified = true;
+        parked = false
+    }
+    if
+    :: !on_its_thread ->
+        thread_gone;
+        atomic { !registry_locked -> here.owner_registered = false }
+    :: else -> frees_owner = true
+    fi
+}
+
+inline free_counter(which, on_its_thread)
+{
+#ifdef REMOVED_IN_TWO_STEPS
+    LOCK(registry_locked);
+    here.registered[which] = false;
+    UNLOCK(registry_locked);
+    LOCK(registry_locked);
+    d_step { here.owner_references--; last = (here.owner_references == 0) };
+    UNLOCK(registry_locked);
+#else
+    d_step {
+        !registry_locked ->
+        here.registered[which] = false;
+        here.owner_references--;
+        last = (here.owner_references == 0)
+    }
+#endif
+    if
+    :: last -> last = false; release_owner(on_its_thread)
+    :: else
+    fi
+}
+
+/* -------- who delivers -------- */
+
+inline wake_senders() { blocked = 0 }
+
+#define last_reference(which) \
+    d_step { here.references[which]--; gone = (here.references[which] == 0) }
+
+inline callback()
+{
+    in_callback = true;
+    head = next;
+#ifndef LOCKED_CALLBACK
+    UNLOCK(delivering);
+#endif
+#ifndef NO_ROOM_IN_CALLBACK
+    wake_senders();
+#endif
+    here.references[UPDATED]--; /* not the last: the call has one */
+    last_reference(OTHER);
+    assert(gone);
+    gone = false;
+    d_step {
+        !registry_locked ->
+        retired = true;
+        retired_at = tail;
+        notified = true;
+        parked = false
+    }
+    (blocked == 0 || tail - head == CAPACITY); /* it waits for senders that may go on */
+#ifndef LOCKED_CALLBACK
+    LOCK(delivering);
+#endif
+    in_callback = false
+}
+
+/* Room is given back, and the owner's thread soon wakes senders that wait: unless a callback begins. */
+#define DELIVER_ADDITIONS \
+    :: next < tail && cell[next] == ADDITION -> value++; next++ \
+    :: next < tail && cell[next] == NOBODY -> next++
+
+inline deliver_as_helper()
+{
+    do
+    DELIVER_ADDITIONS
+    :: next == tail || cell[next] == NOTHING || cell[next] == REQUEST -> break
+    od;
+    head = next
+}
+
+inline deliver_as_owner()
+{
+    do
+    DELIVER_ADDITIONS
+    :: next < tail && cell[next] == REQUEST -> callback(); next++; replied = true
+    :: next == tail || cell[next] == NOTHING -> break
+    od;
+    head = next
+}
+
+inline help()
+{
+    if
+    :: atomic { !delivering -> delivering = true };
+        if
+        :: !in_callback -> deliver_as_helper()
+        :: else
+        fi;
+        UNLOCK(delivering);
+        if
+        :: blocked && parked -> unpark()
+        :: else
+        fi
+    :: atomic { delivering -> skip }
+    fi
+}
+
+inline reserve()
+{
+    do
+    :: atomic { tail - head < CAPACITY -> position = tail; tail++ }; break
+    :: atomic { tail - head == CAPACITY -> blocked++ };
+        blocked == 0
+    od
+}
+
+/* An unref outside of callbacks flushes first. */
+inline free_if_gone()
+{
+    if
+    :: gone ->
+        position = tail;
+        head >= position;
+        free_counter(UPDATED, false)
+    :: else
+    fi
+}
+
+bool first_is_on_its_way;
+
+/* The two are alike: so the first is the one that begins first. */
+proctype adding(bool first)
 {
     byte position;
+    bool gone, last, frees_owner;
 
-    atomic { position = tail; tail++ }
+    atomic { first || first_is_on_its_way -> first_is_on_its_way = true };
+
+    reserve();
     cell[position] = ADDITION;
-    returned++
+    if
+    :: parked -> help(); unpark()
+    :: else
+    fi;
+    atomic { returned++; last_reference(UPDATED) };
+    free_if_gone()
 }
 
 proctype updating()
 {
     byte position;
+    bool gone, last, frees_owner;
 
-    calls++;
-    atomic { position = tail; tail++ }
+    d_step { here.references[UPDATED]++; calls++ };
+    reserve();
     cell[position] = REQUEST;
-    next > position; /* the reply */
-    calls--
-}
-
-/* An unref in the callback. */
-inline retire()
-{
-    TAKE(list_lock);
-    retired = true;
-    GIVE(list_lock)
-}
-
-inline take_retired()
-{
     if
-    :: retired ->
-        TAKE(list_lock);
-        retired = false;
-        GIVE(list_lock);
-        freed = true
+    :: parked -> unpark()
+    :: else
+    fi;
+    if
+    :: help()
+    :: true
+    fi;
+    replied;
+    d_step { here.references[UPDATED]--; calls--; gone = (here.references[UPDATED] == 0) };
+    free_if_gone()
+}
+
+/* -------- the owner's thread -------- */
+
+inline free_retired()
+{
+#ifdef TAKEN_AT_ONCE
+    if
+    :: d_step { retired && !registry_locked -> retired = false; taken = true }
+    :: else
+    fi;
+    if
+    :: taken && head >= retired_at -> taken = false; free_counter(OTHER, true)
     :: else
     fi
+#else
+    if
+    :: retired ->
+        d_step {
+            !registry_locked ->
+            last = (head >= retired_at);
+            if
+            :: last -> retired = false
+            :: else
+            fi
+        }
+        if
+        :: last -> last = false; free_counter(OTHER, true)
+        :: else
+        fi
+    :: else
+    fi
+#endif
 }
 
-inline callback()
+#define HAS_WORK (tail != head || ends || retired)
+
+inline park()
 {
-#ifndef LOCKED_CALLBACK
-    GIVE(delivering);
-#endif
-    retire();
-#ifdef FORK_IN_CALLBACK
-    fork();
-#endif
-#ifndef LOCKED_CALLBACK
-    TAKE(delivering);
-#endif
+    if
+    :: notified -> notified = false
+    :: else ->
+        parked = true;
+        wake_senders();
+        if
+        :: HAS_WORK -> parked = false
+        :: else -> !parked
+        fi;
+        notified = false
+    fi
 }
 
 proctype owner()
 {
-    byte position, additions, returned_before, committed;
+    bool gone, last, frees_owner;
 
     do
-    :: next < POSITIONS && cell[next] != NOTHING ->
-        TAKE(delivering);
-        do
-        :: next < POSITIONS && cell[next] == ADDITION -> value++; next++
-        :: next < POSITIONS && cell[next] == REQUEST -> callback(); value = value + BY_REQUEST; next++
-        :: next == POSITIONS || cell[next] == NOTHING -> break
-        od;
-#ifdef RETIRED_WHILE_DELIVERING
-        take_retired();
-#endif
-        GIVE(delivering);
-        take_retired()
-    :: next == POSITIONS -> break
+    :: true ->
+        LOCK(delivering);
+        deliver_as_owner();
+        UNLOCK(delivering);
+        wake_senders();
+        free_retired();
+        if
+        :: ends && tail == head -> break
+        :: else
+        fi;
+        if
+        :: next < tail && cell[next] == NOTHING -> (next == tail || cell[next] != NOTHING)
+        :: else -> park()
+        fi
     od;
-    assert(value == ADDITIONS + BY_REQUEST && freed)
+    if
+    :: frees_owner ->
+        atomic { !registry_locked -> here.owner_registered = false }
+    :: else
+    fi;
+    assert(value == ADDITIONS && !here.registered[OTHER]);
+    thread_gone = true
 }
 
 init
 {
     atomic {
+        here.references[UPDATED] = 1 + ADDITIONS;
+        here.references[OTHER] = 1;
+        here.registered[UPDATED] = true;
+        here.registered[OTHER] = true;
+        here.owner_references = COUNTERS;
+        here.owner_registered = true;
         run owner();
-        run adding();
-        run adding();
+        run adding(true);
+        run adding(false);
         run updating();
         run forking()
     }

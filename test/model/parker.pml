@@ -5,7 +5,7 @@
  *
  * Mirrors: src/sync/parker.h: tsc_parker_is_notified
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
- * Mirrors: src/queue/owner.c: tsc_owner_await_reply
+ * Mirrors: src/queue/send.c: tsc_owner_await_reply
  * Mirrors: src/backend/queue.c: ask serve
  *
  * Check:

@@ -5,9 +5,9 @@
  * for ever.
  *
  * Mirrors: src/queue/thread.c: park has_work wake_senders tsc_owner_run
- * Mirrors: src/queue/delivery.c: tsc_owner_help tsc_owner_deliver_batch see_that_senders_are_woken
- * Mirrors: src/queue/owner.c: wait_for_room tsc_owner_reserve_when_there_is_room tsc_owner_help_or_wake
- * Mirrors: src/queue/owner.h: tsc_owner_publish
+ * Mirrors: src/queue/delivery.c: tsc_owner_help tsc_owner_deliver_batch wake_blocked_senders
+ * Mirrors: src/queue/send.c: wait_for_room tsc_owner_reserve_slow tsc_owner_help_or_wake
+ * Mirrors: src/queue/send.h: tsc_owner_publish
  * Mirrors: src/queue/ring.h: tsc_ring_has_room tsc_ring_reserve tsc_ring_release
  *
  * Check:
@@ -68,7 +68,7 @@ inline deliver()
     atomic { !cores[me].on_way -> delivering = false } /* a release */
 }
 
-inline see_that_senders_are_woken()
+inline wake_blocked_senders()
 {
 #ifndef NOBODY_SEES_TO_SENDERS
     load(SLEEPERS, found, HAS_SLEEPERS);
@@ -88,7 +88,7 @@ inline help()
     :: atomic { TAKE_DELIVERING }
         deliver();
         if
-        :: delivered -> see_that_senders_are_woken()
+        :: delivered -> wake_blocked_senders()
         :: else
         fi
     :: atomic { delivering -> skip }

@@ -3,8 +3,7 @@
  * Each thread uses the counter and gives its reference back; the last one frees it. What the others did with it
  * comes before, be it a store or a load.
  *
- * Mirrors: src/counter.c: add_reference drop_reference
- * Mirrors: src/queue/owner.c: tsc_owner_ref tsc_owner_unref
+ * Mirrors: src/sync/registry.c: add_reference drop_reference
  *
  * Check:
  * Mutation: -DDROP=ACQUIRE: assertion: the reference is seen to be given back before what was stored

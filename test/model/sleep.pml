@@ -4,9 +4,9 @@
  * something to be freed, or ends it, always does. Every message is delivered, what is retired is freed, the thread
  * ends and frees its owner.
  *
- * Mirrors: src/queue/owner.h: tsc_owner_publish
- * Mirrors: src/queue/owner.c: run end_thread tsc_owner_retire
- * Mirrors: src/queue/thread.c: park has_work take_retired free_retired is_ending tsc_owner_run
+ * Mirrors: src/queue/send.h: tsc_owner_publish
+ * Mirrors: src/queue/life.c: run end_thread tsc_owner_retire
+ * Mirrors: src/queue/thread.c: park has_work has_retired take_retired free_retired is_ending tsc_owner_run
  * Mirrors: src/sync/parker.h: tsc_parker_is_parked
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
  *
@@ -45,7 +45,7 @@
 #define STATE 1
 #define RETIRED 2
 #define END 3
-#define LOCK 4 /* of the fork list */
+#define LOCK 4 /* of the registry */
 #define LOCATIONS 5
 #define STALE(core, location) ((core) == OWNER && ((location) == RETIRED || (location) == END))
 #include "include/armv8.pml"

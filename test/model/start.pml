@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In the child of a fork two threads find that the owner has no thread. It is started once. Who ends the owner,
- * and who asks whether it is the owner's thread that runs a callback, sees which thread that is.
+ * In the child of a fork two threads find that the owner has no thread. It is started once; a thread that finds it
+ * started finds the number of its thread, too; and the start function, which runs first on the new thread, finds
+ * itself in a callback.
  *
- * Mirrors: src/queue/owner.c: start_again start_thread tsc_owner_may_wait on_own_thread
+ * Mirrors: src/queue/life.c: tsc_owner_start_again start_thread tsc_owner_is_started run_start_function
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
- * Mirrors: src/queue/owner.c: tsc_owner_attend tsc_owner_is_started end
- * Mirrors: src/queue/owner.h: tsc_owner_may_send
+ * Mirrors: src/queue/send.c: tsc_owner_may_send_slow tsc_owner_may_wait
+ * Mirrors: src/queue/send.h: tsc_owner_may_send
  *
  * Check:
  * Mutation: -DNO_LOCK: assertion: both start it
  * Mutation: -DSTARTED=RELAXED: assertion: it is seen to be started before its thread is
  * Mutation: -DIS_STARTED=RELAXED: assertion: its thread is loaded before it is found to be started
- * Mutation: -DMAY_WAIT=RELAXED: assertion: its thread is loaded before the callback is found
+ * Mutation: -DNO_AWAITING: assertion: the start function runs before its creator has set the flag
  */
 #ifndef STARTED
 #define STARTED RELEASE
@@ -20,19 +21,16 @@
 #ifndef IS_STARTED
 #define IS_STARTED ACQUIRE
 #endif
-#ifndef MAY_WAIT
-#define MAY_WAIT ACQUIRE
-#endif
 
 #define USERS 2
 #define OWNER USERS
 #define CORES 3
 
-#define ATTENTION 0
+#define FLAGS 0
 #define THREAD 1
 #define LOCK 2 /* around the delivery of messages */
 #define LOCATIONS 3
-#define STALE(core, location) ((core) != OWNER && (location) != LOCK)
+#define STALE(core, location) ((location) != LOCK)
 #include "include/armv8.pml"
 #ifdef NO_LOCK
 inline lock() { skip }
@@ -41,7 +39,7 @@ inline unlock() { skip }
 #include "include/lock.pml"
 #endif
 
-/* The bits of ATTENTION. */
+/* The bits of FLAGS. */
 #define IN_CALLBACK 1
 #define NOT_STARTED 2
 
@@ -60,11 +58,11 @@ inline start_thread()
 inline start_again()
 {
     lock();
-    load(ATTENTION, attention, RELAXED);
+    load(FLAGS, flags, RELAXED);
     if
-    :: attention & NOT_STARTED ->
+    :: flags & NOT_STARTED ->
         start_thread();
-        fetch_and(ATTENTION, attention, IN_CALLBACK, STARTED)
+        store(FLAGS, IN_CALLBACK, STARTED)
     :: else
     fi;
     unlock()
@@ -72,40 +70,41 @@ inline start_again()
 
 proctype user(byte me)
 {
-    byte attention, thread;
+    byte flags, thread;
 
-    load(ATTENTION, attention, RELAXED);
+    load(FLAGS, flags, RELAXED);
     if
-    :: attention & NOT_STARTED -> start_again()
+    :: flags & NOT_STARTED -> start_again()
     :: else
     fi;
-    if
-    :: load(ATTENTION, attention, MAY_WAIT);
-        if
-        :: attention & IN_CALLBACK -> load(THREAD, thread, RELAXED); assert(thread == 1)
-        :: else
-        fi
-    :: load(ATTENTION, attention, IS_STARTED);
-        assert(!(attention & NOT_STARTED));
-        load(THREAD, thread, RELAXED);
-        assert(thread == 1)
-    fi
+    load(FLAGS, flags, IS_STARTED);
+    assert(!(flags & NOT_STARTED));
+    load(THREAD, thread, RELAXED);
+    assert(thread == 1)
 }
 
+/* Stores of the creator's that are on their way become visible with its unlock. */
 proctype owner(byte me)
 {
-    byte attention;
+    byte flags;
 
 end:
     HAS_STARTED;
-    fetch_or(ATTENTION, attention, IN_CALLBACK, RELEASE);
-    fetch_and(ATTENTION, attention, NOT_STARTED, RELAXED)
+#ifndef NO_AWAITING
+    lock();
+    unlock();
+#endif
+    load(FLAGS, flags, RELAXED);
+    assert(flags & IN_CALLBACK);
+    lock();
+    store(FLAGS, 0, RELAXED);
+    unlock()
 }
 
 init
 {
     atomic {
-        initially(ATTENTION, NOT_STARTED);
+        initially(FLAGS, NOT_STARTED);
         run core_of(0);
         run core_of(1);
         run core_of(2);

@@ -5,7 +5,7 @@
  * owner that sees the watch armed.
  *
  * Mirrors: src/backend/queue.c: apply_addition look queue_wait_at_most
- * Mirrors: src/queue/owner.c: tsc_owner_flush
+ * Mirrors: src/queue/send.c: tsc_owner_flush
  * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
  *
  * Check:

@@ -8,6 +8,12 @@ static bool any(const struct variant *variant)
     return true;
 }
 
+static bool none(const struct variant *variant)
+{
+    (void)variant;
+    return false;
+}
+
 static bool is_mutex(const struct variant *variant)
 {
     return variant->backend == TSC_BACKEND_MUTEX;
@@ -96,6 +102,7 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(queue_settling, is_queue, ALL, false) \
     ROW(queue_settled, is_queue, ALL, false) \
     ROW(flush_began, is_queue, ALL, false) \
+    ROW(flush_looked, is_queue, ALL, false) \
     /* delivered, not released; released, about to notify */ \
     ROW(owner_delivered, is_queue, ALL, false) \
     ROW(owner_released, is_queue, ALL, false) \
@@ -103,10 +110,15 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
      */ \
     ROW(owner_delivers, is_queue, ALL, false) \
     ROW(owner_gave_over, is_queue, ALL, false) \
+    ROW(owner_begins_callback, is_queue, ALL, false) \
     ROW(owner_in_callback, is_queue, ALL, false) \
     ROW(sender_delivers, is_queue, ALL, false) \
     ROW(sender_gave_over, is_queue, ALL, false) \
     /* found nothing, about to park; parked, about to look again; told to end, not woken */ \
+    /* about to look at what is retired; took something off that list (stops.c stops there); found nothing to do */ \
+    ROW(owner_freeing, is_queue, ALL, false) \
+    ROW(owner_took_retired, none, ALL, false) \
+    ROW(owner_resting, is_queue, ALL, false) \
     ROW(owner_parking, is_queue, ALL, false) \
     ROW(owner_parked, is_queue, ALL, false) \
     ROW(owner_told_to_end, is_queue, NO_FORK, false) \

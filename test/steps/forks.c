@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fork at each instruction of a call: by another thread, or by a signal handler that the call is interrupted
- * for. */
+/* Another thread forks at each instruction of a call. */
 #include <errno.h>
 
 #include "fork/child.h"
@@ -24,7 +23,6 @@ struct scene {
     const struct call *call;
     int answer;
     int status; /* how the child ended */
-    bool in_child;
 };
 
 static int raise_by_one(int64_t *value, void *arg)
@@ -176,7 +174,6 @@ static void open_scene(struct scene *scene)
     subject_open(&scene->subject, variant, attr);
     scene->answer = UNTOUCHED;
     scene->status = 0;
-    scene->in_child = false;
 }
 
 static void close_scene(struct scene *scene)
@@ -190,39 +187,31 @@ static void close_scene(struct scene *scene)
     subject_close(&scene->subject);
 }
 
-typedef bool (*walk_step_fn)(struct walk *walk, walk_fn call, walk_fn meanwhile, void *arg);
-
-static void fork_at_each_instruction(struct scene *scene, const char *what, uint64_t stride, walk_step_fn step,
-                                     walk_fn fork_there)
+static void fork_at_each_instruction(struct scene *scene, uint64_t stride, walk_fn fork_there)
 {
     struct walk *walk = &scene->walk;
 
-    if (!walk_begin(walk, walk->variant, scene->call->name, what, stride))
+    if (!walk_begin(walk, walk->variant, scene->call->name, "and another thread forks", stride))
         return;
     while (walk_on(walk)) {
         open_scene(scene);
-        step(walk, make_call, fork_there, scene);
+        walk_visit(walk, make_call, fork_there, scene);
         walk_see_off(walk);
         close_scene(scene);
     }
     walk_end(walk);
 }
 
-static void fork_in_each_call(const struct variant *variant, const char *what, walk_step_fn step,
-                              walk_fn fork_there)
+START_TEST(test_another_thread_forks)
 {
+    const struct variant *variant = variant_at(_i, 0);
     struct scene scene = {.walk = {.variant = variant}};
 
     for (size_t i = 0; i < CALLS && walk_is_worth(variant); i++) {
         scene.call = &calls[i];
         if (variant_has(variant, scene.call->caps))
-            fork_at_each_instruction(&scene, what, stride_of(scene.call, variant), step, fork_there);
+            fork_at_each_instruction(&scene, stride_of(scene.call, variant), fork_and_wait);
     }
-}
-
-START_TEST(test_another_thread_forks)
-{
-    fork_in_each_call(variant_at(_i, 0), "and another thread forks", walk_visit, fork_and_wait);
 }
 END_TEST
 
@@ -253,63 +242,8 @@ START_TEST(test_another_thread_forks_while_one_closes)
     struct scene scene = {.walk = {.variant = variant}, .call = &close};
 
     if (walk_is_worth(variant))
-        fork_at_each_instruction(&scene, "and another thread forks",
-                                 variant_has(variant, TSC_CAP_ASYNC) ? walk_stride(CLOSING_STRIDE) : 1, walk_visit,
+        fork_at_each_instruction(&scene, variant_has(variant, TSC_CAP_ASYNC) ? walk_stride(CLOSING_STRIDE) : 1,
                                  fork_and_find_closed_or_open);
-}
-END_TEST
-
-static void fork_in_handler(void *arg)
-{
-    struct scene *scene = arg;
-
-    scene->status = child_come_and_go();
-}
-
-/* As crash reporters do: their children only leave. */
-START_TEST(test_a_handler_forks)
-{
-    fork_in_each_call(variant_at(_i, 0), "and a handler forks", walk_interrupt, fork_in_handler);
-}
-END_TEST
-
-static void fork_and_go_on(void *arg)
-{
-    struct scene *scene = arg;
-    pid_t child = child_begin();
-
-    scene->in_child = child == 0;
-    if (!scene->in_child)
-        scene->status = child_await(child);
-}
-
-static void leave_child(struct scene *scene)
-{
-    CHILD_CHECK(scene->answer == 0);
-    live_in_child(scene);
-    child_leave(0);
-}
-
-/* The child goes on with the call, where a signal handler may have called the counter. */
-START_TEST(test_a_child_goes_on)
-{
-    const struct variant *variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE);
-    struct scene scene = {.walk = {.variant = variant}};
-    struct walk *walk = &scene.walk;
-
-    for (size_t i = 0; i < CALLS && calls[i].stride == 1; i++) {
-        scene.call = &calls[i];
-        if (!walk_begin(walk, variant, calls[i].name, "in parent and child of a fork", 1))
-            continue;
-        while (walk_on(walk)) {
-            open_scene(&scene);
-            walk_interrupt(walk, make_call, fork_and_go_on, &scene);
-            if (scene.in_child)
-                leave_child(&scene);
-            close_scene(&scene);
-        }
-        walk_end(walk);
-    }
 }
 END_TEST
 
@@ -320,7 +254,5 @@ int main(void)
 
     add_variant_test(tcase, test_another_thread_forks, 0);
     add_variant_test(tcase, test_another_thread_forks_while_one_closes, 0);
-    add_variant_test(tcase, test_a_handler_forks, 0);
-    add_variant_test(tcase, test_a_child_goes_on, TSC_CAP_SIGNAL_SAFE);
     return stepper_run_suite(suite);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "held-callback.h"
 
+#include "queue/delivery.h"
+
 void wait_until_notified(struct tsc_parker *parker)
 {
     if (tsc_parker_prepare(parker))
@@ -23,7 +25,7 @@ static void run(struct tsc_recipient *recipient, int64_t argument)
 void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner)
 {
     *callback = (struct held_callback){.recipient = {.deliver = run}, .owner = owner};
-    tsc_owner_publish(owner, tsc_owner_reserve(owner), &callback->recipient, 0);
+    tsc_owner_publish(owner, tsc_owner_reserve(owner), &callback->recipient, TSC_MESSAGE_CALLBACK, 0);
     wait_until_notified(&callback->begun);
 }
 

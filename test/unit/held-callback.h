@@ -3,7 +3,7 @@
 #ifndef UNIT_HELD_CALLBACK_H
 #define UNIT_HELD_CALLBACK_H
 
-#include "queue/owner.h"
+#include "queue/send.h"
 
 struct held_callback {
     struct tsc_recipient recipient;

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: MIT */
+#include "queue/send.h"
+
+#include "queue/delivery.h"
+#include "queue/life.h"
+#include "queue/thread.h"
+#include "sync/deadline.h"
+#include "sync/spin.h"
+#include "test-point.h"
+
+#include <errno.h>
+
+/*
+ * While the owner's thread sleeps, a sender delivers its message itself, which is faster than waking a thread.
+ * This many since the thread fell asleep are a stream, worth a thread that runs beside the senders.
+ */
+enum { HELPS_BEFORE_WAKING = 64 };
+
+static bool is_in_callback(struct tsc_owner *owner)
+{
+    /* seq_cst: pairs with begin_callback, which sets the flag before it wakes those that flush. */
+    return atomic_load_explicit(&owner->slow_path_flags, memory_order_seq_cst) & TSC_OWNER_IN_CALLBACK;
+}
+
+int tsc_owner_may_wait(struct tsc_owner *owner)
+{
+    /* relaxed: a thread that runs a callback has set the flag itself. */
+    uint32_t flags = atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed);
+
+    return tsc_unlikely(flags & TSC_OWNER_IN_CALLBACK) && tsc_owner_is_on_its_thread(owner) ? -EDEADLK : 0;
+}
+
+TSC_COLD int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags)
+{
+    int error = flags & TSC_OWNER_NOT_STARTED ? tsc_owner_start_again(owner) : 0;
+
+    return error ? error : tsc_owner_may_wait(owner);
+}
+
+static bool has_room(void *arg)
+{
+    struct tsc_owner *owner = arg;
+
+    return tsc_ring_has_room(&owner->ring) || tsc_owner_help(owner);
+}
+
+static void wait_for_room(struct tsc_owner *owner)
+{
+    uint32_t key;
+
+    if (tsc_spin_among_many_until(has_room, owner, tsc_owner_longest_spin(owner)))
+        return;
+    key = tsc_eventcount_prepare(&owner->room);
+    TSC_TEST_POINT(eventcount_prepared);
+    if (tsc_ring_has_room(&owner->ring))
+        tsc_eventcount_cancel(&owner->room);
+    else
+        tsc_eventcount_commit(&owner->room, key, TSC_NEVER);
+}
+
+TSC_COLD uint64_t tsc_owner_reserve_slow(struct tsc_owner *owner)
+{
+    uint64_t position;
+
+    do
+        wait_for_room(owner);
+    while (!tsc_ring_reserve(&owner->ring, &position));
+    return position;
+}
+
+static bool is_released(struct tsc_owner *owner, uint64_t target)
+{
+    return (int64_t)(tsc_ring_head(&owner->ring) - target) >= 0;
+}
+
+TSC_COLD void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position)
+{
+    /* relaxed: a hint; lost counts do no harm. */
+    uint32_t helped = atomic_load_explicit(&owner->helped, memory_order_relaxed);
+
+    atomic_store_explicit(&owner->helped, helped + 1, memory_order_relaxed);
+    if (helped >= HELPS_BEFORE_WAKING || !tsc_owner_help(owner) || !is_released(owner, position + 1))
+        tsc_owner_wake(owner);
+}
+
+struct flush {
+    struct tsc_owner *owner;
+    uint64_t target;
+};
+
+static bool is_flushed(void *arg)
+{
+    const struct flush *flush = arg;
+
+    return is_released(flush->owner, flush->target);
+}
+
+static bool is_flushed_with_help(void *arg)
+{
+    const struct flush *flush = arg;
+
+    while (!is_flushed(arg))
+        if (!tsc_owner_help(flush->owner))
+            return false;
+    return true;
+}
+
+static void cut_batch_short(struct tsc_owner *owner)
+{
+    if (!atomic_load_explicit(&owner->batch_cut_short, memory_order_relaxed))
+        atomic_store_explicit(&owner->batch_cut_short, true, memory_order_relaxed);
+}
+
+/*
+ * Sleeps until the head moves on, or a callback begins; while one runs, until the deadline at most. No wake-up is
+ * lost: a callback that begins after the look at the flag finds this sleeper counted (all four accesses are
+ * seq_cst) and wakes it. False once the deadline has passed. Model: test/model/look.pml
+ */
+static bool sleep_until_progress(struct flush *flush, int64_t deadline)
+{
+    struct tsc_owner *owner = flush->owner;
+    uint32_t key = tsc_eventcount_prepare(&owner->progress);
+    bool in_callback;
+
+    TSC_TEST_POINT(eventcount_prepared);
+    in_callback = is_in_callback(owner);
+    TSC_TEST_POINT(flush_looked);
+    if (is_flushed(flush)) {
+        tsc_eventcount_cancel(&owner->progress);
+        return true;
+    }
+    return tsc_eventcount_commit(&owner->progress, key, in_callback ? deadline : TSC_NEVER);
+}
+
+int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
+{
+    struct flush flush = {.owner = owner, .target = tsc_ring_tail(&owner->ring)};
+
+    TSC_TEST_POINT(flush_began);
+    if (is_flushed_with_help(&flush))
+        return 0;
+    cut_batch_short(owner);
+    tsc_spin_among_many_until(is_flushed_with_help, &flush, tsc_owner_longest_spin(owner));
+    while (!is_flushed(&flush))
+        if (!sleep_until_progress(&flush, deadline) && !is_flushed(&flush) && is_in_callback(owner))
+            return -ETIMEDOUT;
+    return 0;
+}
+
+struct awaited_reply {
+    struct tsc_owner *owner;
+    struct tsc_parker *parker;
+};
+
+static bool is_replied_with_help(void *arg)
+{
+    const struct awaited_reply *reply = arg;
+
+    while (!tsc_parker_is_notified(reply->parker))
+        if (!tsc_owner_help(reply->owner))
+            return false;
+    return true;
+}
+
+void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker)
+{
+    struct awaited_reply reply = {.owner = owner, .parker = parker};
+
+    if (is_replied_with_help(&reply))
+        return;
+    cut_batch_short(owner);
+    if (!tsc_spin_among_many_until(is_replied_with_help, &reply, tsc_owner_longest_spin(owner)) &&
+        tsc_parker_prepare(parker))
+        tsc_parker_commit(parker);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A thread whose deadline has passed waits until its message is delivered, or a callback holds the owner. The
+ * owner's thread begins a callback, which waits for that thread: nobody sleeps for ever.
+ *
+ * Mirrors: src/queue/send.c: tsc_owner_flush sleep_until_progress is_in_callback
+ * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback release
+ *
+ * Check:
+ * Mutation: -DBEGIN=ACQUIRE: deadlock: the owner looks for sleepers before the callback is seen to have begun
+ * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
+ * Mutation: -DENTER=ACQUIRE: deadlock: the thread looks at the flag before it is seen to sleep
+ * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DFLAG_LAST: deadlock: the thread looks between the notification and the flag
+ * Mutation: -DLOOK_FIRST: deadlock: the callback begins between the look and the sleep
+ */
+#ifndef BEGIN
+#define BEGIN SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+
+#define CORES 2
+
+#define FLAG 0
+#define SLEEPERS 1
+#define EPOCH 2
+#define LOCATIONS 3
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+#include "include/eventcount.pml"
+
+bool returned;
+
+proctype flushing(byte me)
+{
+    byte flag, key, found;
+
+    do
+    :: true ->
+#ifdef LOOK_FIRST
+        load(FLAG, flag, LOOK);
+#endif
+        eventcount_prepare(SLEEPERS, EPOCH);
+#ifndef LOOK_FIRST
+        load(FLAG, flag, LOOK);
+#endif
+        if
+        :: flag -> eventcount_cancel(SLEEPERS); break
+        :: else -> eventcount_commit(SLEEPERS, EPOCH)
+        fi
+    od;
+    returned = true
+}
+
+proctype owner(byte me)
+{
+    byte found;
+
+#ifdef FLAG_LAST
+    eventcount_notify(SLEEPERS, EPOCH, true);
+#endif
+    fetch_or(FLAG, found, 1, BEGIN);
+#ifndef FLAG_LAST
+    eventcount_notify(SLEEPERS, EPOCH, true);
+#endif
+    returned
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run flushing(0);
+        run owner(1)
+    }
+}

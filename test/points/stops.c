@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/* A thread stands at a named point while others act: a meeting that takes two delays takes place each time. */
+#include <semaphore.h>
+
+#include "counter-internal.h"
+#include "fork/child.h"
+#include "point.h"
+#include "queue/owner.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+struct stop {
+    struct tsc_test_point *point;
+    atomic_bool armed;
+    sem_t reached;
+    sem_t may_go_on;
+};
+
+/* Each stops the first thread that comes by. */
+static struct stop *_Atomic stops[2];
+
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
+}
+
+void tsc_test_point_reached(struct tsc_test_point *point)
+{
+    for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
+        struct stop *stop = atomic_load(&stops[i]);
+
+        if (stop != NULL && stop->point == point && atomic_exchange(&stop->armed, false)) {
+            sem_post(&stop->reached);
+            wait_for(&stop->may_go_on);
+        }
+    }
+}
+
+static void stop_at(struct stop *stop, size_t place, struct tsc_test_point *point)
+{
+    *stop = (struct stop){.point = point};
+    sem_init(&stop->reached, 0, 0);
+    sem_init(&stop->may_go_on, 0, 0);
+    atomic_init(&stop->armed, true);
+    atomic_store(&stops[place], stop);
+}
+
+static void let_go_on(struct stop *stop)
+{
+    sem_post(&stop->may_go_on);
+}
+
+extern struct tsc_test_point tsc_test_point_owner_freeing;
+extern struct tsc_test_point tsc_test_point_owner_took_retired;
+extern struct tsc_test_point tsc_test_point_owner_resting;
+
+static tsc_owner_t *owner;
+static tsc_counter_t *retiring; /* its last reference is given back inside a callback */
+static tsc_counter_t *staying;
+static tsc_counter_t *mutex;
+
+static tsc_counter_t *make_counter(tsc_backend_t backend)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    if (backend == TSC_BACKEND_QUEUE)
+        ck_assert_int_eq(tsc_counter_attr_set_owner(attr, owner), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, backend, attr), 0);
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+static void open_counters(void)
+{
+    ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
+    retiring = make_counter(TSC_BACKEND_QUEUE);
+    staying = make_counter(TSC_BACKEND_QUEUE);
+    mutex = make_counter(TSC_BACKEND_MUTEX);
+}
+
+static void close_counters(void)
+{
+    tsc_counter_unref(mutex);
+    tsc_counter_unref(staying);
+    tsc_owner_unref(owner);
+}
+
+static uint64_t owner_references(void)
+{
+    return atomic_load(&owner->object.references);
+}
+
+/* The test's, and that of the counter that stays. */
+static bool is_freed(void *arg)
+{
+    (void)arg;
+    return owner_references() == 2;
+}
+
+static int do_nothing(int64_t *value, void *arg)
+{
+    (void)value;
+    (void)arg;
+    return 0;
+}
+
+static int give_back(int64_t *value, void *arg)
+{
+    (void)value;
+    tsc_counter_unref(arg);
+    return 0;
+}
+
+/* Inside the callback of a mutex counter, an unref may not wait. */
+static void retire(void)
+{
+    ck_assert_int_eq(tsc_counter_update(mutex, give_back, retiring), 0);
+}
+
+/* The owner's thread finds that it must not free the counter yet, for a message is sent before; and then another
+ * thread delivers that message before the owner's thread looks whether there is work. */
+START_TEST(what_is_retired_is_freed_whoever_delivers_what_was_before_it)
+{
+    struct stop before_freeing;
+    struct stop before_rest;
+
+    open_counters();
+    stop_at(&before_freeing, 0, &tsc_test_point_owner_freeing);
+    ck_assert_int_eq(tsc_counter_update(staying, do_nothing, NULL), 0);
+    wait_for(&before_freeing.reached);
+    ck_assert_int_eq(tsc_counter_inc(retiring), 0);
+    retire();
+    stop_at(&before_rest, 1, &tsc_test_point_owner_resting);
+    let_go_on(&before_freeing);
+    wait_for(&before_rest.reached);
+    ck_assert_int_eq(tsc_counter_flush(staying), 0);
+    ck_assert_uint_eq(owner_references(), 3);
+    let_go_on(&before_rest);
+    ck_assert(support_eventually(is_freed, NULL));
+    close_counters();
+}
+END_TEST
+
+static void find_it_freed(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(is_freed(NULL));
+    CHILD_CHECK(tsc_counter_inc(staying) == 0);
+    CHILD_CHECK(value_in_child(staying) == 1);
+    close_counters();
+    child_check_owners(0);
+}
+
+START_TEST(a_child_frees_what_the_owners_thread_was_about_to_free)
+{
+    struct stop before_free;
+
+    open_counters();
+    stop_at(&before_free, 0, &tsc_test_point_owner_took_retired);
+    retire();
+    wait_for(&before_free.reached);
+    ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
+    let_go_on(&before_free);
+    ck_assert(support_eventually(is_freed, NULL));
+    close_counters();
+}
+END_TEST
+
+static sem_t given_back;
+static sem_t may_return;
+
+static int give_back_and_stay(int64_t *value, void *arg)
+{
+    give_back(value, arg);
+    sem_post(&given_back);
+    wait_for(&may_return);
+    return 0;
+}
+
+static void *give_back_in_its_own_callback(void *arg)
+{
+    return tsc_counter_update(retiring, give_back_and_stay, retiring) == 0 ? NULL : arg;
+}
+
+START_TEST(a_child_frees_what_only_a_call_in_the_parent_refers_to)
+{
+    pthread_t updating;
+
+    sem_init(&given_back, 0, 0);
+    sem_init(&may_return, 0, 0);
+    open_counters();
+    updating = support_start_thread(give_back_in_its_own_callback, NULL);
+    wait_for(&given_back);
+    ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
+    ck_assert_uint_eq(owner_references(), 3);
+    sem_post(&may_return);
+    pthread_join(updating, NULL);
+    ck_assert(support_eventually(is_freed, NULL));
+    close_counters();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("stops");
+    TCase *tcase = support_add_case(suite, "stops", 30);
+
+    tcase_add_test(tcase, what_is_retired_is_freed_whoever_delivers_what_was_before_it);
+    tcase_add_test(tcase, a_child_frees_what_the_owners_thread_was_about_to_free);
+    tcase_add_test(tcase, a_child_frees_what_only_a_call_in_the_parent_refers_to);
+    return support_run_suite(suite);
+}
