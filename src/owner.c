@@ -61,3 +61,27 @@ int tsc_owner_attr_set_thread_name(tsc_owner_attr_t *attr, const char *name)
     memcpy(attr->thread_name, name, bytes + 1);
     return 0;
 }
+
+int tsc_owner_attr_set_stack_size(tsc_owner_attr_t *attr, size_t bytes)
+{
+    pthread_attr_t thread_attr;
+    int error;
+
+    if (attr == NULL || pthread_attr_init(&thread_attr) != 0)
+        return -EINVAL;
+    error = pthread_attr_setstacksize(&thread_attr, bytes);
+    pthread_attr_destroy(&thread_attr);
+    if (error)
+        return -EINVAL;
+    attr->stack_size = bytes;
+    return 0;
+}
+
+int tsc_owner_attr_set_thread_start(tsc_owner_attr_t *attr, void (*start)(void *arg), void *arg)
+{
+    if (attr == NULL)
+        return -EINVAL;
+    attr->start = start;
+    attr->start_arg = arg;
+    return 0;
+}

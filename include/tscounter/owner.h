@@ -110,6 +110,37 @@ TSC_API int tsc_owner_attr_set_queue_capacity(tsc_owner_attr_t *attr, size_t mes
  */
 TSC_API int tsc_owner_attr_set_thread_name(tsc_owner_attr_t *attr, const char *name);
 
+/**
+ * Sets the size of the thread's stack. The thread needs little unless update callbacks take much: they run on it.
+ *
+ * @param attr the attributes
+ * @param bytes the size; by default the system's, often 8 MiB of addresses
+ * @retval 0 done
+ * @retval -EINVAL `attr` is NULL, or the system has no stacks of that size: it is below `PTHREAD_STACK_MIN`
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
+ * @since 1.0
+ */
+TSC_API int tsc_owner_attr_set_stack_size(tsc_owner_attr_t *attr, size_t bytes);
+
+/**
+ * Sets a function that runs first on each thread of the owner: on the one that tsc_owner_create() starts, and in
+ * the child of a fork on the one that the first operation starts.
+ *
+ * A new thread inherits the processor affinity, the scheduling policy, the niceness and the cgroup of the thread
+ * that creates the owner or, in a child, first uses it. The function is the place to set them. It runs with all
+ * signals blocked, has to return, and counts as an update callback of the owner: it must not call functions on its
+ * counters (-EDEADLK), and until it returns nothing sent to the owner is applied.
+ *
+ * @param attr the attributes
+ * @param start the function, or NULL for none
+ * @param arg what it is called with; it must live as long as the owner
+ * @retval 0 done
+ * @retval -EINVAL `attr` is NULL
+ * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
+ * @since 1.0
+ */
+TSC_API int tsc_owner_attr_set_thread_start(tsc_owner_attr_t *attr, void (*start)(void *arg), void *arg);
+
 TSC_END_DECLS
 
 #endif

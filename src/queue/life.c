@@ -53,6 +53,7 @@ static void run_start_function(struct tsc_owner *owner)
     tsc_lock_give(&owner->delivering);
     owner->attr.start(owner->attr.start_arg);
     tsc_owner_end_callback(owner);
+    tsc_lock_give(&owner->delivering);
 }
 
 static void *run(void *arg)

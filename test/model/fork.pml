@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The whole life of an owner at once. Two threads add, and help to deliver; one asks for an update, whose callback
- * gives back the last reference of its own counter and of another one; the owner's thread delivers, runs the
+ * gives back the last reference of its counter, and then retires another counter; the owner's thread delivers, runs the
  * callback, frees what is retired, sleeps, and ends. Meanwhile another thread forks.
  *
  * The child has every addition whose call had returned, and each once; it touches no request; it frees every
@@ -29,7 +29,7 @@
  * Mutation: -DKEEP_CALLS: assertion: the calls of other threads keep their references
  * Mutation: -DKEEP_UNREFERENCED: assertion: what another thread was about to free stays for ever
  * Mutation: -DREMOVED_IN_TWO_STEPS: assertion: a counter is gone and its owner still counts it
- * Mutation: -DLOCKED_CALLBACK: deadlock: the callback retires, and waits for a fork, which waits for the callback
+ * Mutation: -DLOCKED_CALLBACK: deadlock: the callback makes a counter, and waits for a fork, which waits for the callback
  * Mutation: -DTAKEN_AT_ONCE: deadlock: the thread sleeps with a counter that it has taken and not yet freed
  * Mutation: -DNO_ROOM_IN_CALLBACK: deadlock: a sender sleeps though there is room, and the callback waits for it
  */
@@ -84,14 +84,14 @@ inline unpark() { d_step { notified = true; parked = false } }
 hidden objects child;
 hidden byte child_value, child_next;
 hidden byte child_cell[POSITIONS];
-hidden byte position, additions, counters;
+hidden byte at, additions, counters;
 
 inline free_in_child()
 {
-    for (position : 0 .. COUNTERS - 1) {
+    for (at : 0 .. COUNTERS - 1) {
         if
-        :: child.registered[position] && child.references[position] == 0 ->
-            child.registered[position] = false;
+        :: child.registered[at] && child.references[at] == 0 ->
+            child.registered[at] = false;
             child.owner_references--
         :: else
         fi
@@ -125,16 +125,16 @@ inline check_child()
 {
     additions = 0;
     counters = 0;
-    for (position : 0 .. POSITIONS - 1) {
+    for (at : 0 .. POSITIONS - 1) {
         if
-        :: child_cell[position] == ADDITION -> additions++
+        :: child_cell[at] == ADDITION -> additions++
         :: else
         fi
     }
-    for (position : 0 .. COUNTERS - 1) {
-        assert(!child.registered[position] || child.references[position] > 0);
+    for (at : 0 .. COUNTERS - 1) {
+        assert(!child.registered[at] || child.references[at] > 0);
         if
-        :: child.registered[position] -> counters++
+        :: child.registered[at] -> counters++
         :: else
         fi
     }
@@ -151,21 +151,20 @@ proctype forking()
 
     LOCK(registry_locked);
     locks_owner = here.owner_registered;
-#ifndef NO_LOCK
-    if
-    :: locks_owner -> LOCK(delivering)
-    :: else
-    fi;
-#endif
+#ifdef NO_LOCK
     d_step {
-        for (position : 0 .. COUNTERS - 1) {
-            child.references[position] = here.references[position];
-            child.registered[position] = here.registered[position]
+#else
+    d_step {
+        !delivering || !locks_owner; /* nobody delivers from here until it is copied */
+#endif
+        for (at : 0 .. COUNTERS - 1) {
+            child.references[at] = here.references[at];
+            child.registered[at] = here.registered[at]
         }
         child.owner_references = here.owner_references;
         child.owner_registered = here.owner_registered;
-        for (position : 0 .. POSITIONS - 1) {
-            child_cell[position] = cell[position]
+        for (at : 0 .. POSITIONS - 1) {
+            child_cell[at] = cell[at]
         }
         child_value = value;
         child_next = next;
@@ -183,15 +182,8 @@ proctype forking()
         :: locks_owner -> check_child()
         :: else
         fi;
-        skip
+        registry_locked = false
     }
-#ifndef NO_LOCK
-    if
-    :: locks_owner -> UNLOCK(delivering)
-    :: else
-    fi;
-#endif
-    UNLOCK(registry_locked)
 }
 
 /* -------- the end of objects -------- */
@@ -254,16 +246,7 @@ inline callback()
     wake_senders();
 #endif
     here.references[UPDATED]--; /* not the last: the call has one */
-    last_reference(OTHER);
-    assert(gone);
-    gone = false;
-    d_step {
-        !registry_locked ->
-        retired = true;
-        retired_at = tail;
-        notified = true;
-        parked = false
-    }
+    !registry_locked; /* it makes a counter */
     (blocked == 0 || tail - head == CAPACITY); /* it waits for senders that may go on */
 #ifndef LOCKED_CALLBACK
     LOCK(delivering);
@@ -321,25 +304,12 @@ inline reserve()
     od
 }
 
-/* An unref outside of callbacks flushes first. */
-inline free_if_gone()
-{
-    if
-    :: gone ->
-        position = tail;
-        head >= position;
-        free_counter(UPDATED, false)
-    :: else
-    fi
-}
-
 bool first_is_on_its_way;
 
 /* The two are alike: so the first is the one that begins first. */
 proctype adding(bool first)
 {
     byte position;
-    bool gone, last, frees_owner;
 
     atomic { first || first_is_on_its_way -> first_is_on_its_way = true };
 
@@ -349,8 +319,21 @@ proctype adding(bool first)
     :: parked -> help(); unpark()
     :: else
     fi;
-    atomic { returned++; last_reference(UPDATED) };
-    free_if_gone()
+    returned++
+}
+
+/* An unref inside the callback of another owner, or of a mutex counter. */
+inline retire()
+{
+    last_reference(OTHER);
+    assert(gone);
+    d_step {
+        !registry_locked ->
+        retired = true;
+        retired_at = tail;
+        notified = true;
+        parked = false
+    }
 }
 
 proctype updating()
@@ -370,8 +353,12 @@ proctype updating()
     :: true
     fi;
     replied;
+    retire();
+    returned == ADDITIONS; /* the threads that add are joined */
     d_step { here.references[UPDATED]--; calls--; gone = (here.references[UPDATED] == 0) };
-    free_if_gone()
+    assert(gone);
+    head == tail; /* the flush */
+    free_counter(UPDATED, false)
 }
 
 /* -------- the owner's thread -------- */
@@ -456,7 +443,7 @@ proctype owner()
 init
 {
     atomic {
-        here.references[UPDATED] = 1 + ADDITIONS;
+        here.references[UPDATED] = 1;
         here.references[OTHER] = 1;
         here.registered[UPDATED] = true;
         here.registered[OTHER] = true;

@@ -51,6 +51,7 @@ static void let_go_on(struct stop *stop)
     sem_post(&stop->may_go_on);
 }
 
+extern struct tsc_test_point tsc_test_point_message_reserved;
 extern struct tsc_test_point tsc_test_point_owner_freeing;
 extern struct tsc_test_point tsc_test_point_owner_took_retired;
 extern struct tsc_test_point tsc_test_point_owner_resting;
@@ -100,11 +101,10 @@ static bool is_freed(void *arg)
     return owner_references() == 2;
 }
 
-static int do_nothing(int64_t *value, void *arg)
+static bool is_asleep(void *arg)
 {
-    (void)value;
     (void)arg;
-    return 0;
+    return tsc_parker_is_parked(&owner->parker);
 }
 
 static int give_back(int64_t *value, void *arg)
@@ -120,20 +120,31 @@ static void retire(void)
     ck_assert_int_eq(tsc_counter_update(mutex, give_back, retiring), 0);
 }
 
-/* The owner's thread finds that it must not free the counter yet, for a message is sent before; and then another
- * thread delivers that message before the owner's thread looks whether there is work. */
+static void *count(void *counter)
+{
+    return tsc_counter_inc(counter) == 0 ? NULL : counter;
+}
+
+/* The owner's thread is woken, and finds that it must not free the counter yet, for a message was reserved before;
+ * and then another thread delivers that message before the owner's thread looks whether there is work. */
 START_TEST(what_is_retired_is_freed_whoever_delivers_what_was_before_it)
 {
+    struct stop before_publication;
     struct stop before_freeing;
     struct stop before_rest;
+    pthread_t counting;
 
     open_counters();
-    stop_at(&before_freeing, 0, &tsc_test_point_owner_freeing);
-    ck_assert_int_eq(tsc_counter_update(staying, do_nothing, NULL), 0);
-    wait_for(&before_freeing.reached);
-    ck_assert_int_eq(tsc_counter_inc(retiring), 0);
+    ck_assert(support_eventually(is_asleep, NULL));
+    stop_at(&before_publication, 0, &tsc_test_point_message_reserved);
+    stop_at(&before_freeing, 1, &tsc_test_point_owner_freeing);
+    counting = support_start_thread(count, staying);
+    wait_for(&before_publication.reached);
     retire();
-    stop_at(&before_rest, 1, &tsc_test_point_owner_resting);
+    wait_for(&before_freeing.reached);
+    let_go_on(&before_publication);
+    pthread_join(counting, NULL);
+    stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
     let_go_on(&before_freeing);
     wait_for(&before_rest.reached);
     ck_assert_int_eq(tsc_counter_flush(staying), 0);

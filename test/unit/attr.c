@@ -8,7 +8,7 @@
 #include "support/backends.h"
 #include "support/suite.h"
 
-enum { LARGEST_QUEUE = 1 << 24, LONGEST_NAME = 255, LONGEST_THREAD_NAME = 15 };
+enum { LARGEST_QUEUE = 1 << 24, LONGEST_NAME = 255, LONGEST_THREAD_NAME = 15, SMALL_STACK = 1 << 18 };
 
 static tsc_counter_attr_t *make_attr(void)
 {
@@ -295,6 +295,34 @@ START_TEST(thread_names_have_a_longest_length)
 }
 END_TEST
 
+static void start(void *arg)
+{
+    (void)arg;
+}
+
+START_TEST(threads_of_owners_have_stacks_that_the_system_knows)
+{
+    tsc_owner_attr_t *attr = make_owner_attr();
+
+    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(NULL, SMALL_STACK));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 0));
+    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 1));
+    ANSWERS(0, tsc_owner_attr_set_stack_size(attr, SMALL_STACK));
+    tsc_owner_attr_destroy(attr);
+}
+END_TEST
+
+START_TEST(threads_of_owners_may_have_a_start_function)
+{
+    tsc_owner_attr_t *attr = make_owner_attr();
+
+    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_start(NULL, start, NULL));
+    ANSWERS(0, tsc_owner_attr_set_thread_start(attr, start, NULL));
+    ANSWERS(0, tsc_owner_attr_set_thread_start(attr, NULL, NULL));
+    tsc_owner_attr_destroy(attr);
+}
+END_TEST
+
 #define ADD_FOR_EACH(tcase, test, table) tcase_add_loop_test(tcase, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int main(void)
@@ -313,5 +341,7 @@ int main(void)
     ADD_FOR_EACH(tcase, other_names_are_refused, not_names);
     tcase_add_test(tcase, names_have_a_longest_length);
     tcase_add_test(tcase, thread_names_have_a_longest_length);
+    tcase_add_test(tcase, threads_of_owners_have_stacks_that_the_system_knows);
+    tcase_add_test(tcase, threads_of_owners_may_have_a_start_function);
     return support_run_suite(suite);
 }

@@ -22,11 +22,21 @@ static void run(struct tsc_recipient *recipient, int64_t argument)
     tsc_owner_end_callback(callback->owner);
 }
 
-void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner)
+void held_callback_send(struct held_callback *callback, struct tsc_owner *owner, uint64_t position)
 {
     *callback = (struct held_callback){.recipient = {.deliver = run}, .owner = owner};
-    tsc_owner_publish(owner, tsc_owner_reserve(owner), &callback->recipient, TSC_MESSAGE_CALLBACK, 0);
+    tsc_owner_publish(owner, position, &callback->recipient, TSC_MESSAGE_CALLBACK, 0);
+}
+
+void held_callback_begin_at(struct held_callback *callback, struct tsc_owner *owner, uint64_t position)
+{
+    held_callback_send(callback, owner, position);
     wait_until_notified(&callback->begun);
+}
+
+void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner)
+{
+    held_callback_begin_at(callback, owner, tsc_owner_reserve(owner));
 }
 
 void held_callback_let_go(struct held_callback *callback)

@@ -14,7 +14,11 @@ struct held_callback {
     int answer_to_send;
 };
 
-/* Sends the message, and returns inside its callback. */
+/* Publishes the message at a position that is reserved. */
+void held_callback_send(struct held_callback *callback, struct tsc_owner *owner, uint64_t position);
+
+/* The same, or with a position of its own; returns inside the callback. */
+void held_callback_begin_at(struct held_callback *callback, struct tsc_owner *owner, uint64_t position);
 void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner);
 void held_callback_let_go(struct held_callback *callback);
 

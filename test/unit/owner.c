@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <semaphore.h>
 #include <stdlib.h>
 
 #include "held-callback.h"
@@ -228,6 +229,84 @@ START_TEST(a_sleeping_owner_is_woken_for_what_is_its_own)
 }
 END_TEST
 
+struct late {
+    pthread_t thread;
+    int64_t deadline;
+    int answer;
+    atomic_bool returned;
+};
+
+static void *flush_late(void *arg)
+{
+    struct late *late = arg;
+
+    late->answer = tsc_owner_flush(owner, late->deadline);
+    atomic_store(&late->returned, true);
+    return NULL;
+}
+
+static void begin_late_flush(struct late *late)
+{
+    late->deadline = tsc_deadline_after(0);
+    late->thread = support_start_thread(flush_late, late);
+}
+
+static bool is_asleep(void *arg)
+{
+    return tsc_eventcount_has_sleepers(arg);
+}
+
+/* The deadline is over: it waits for a message that is about to be published, but not for a callback. */
+START_TEST(a_late_flush_waits_for_a_sender)
+{
+    struct late late = {.answer = 1};
+    uint64_t position;
+
+    make_owner(16);
+    position = tsc_owner_reserve(owner);
+    begin_late_flush(&late);
+    ck_assert(support_eventually(is_asleep, &owner->progress));
+    ck_assert(!atomic_load(&late.returned));
+    tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
+    pthread_join(late.thread, NULL);
+    ck_assert_int_eq(late.answer, 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(a_late_flush_does_not_wait_for_a_callback)
+{
+    struct held_callback callback;
+
+    make_owner(16);
+    held_callback_begin(&callback, owner);
+    tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+    ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), -ETIMEDOUT);
+    held_callback_let_go(&callback);
+    ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* It sleeps when the callback begins, which lasts until it has returned. */
+START_TEST(a_late_flush_is_woken_by_a_callback)
+{
+    struct held_callback callback;
+    struct late late = {.answer = 1};
+    uint64_t position;
+
+    make_owner(16);
+    position = tsc_owner_reserve(owner);
+    begin_late_flush(&late);
+    ck_assert(support_eventually(is_asleep, &owner->progress));
+    held_callback_begin_at(&callback, owner, position);
+    pthread_join(late.thread, NULL);
+    ck_assert_int_eq(late.answer, -ETIMEDOUT);
+    held_callback_let_go(&callback);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 struct note {
     struct tsc_recipient recipient;
     int most_to_wake;
@@ -387,6 +466,168 @@ START_TEST(sleeping_senders_all_get_through)
 }
 END_TEST
 
+enum { BLOCKED = 3, SMALL_RING = 4 };
+
+struct blocked {
+    struct sum sum;
+    pthread_t threads[BLOCKED];
+    atomic_int through;
+};
+
+static void *send_one_and_note(void *arg)
+{
+    struct blocked *blocked = arg;
+
+    send(&blocked->sum.recipient, TSC_MESSAGE_ADDITION, 1);
+    atomic_fetch_add(&blocked->through, 1);
+    return NULL;
+}
+
+static bool all_are_asleep(void *arg)
+{
+    (void)arg;
+    return atomic_load(&owner->room.sleepers) == BLOCKED;
+}
+
+static bool all_are_through(void *arg)
+{
+    return atomic_load(&((struct blocked *)arg)->through) == BLOCKED;
+}
+
+static bool one_is_through(void *arg)
+{
+    return atomic_load(&((struct blocked *)arg)->through) == 1;
+}
+
+/* The ring is full. */
+static void begin_blocked(struct blocked *blocked)
+{
+    *blocked = (struct blocked){.sum.recipient.deliver = add_up};
+    for (size_t i = 0; i < BLOCKED; i++)
+        blocked->threads[i] = support_start_thread(send_one_and_note, blocked);
+    ck_assert(support_eventually(all_are_asleep, NULL));
+}
+
+static void end_blocked(struct blocked *blocked)
+{
+    for (size_t i = 0; i < BLOCKED; i++)
+        pthread_join(blocked->threads[i], NULL);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_int_eq(blocked->sum.sum, BLOCKED);
+}
+
+/* They sleep behind the first callback; the second one begins when there is room for all of them. */
+START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
+{
+    struct held_callback first;
+    struct held_callback second;
+    struct blocked blocked;
+
+    make_owner(SMALL_RING);
+    held_callback_begin(&first, owner);
+    for (int message = 0; message < SMALL_RING - 2; message++)
+        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+    held_callback_send(&second, owner, tsc_owner_reserve(owner));
+    begin_blocked(&blocked);
+    held_callback_let_go(&first);
+    ck_assert(support_eventually(all_are_through, &blocked));
+    held_callback_let_go(&second);
+    end_blocked(&blocked);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* The owner's thread waits for a message that is reserved and not published, and there is room for one. */
+START_TEST(senders_do_not_wait_for_a_publication_when_there_is_room)
+{
+    struct held_callback callback;
+    struct blocked blocked;
+    uint64_t position;
+
+    make_owner(SMALL_RING);
+    held_callback_begin(&callback, owner);
+    position = tsc_owner_reserve(owner);
+    for (int message = 0; message < SMALL_RING - 2; message++)
+        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+    begin_blocked(&blocked);
+    held_callback_let_go(&callback);
+    ck_assert(support_eventually(one_is_through, &blocked));
+    tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
+    end_blocked(&blocked);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+struct start {
+    sem_t may_return;
+    int answer_to_wait;
+    int answer_to_send;
+    pthread_t thread;
+    bool before_messages;
+};
+
+static struct sum after_start;
+
+static void note_start(void *arg)
+{
+    struct start *start = arg;
+
+    while (sem_wait(&start->may_return) != 0)
+        ;
+    start->answer_to_wait = tsc_owner_may_wait(owner);
+    start->answer_to_send = tsc_owner_may_send(owner);
+    start->thread = pthread_self();
+    start->before_messages = after_start.sum == 0;
+}
+
+START_TEST(a_start_function_comes_before_all_messages)
+{
+    struct start start = {.answer_to_wait = 1};
+    struct tsc_owner_attr attr = {
+        .queue_capacity = 16, .start = note_start, .start_arg = &start, .thread_name = THREAD_NAME};
+
+    sem_init(&start.may_return, 0, 0);
+    after_start = (struct sum){.recipient.deliver = add_up};
+    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    send(&after_start.recipient, TSC_MESSAGE_ADDITION, 7);
+    ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), -ETIMEDOUT);
+    sem_post(&start.may_return);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_int_eq(after_start.sum, 7);
+    ck_assert(start.before_messages);
+    ck_assert(pthread_equal(start.thread, owner->thread));
+    ck_assert_int_eq(start.answer_to_wait, -EDEADLK);
+    ck_assert_int_eq(start.answer_to_send, -EDEADLK);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+static void note_stack_size(struct tsc_recipient *recipient, int64_t argument)
+{
+    pthread_attr_t attr;
+    size_t bytes = 0;
+
+    (void)argument;
+    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+        pthread_attr_getstacksize(&attr, &bytes);
+        pthread_attr_destroy(&attr);
+    }
+    tsc_container_of(recipient, struct sum, recipient)->sum = (int64_t)bytes;
+}
+
+START_TEST(the_thread_has_the_stack_that_was_asked_for)
+{
+    struct tsc_owner_attr attr = {.queue_capacity = 16, .stack_size = 1 << 19, .thread_name = THREAD_NAME};
+    struct sum size = {.recipient.deliver = note_stack_size};
+
+    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    send(&size.recipient, TSC_MESSAGE_CALLBACK, 0);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_int_eq(size.sum, 1 << 19);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("owner");
@@ -409,5 +650,12 @@ int main(void)
     tcase_add_test(rest, each_time_twice_as_many_senders_are_woken_but_not_without_end);
     tcase_add_test(rest, an_idle_owner_uses_no_processor_time);
     tcase_add_test(rest, no_message_is_left_lying);
+    tcase_add_test(callbacks, a_late_flush_waits_for_a_sender);
+    tcase_add_test(callbacks, a_late_flush_does_not_wait_for_a_callback);
+    tcase_add_test(callbacks, a_late_flush_is_woken_by_a_callback);
+    tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_when_there_is_room);
+    tcase_add_test(callbacks, senders_do_not_wait_for_a_publication_when_there_is_room);
+    tcase_add_test(callbacks, a_start_function_comes_before_all_messages);
+    tcase_add_test(callbacks, the_thread_has_the_stack_that_was_asked_for);
     return support_run_suite(suite);
 }
