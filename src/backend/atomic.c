@@ -3,24 +3,19 @@
 #include "backend/backend.h"
 #include "sync/count.h"
 #include "sync/deadline.h"
-#include "sync/watch.h"
+#include "sync/gate.h"
 #include "test-point.h"
 
 #include <errno.h>
 
-/*
- * The state is 0 for a counter that needs nothing but the addition, and then the fast path is two looks at it
- * around the addition. CAREFUL is set for life where there are bounds or a peak: such changes are compare-and-swap
- * loops.
- */
-enum { CLOSED = 1, CAREFUL = 2, WATCHED = 4 };
+/* Set where there are bounds or a peak: such changes are compare-and-swap loops. */
+enum { CAREFUL = TSC_GATE_OWN };
 
 struct atomic_counter {
     struct tsc_counter base;
-    _Atomic uint32_t state;
+    struct tsc_gate gate;
     bool track_peak;
     struct tsc_bounds bounds;
-    struct tsc_watch watch;
     struct tsc_eventcount admitted_left;
 
     /* What every change writes lies apart from what every change reads. */
@@ -34,32 +29,17 @@ static struct atomic_counter *as_atomic(struct tsc_counter *counter)
     return (struct atomic_counter *)counter;
 }
 
-/*
- * The order between a change and the others, which is why both sides are seq_cst: of a change's write of the value
- * and its look at the state, and another thread's write of the state and its look at the value, one sees the
- * other.
- *
- *  - close: an increment that does not see CLOSED has its addition before the close, so it is in each value read
- * after. One that sees it takes the addition back, and is refused.
- *  - waiting: a change that does not see WATCHED, or does not see the watch armed, is seen by the waiter's look.
- *
- * Models: test/model/close-atomic.pml, test/model/watch-atomic.pml
- */
+/* seq_cst: the read after a close or a waiter has written the state. See sync/gate.h. */
 static int64_t look_at_value(struct atomic_counter *atomic)
 {
     return atomic_load_explicit(&atomic->value, memory_order_seq_cst);
 }
 
-static uint32_t look_at_state(struct atomic_counter *atomic)
-{
-    return atomic_load_explicit(&atomic->state, memory_order_seq_cst);
-}
-
 /* Ends a change for whoever waits for a lower value. */
 static void check_watch(struct atomic_counter *atomic)
 {
-    if (look_at_state(atomic) & WATCHED)
-        tsc_watch_check(&atomic->watch, look_at_value(atomic));
+    if (tsc_gate_look(&atomic->gate) & TSC_GATE_WATCHED)
+        tsc_watch_check(&atomic->gate.watch, look_at_value(atomic));
 }
 
 /* Ends an addition that was made while the state was, or became, other than 0. */
@@ -67,7 +47,7 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
 {
     int result = 0;
 
-    if (delta > 0 && (look_at_state(atomic) & CLOSED)) {
+    if (tsc_gate_refuses(tsc_gate_look(&atomic->gate), delta)) {
         TSC_TEST_POINT(atomic_refusing);
         atomic_fetch_sub_explicit(&atomic->value, delta, memory_order_seq_cst);
         result = -ESHUTDOWN;
@@ -79,7 +59,7 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
 /*
  * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an
  * addition back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees
- * CLOSED, or close sees this. Model: test/model/close-careful.pml
+ * TSC_GATE_CLOSED, or close sees this. Model: test/model/close-careful.pml
  */
 static void leave(struct atomic_counter *atomic)
 {
@@ -92,7 +72,7 @@ static bool admit(struct atomic_counter *atomic)
 {
     atomic_fetch_add_explicit(&atomic->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_counted);
-    if (!(look_at_state(atomic) & CLOSED))
+    if (!(tsc_gate_look(&atomic->gate) & TSC_GATE_CLOSED))
         return true;
     leave(atomic);
     return false;
@@ -190,14 +170,14 @@ static int careful_compare_exchange(struct atomic_counter *atomic, int64_t *expe
 
 static int add_unless_closed(struct atomic_counter *atomic, uint32_t state, int64_t delta, int64_t *previous)
 {
-    if (delta > 0 && (state & CLOSED))
+    if (tsc_gate_refuses(state, delta))
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_add(atomic, delta, previous);
     TSC_TEST_POINT(atomic_looked);
     *previous = atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
-    return look_at_state(atomic) != 0 ? settle(atomic, delta) : 0;
+    return tsc_gate_look(&atomic->gate) != 0 ? settle(atomic, delta) : 0;
 }
 
 TSC_COLD static int add_slowly(struct atomic_counter *atomic, uint32_t state, int64_t delta)
@@ -207,24 +187,17 @@ TSC_COLD static int add_slowly(struct atomic_counter *atomic, uint32_t state, in
     return add_unless_closed(atomic, state, delta, &previous);
 }
 
-/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
- * decides. */
-static uint32_t state_at_first_look(struct atomic_counter *atomic)
-{
-    return atomic_load_explicit(&atomic->state, memory_order_relaxed);
-}
-
 static int atomic_counter_add(struct tsc_counter *counter, int64_t delta)
 {
     struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = state_at_first_look(atomic);
+    uint32_t state = tsc_gate_first_look(&atomic->gate);
 
     if (tsc_unlikely(state != 0))
         return add_slowly(atomic, state, delta);
     TSC_TEST_POINT(atomic_looked);
     atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
-    if (tsc_unlikely(look_at_state(atomic) != 0))
+    if (tsc_unlikely(tsc_gate_look(&atomic->gate) != 0))
         return settle(atomic, delta);
     return 0;
 }
@@ -233,7 +206,7 @@ static int atomic_counter_fetch_add(struct tsc_counter *counter, int64_t delta, 
 {
     struct atomic_counter *atomic = as_atomic(counter);
     int64_t found;
-    int result = add_unless_closed(atomic, state_at_first_look(atomic), delta, &found);
+    int result = add_unless_closed(atomic, tsc_gate_first_look(&atomic->gate), delta, &found);
 
     if (result >= 0)
         *previous = found;
@@ -266,9 +239,9 @@ static int atomic_counter_get_peak(struct tsc_counter *counter, int64_t *peak)
 static int atomic_counter_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = state_at_first_look(atomic);
+    uint32_t state = tsc_gate_first_look(&atomic->gate);
 
-    if (state & CLOSED)
+    if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_exchange(atomic, value, previous);
@@ -280,9 +253,9 @@ static int atomic_counter_exchange(struct tsc_counter *counter, int64_t value, i
 static int atomic_counter_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
     struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = state_at_first_look(atomic);
+    uint32_t state = tsc_gate_first_look(&atomic->gate);
 
-    if (state & CLOSED)
+    if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_compare_exchange(atomic, expected, desired);
@@ -303,7 +276,7 @@ static int atomic_counter_close(struct tsc_counter *counter)
 {
     struct atomic_counter *atomic = as_atomic(counter);
 
-    atomic_fetch_or_explicit(&atomic->state, CLOSED, memory_order_seq_cst);
+    tsc_gate_set(&atomic->gate, TSC_GATE_CLOSED);
     TSC_TEST_POINT(atomic_closed);
     wait_until_admitted_left(atomic);
     return 0;
@@ -323,8 +296,8 @@ static int atomic_counter_wait_at_most(struct tsc_counter *counter, int64_t thre
     /* For ever: to take it back would have to be argued against the waiters that come and the changes under way.
      */
     if (timeout_ns != 0)
-        atomic_fetch_or_explicit(&atomic->state, WATCHED, memory_order_seq_cst);
-    return tsc_watch_wait(&atomic->watch, threshold, timeout_ns, look, counter);
+        tsc_gate_set(&atomic->gate, TSC_GATE_WATCHED);
+    return tsc_watch_wait(&atomic->gate.watch, threshold, timeout_ns, look, counter);
 }
 
 static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -333,10 +306,9 @@ static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_cou
 
     atomic->bounds = attr->bounds;
     atomic->track_peak = attr->track_peak;
-    atomic_init(&atomic->state, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
+    tsc_gate_init(&atomic->gate, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
     atomic_init(&atomic->value, attr->initial);
     atomic_init(&atomic->peak, attr->initial);
-    tsc_watch_init(&atomic->watch);
     return 0;
 }
 
@@ -348,7 +320,7 @@ static void atomic_counter_child(struct tsc_object *object)
     if (atomic_load_explicit(&atomic->admitted, memory_order_relaxed) != 0)
         atomic_store_explicit(&atomic->admitted, 0, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&atomic->admitted_left);
-    tsc_watch_forget_waiters(&atomic->watch);
+    tsc_watch_forget_waiters(&atomic->gate.watch);
 }
 
 const struct tsc_backend_ops tsc_atomic_ops = {

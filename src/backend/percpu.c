@@ -2,42 +2,21 @@
 /* The per-CPU backend: two monotone sums in a slot for each processor, what came in and what went out. */
 #include "backend/backend.h"
 #include "percpu/add.h"
-#include "sync/watch.h"
+#include "sync/gate.h"
 #include "test-point.h"
 
 #include <errno.h>
-
-/* The state is 0 for a counter that needs nothing but the addition. */
-enum { CLOSED = 1, WATCHED = 2 };
 
 struct percpu_counter {
     struct tsc_counter base;
     struct tsc_slots slots;
     int64_t initial;
-    _Atomic uint32_t state;
-    struct tsc_watch watch;
+    struct tsc_gate gate;
 };
 
 static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
 {
     return (struct percpu_counter *)counter;
-}
-
-/*
- * The order between a change and the others is that of the atomic backend: of a change's addition to its slot and
- * its look at the state, and another thread's write of the state and its scan of the slots, one sees the other.
- * By atomic addition, all are seq_cst. By restartable sequence, the other has a barrier on all threads between
- * write and scan: an addition before it is seen by the scan, and a look after it sees what was written.
- * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
- */
-static uint32_t look_at_state(struct percpu_counter *percpu)
-{
-    return atomic_load_explicit(&percpu->state, memory_order_seq_cst);
-}
-
-static void write_state(struct percpu_counter *percpu, uint32_t bit)
-{
-    atomic_fetch_or_explicit(&percpu->state, bit, memory_order_seq_cst);
 }
 
 /* A negative delta is an amount that goes out; that of INT64_MIN is 2^63, as it should be. */
@@ -86,11 +65,11 @@ static int64_t scan(struct percpu_counter *percpu)
  */
 static void check_watch(struct percpu_counter *percpu)
 {
-    if (!(look_at_state(percpu) & WATCHED) || !tsc_watch_is_armed(&percpu->watch))
+    if (!(tsc_gate_look(&percpu->gate) & TSC_GATE_WATCHED) || !tsc_watch_is_armed(&percpu->gate.watch))
         return;
     tsc_slots_make_visible();
     TSC_TEST_POINT(percpu_made_visible);
-    tsc_watch_check(&percpu->watch, scan(percpu));
+    tsc_watch_check(&percpu->gate.watch, scan(percpu));
 }
 
 /* Ends an addition that was made while the state was, or became, other than 0. */
@@ -98,7 +77,7 @@ TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
 {
     int result = 0;
 
-    if (delta > 0 && (look_at_state(percpu) & CLOSED)) {
+    if (tsc_gate_refuses(tsc_gate_look(&percpu->gate), delta)) {
         TSC_TEST_POINT(percpu_refusing);
         add_to_slot(percpu, -delta);
         result = -ESHUTDOWN;
@@ -111,14 +90,12 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = percpu_counter(counter);
 
-    /* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
-     * decides. */
-    if (tsc_unlikely(atomic_load_explicit(&percpu->state, memory_order_relaxed) & CLOSED) && delta > 0)
+    if (tsc_unlikely(tsc_gate_refuses(tsc_gate_first_look(&percpu->gate), delta)))
         return -ESHUTDOWN;
     TSC_TEST_POINT(percpu_looked);
     add_to_slot(percpu, delta);
     TSC_TEST_POINT(percpu_added);
-    if (tsc_unlikely(look_at_state(percpu) != 0))
+    if (tsc_unlikely(tsc_gate_look(&percpu->gate) != 0))
         return settle(percpu, delta);
     return 0;
 }
@@ -148,7 +125,7 @@ static int percpu_flush(struct tsc_counter *counter)
 
 static int percpu_close(struct tsc_counter *counter)
 {
-    write_state(percpu_counter(counter), CLOSED);
+    tsc_gate_set(&percpu_counter(counter)->gate, TSC_GATE_CLOSED);
     TSC_TEST_POINT(percpu_closed);
     tsc_slots_wait_for_additions();
     return 0;
@@ -172,10 +149,10 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
     struct percpu_counter *percpu = percpu_counter(counter);
 
     if (timeout_ns == 0)
-        return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look, percpu);
-    write_state(percpu, WATCHED);
+        return tsc_watch_wait(&percpu->gate.watch, threshold, timeout_ns, look, percpu);
+    tsc_gate_set(&percpu->gate, TSC_GATE_WATCHED);
     TSC_TEST_POINT(percpu_watched);
-    return tsc_watch_wait(&percpu->watch, threshold, timeout_ns, look_once_all_is_visible, percpu);
+    return tsc_watch_wait(&percpu->gate.watch, threshold, timeout_ns, look_once_all_is_visible, percpu);
 }
 
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -183,8 +160,7 @@ static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_att
     struct percpu_counter *percpu = percpu_counter(counter);
 
     percpu->initial = attr->initial;
-    atomic_init(&percpu->state, 0);
-    tsc_watch_init(&percpu->watch);
+    tsc_gate_init(&percpu->gate, 0);
     return tsc_slots_take(&percpu->slots);
 }
 
@@ -196,7 +172,7 @@ static struct tsc_object *percpu_fini(struct tsc_counter *counter)
 
 static void percpu_child(struct tsc_object *object)
 {
-    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->watch);
+    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->gate.watch);
 }
 
 const struct tsc_backend_ops tsc_percpu_ops = {

@@ -38,7 +38,7 @@ void tsc_slots_add_anywhere(const struct tsc_slots *slots, enum tsc_slot_word wo
 
 static inline void tsc_slot_add_atomically(_Atomic uint64_t *word, uint64_t amount)
 {
-    /* seq_cst: see the order between a change and the others in percpu.c. */
+    /* seq_cst: see sync/gate.h. */
     atomic_fetch_add_explicit(word, amount, memory_order_seq_cst);
 }
 

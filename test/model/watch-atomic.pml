@@ -5,7 +5,8 @@
  *
  * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
  * Mirrors: src/sync/watch.h: tsc_watch_check
- * Mirrors: src/backend/atomic.c: check_watch look_at_state look_at_value atomic_counter_wait_at_most
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
+ * Mirrors: src/backend/atomic.c: check_watch look_at_value atomic_counter_wait_at_most
  *
  * Check:
  * Check: -DTHRESHOLD_OF_FIRST=0

@@ -3,7 +3,8 @@
  * Two threads wait until the value of a per-CPU counter is at most what each of them says; two others lower it,
  * each in the slot of its processor. Of the changers the last one finds all that has gone out.
  *
- * Mirrors: src/backend/percpu.c: check_watch look_at_state scan sum percpu_wait_at_most
+ * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
  * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
  *

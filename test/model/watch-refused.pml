@@ -7,7 +7,8 @@
  *
  * As in watch-percpu.pml with RSEQ; two waiters, and addition by atomic instructions, are there.
  *
- * Mirrors: src/backend/percpu.c: check_watch look_at_state scan sum percpu_wait_at_most look_once_all_is_visible
+ * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_once_all_is_visible
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
  * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads wait_until_stores_are_visible
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_GATE_H
+#define TSC_GATE_H
+
+#include "sync/watch.h"
+
+/*
+ * The state of a counter whose changes take no lock: whether it is closed, and whether threads wait for a lower
+ * value. A change looks at the state, adds, and looks again; 0 both times is the fast path. Closing and waiting
+ * write the state, then read the value.
+ *
+ * Of a change and a close, or a change and a waiter, at least one sees the other: the addition and the second
+ * look, and the write of the state and the read of the value, are all seq_cst. Where the addition is a restartable
+ * sequence, a barrier on all threads between the write and the read takes the place of that (percpu/add.h).
+ *
+ *  - close: an increment that does not see CLOSED was added before the close, so it is in each value read after.
+ *    One that sees CLOSED takes its addition back, and is refused.
+ *  - waiting: a change that does not see WATCHED, or does not see the watch armed, is seen by the waiter's look.
+ *
+ * Models: test/model/close-atomic.pml, test/model/close-careful.pml, test/model/close-percpu.pml,
+ * test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
+ */
+enum { TSC_GATE_CLOSED = 1, TSC_GATE_WATCHED = 2, TSC_GATE_OWN = 4 /* the backend's own, set for life */ };
+
+struct tsc_gate {
+    _Atomic uint32_t state;
+    struct tsc_watch watch;
+};
+
+static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state)
+{
+    atomic_init(&gate->state, state);
+    tsc_watch_init(&gate->watch);
+}
+
+/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
+ * decides. */
+static inline uint32_t tsc_gate_first_look(struct tsc_gate *gate)
+{
+    return atomic_load_explicit(&gate->state, memory_order_relaxed);
+}
+
+static inline uint32_t tsc_gate_look(struct tsc_gate *gate)
+{
+    return atomic_load_explicit(&gate->state, memory_order_seq_cst);
+}
+
+static inline bool tsc_gate_refuses(uint32_t state, int64_t delta)
+{
+    return (state & TSC_GATE_CLOSED) && delta > 0;
+}
+
+static inline void tsc_gate_set(struct tsc_gate *gate, uint32_t bit)
+{
+    atomic_fetch_or_explicit(&gate->state, bit, memory_order_seq_cst);
+}
+
+#endif
