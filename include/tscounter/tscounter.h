@@ -417,12 +417,15 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * A dip shorter than a wake-up may be missed while increments are admitted. tsc_counter_close(), then
  * tsc_counter_wait_at_most() with threshold 0, is a graceful drain. On the queue it is ordered behind the caller's
  * adds. That it returned 0 is an acquire; it does not mean that the decrementing calls have returned. It is the
- * only cancellation point of the library, and leaves no lock held. Someone's update callback does not hold up a
- * timeout, but it does hold up a cancellation.
+ * only cancellation point of the library, and leaves no lock held. An update callback of another thread does not
+ * hold up a timeout, but it does hold up a cancellation.
+ *
+ * Once the time is up it looks once more: it misses no change that returned before the deadline, unless, on the
+ * queue, a callback holds the owner beyond the deadline.
  *
  * @param counter the counter
  * @param threshold the value to wait for
- * @param timeout_ns nanoseconds to wait at most, by the monotonic clock; 0 only looks, as tsc_counter_get() does;
+ * @param timeout_ns nanoseconds to wait at most, by the monotonic clock; 0 only looks, and waits for no callback;
  *                   below 0 waits for ever
  * @retval 0 a value at most `threshold` was seen
  * @retval -EINVAL `counter` is NULL

@@ -29,6 +29,53 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
         ;
 }
 
+enum { TOO_HIGH = 1 };
+
+struct wait {
+    struct tsc_watch *watch;
+    int64_t threshold;
+    int64_t deadline;
+    tsc_watch_look_fn look;
+    void *subject;
+};
+
+/* 0, TOO_HIGH, or the error of the look. */
+static int look_at_value(const struct wait *wait)
+{
+    int64_t value;
+    int error = wait->look(wait->subject, wait->deadline, &value);
+
+    if (error)
+        return error;
+    return value <= wait->threshold ? 0 : TOO_HIGH;
+}
+
+/*
+ * The value may have come down since the look before the sleep, and the changer's wake-up may come after the end
+ * of the time: hence the last look, which misses no change that returned before the deadline.
+ */
+static int sleep_until_low(const struct wait *wait)
+{
+    bool in_time;
+
+    do {
+        uint32_t key = tsc_eventcount_prepare(&wait->watch->waiters);
+        int result;
+
+        TSC_TEST_POINT(eventcount_prepared);
+        arm(wait->watch, wait->threshold);
+        TSC_TEST_POINT(watch_armed);
+        result = look_at_value(wait);
+        if (result != TOO_HIGH) {
+            tsc_eventcount_cancel(&wait->watch->waiters);
+            return result;
+        }
+        in_time = tsc_eventcount_commit_cancellable(&wait->watch->waiters, key, wait->deadline);
+    } while (in_time);
+    TSC_TEST_POINT(watch_time_is_up);
+    return look_at_value(wait);
+}
+
 /*
  * Models: test/model/watch-atomic.pml, test/model/watch-mutex.pml, test/model/watch-percpu.pml,
  * test/model/watch-queue.pml
@@ -36,28 +83,12 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
 int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
                    void *subject)
 {
-    int64_t deadline = tsc_deadline_after(timeout_ns);
-    int64_t value;
-    int error;
+    const struct wait wait = {watch, threshold, tsc_deadline_after(timeout_ns), look, subject};
+    int result;
 
     pthread_testcancel();
-    error = look(subject, timeout_ns == 0 ? TSC_NEVER : deadline, &value);
-    if (error || value <= threshold)
-        return error;
-    if (timeout_ns == 0)
-        return -ETIMEDOUT;
-    for (;;) {
-        uint32_t key = tsc_eventcount_prepare(&watch->waiters);
-
-        TSC_TEST_POINT(eventcount_prepared);
-        arm(watch, threshold);
-        TSC_TEST_POINT(watch_armed);
-        error = look(subject, deadline, &value);
-        if (error || value <= threshold) {
-            tsc_eventcount_cancel(&watch->waiters);
-            return error;
-        }
-        if (!tsc_eventcount_commit_cancellable(&watch->waiters, key, deadline))
-            return -ETIMEDOUT;
-    }
+    result = look_at_value(&wait);
+    if (result == TOO_HIGH && timeout_ns != 0)
+        result = sleep_until_low(&wait);
+    return result == TOO_HIGH ? -ETIMEDOUT : result;
 }

@@ -28,6 +28,10 @@ struct tsc_watch {
  */
 #define TSC_WATCH_DISARMED INT64_MIN
 
+/*
+ * Reads the value. A look that would have to wait for a callback beyond the deadline returns -ETIMEDOUT, which
+ * ends the wait, as any error does. The deadline of the last look, and of a look with a timeout of 0, has passed.
+ */
 typedef int (*tsc_watch_look_fn)(void *subject, int64_t deadline, int64_t *value);
 
 static inline void tsc_watch_init(struct tsc_watch *watch)
@@ -51,7 +55,8 @@ static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
         tsc_watch_fire(watch);
 }
 
-/* A cancellation point. Answers 0, -ETIMEDOUT, or the error of `look`, which is told by when to give up. */
+/* A cancellation point. Returns 0, -ETIMEDOUT once the time is up and a last look has found the value too high, or
+ * the error of `look`. */
 int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
                    void *subject);
 

@@ -294,6 +294,39 @@ START_TEST(wait_ends_at_its_timeout_during_a_callback)
 }
 END_TEST
 
+/* Nor is it a reason to wait for one who only looks. */
+START_TEST(look_does_not_wait_for_a_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
+    struct occupation occupation;
+
+    occupation_begin(&occupation, counter);
+    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 0));
+    occupation_end(&occupation);
+    ANSWERS(0, tsc_counter_wait_at_most(counter, 1, 0));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* Any value but this one would be low enough, whatever the waiter took for the value without having looked. */
+START_TEST(nothing_is_seen_without_a_look)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
+    bool waits_for_the_owner = variants[_i].backend == TSC_BACKEND_QUEUE;
+    struct occupation occupation;
+
+    occupation_begin(&occupation, counter);
+    for (int64_t timeout = 0; timeout <= 20 * SUPPORT_MILLISECOND_NS; timeout += 20 * SUPPORT_MILLISECOND_NS) {
+        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX - 1, timeout));
+        if (waits_for_the_owner)
+            ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX, timeout));
+    }
+    occupation_end(&occupation);
+    ANSWERS(0, tsc_counter_wait_at_most(counter, INT64_MAX, 0));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(waiter_wakes_on_a_closed_counter)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
@@ -343,6 +376,8 @@ void add_wait_tests(Suite *suite)
     add_test(tcase, all_waiters_wake, 0);
     add_test(tcase, waiters_with_low_thresholds_sleep_on, 0);
     add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE);
+    add_test(tcase, look_does_not_wait_for_a_callback, TSC_CAP_UPDATE);
+    add_test(tcase, nothing_is_seen_without_a_look, TSC_CAP_UPDATE);
     add_test(tcase, waiter_is_in_nobodys_way, 0);
     add_test(tcase, waiter_wakes_on_a_closed_counter, 0);
     add_test(tcase, lowest_threshold_of_all, 0);

@@ -136,6 +136,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(watch_armed, any, ALL, false) \
     ROW(watch_checking, any, ALL, false) \
     ROW(watch_fired, any, ALL, false) \
+    /* the time of a wait is up, about to look once more */ \
+    ROW(watch_time_is_up, any, ALL, false) \
     ROW(fork_list_locked, any, NO_FORK, true) \
     ROW(fork_all_locked, any, NO_FORK, true) \
     ROW(fork_in_child, any, NO_FORK, true) \

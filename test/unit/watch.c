@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/* Waits: what the looks at the value are told and what follows from their results, and what happens at moments
+ * that only chance would bring about. */
+#include <errno.h>
+#include <time.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/backends.h"
+#include "support/suite.h"
+#include "support/threads.h"
+#include "sync/deadline.h"
+#include "sync/watch.h"
+
+enum { SHORT_NS = 5000000, LOOKS_MAX = 3 };
+
+/* Above every threshold that the tests wait for. */
+static const int64_t high = INT64_MAX;
+
+static struct {
+    struct tsc_watch watch;
+    int looks;
+    int64_t deadline; /* of the latest look */
+    int error;        /* of the look with this number; the one before it and those after it find a high value */
+    int failing;
+} scene;
+
+static void open_scene(void)
+{
+    scene.looks = scene.error = scene.failing = 0;
+    tsc_watch_init(&scene.watch);
+}
+
+static int look(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)subject;
+    scene.looks++;
+    scene.deadline = deadline;
+    if (scene.looks == scene.failing)
+        return scene.error;
+    *value = high;
+    return 0;
+}
+
+static int look_when_time_is_up(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)subject;
+    scene.looks++;
+    *value = tsc_now() < deadline ? high : 0;
+    return 0;
+}
+
+static int wait_at_most(int64_t threshold, int64_t timeout_ns)
+{
+    return tsc_watch_wait(&scene.watch, threshold, timeout_ns, look, NULL);
+}
+
+START_TEST(there_is_a_look_once_the_time_is_up)
+{
+    open_scene();
+    ck_assert_int_eq(tsc_watch_wait(&scene.watch, 0, SHORT_NS, look_when_time_is_up, NULL), 0);
+    ck_assert_int_le(scene.looks, LOOKS_MAX);
+}
+END_TEST
+
+START_TEST(looks_know_the_deadline)
+{
+    int64_t begun = tsc_now();
+
+    open_scene();
+    ck_assert_int_eq(wait_at_most(0, SHORT_NS), -ETIMEDOUT);
+    ck_assert_int_ge(scene.deadline, begun + SHORT_NS);
+    ck_assert_int_le(scene.deadline, tsc_now());
+    ck_assert_int_eq(wait_at_most(0, 0), -ETIMEDOUT);
+    ck_assert_int_le(scene.deadline, tsc_now());
+    ck_assert_int_eq(wait_at_most(high, -1), 0);
+    ck_assert_int_eq(scene.deadline, TSC_NEVER);
+}
+END_TEST
+
+START_TEST(no_timeout_is_one_look)
+{
+    open_scene();
+    ck_assert_int_eq(wait_at_most(0, 0), -ETIMEDOUT);
+    ck_assert_int_eq(scene.looks, 1);
+}
+END_TEST
+
+/* The value is not written then, and any would do. */
+START_TEST(look_that_fails_ends_the_wait)
+{
+    static const int errors[] = {-ETIMEDOUT, -EDEADLK};
+
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        for (int failing = 1; failing <= LOOKS_MAX; failing++) {
+            int64_t threshold = failing == 1 ? high : high - 1;
+
+            open_scene();
+            scene.error = errors[i];
+            scene.failing = failing;
+            ck_assert_int_eq(wait_at_most(threshold, SHORT_NS), errors[i]);
+            ck_assert_int_eq(scene.looks, failing);
+        }
+    }
+}
+END_TEST
+
+/* -------- of counters, about to sleep -------- */
+
+static void (*before_sleeping)(int64_t deadline);
+
+/* The linker makes of each call of tsc_futex_wait_cancellable one of this. */
+bool __real_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
+bool __wrap_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
+bool __wrap_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    if (before_sleeping != NULL)
+        before_sleeping(deadline);
+    return __real_tsc_futex_wait_cancellable(word, value, deadline);
+}
+
+static tsc_counter_t *counter;
+static bool was_lowered_in_time;
+
+/* As another thread would, while this one is held up for longer than it was to wait. */
+static void lower_and_let_time_pass(int64_t deadline)
+{
+    const struct timespec pause = {.tv_nsec = SUPPORT_MILLISECOND_NS};
+
+    before_sleeping = NULL;
+    ck_assert_int_eq(tsc_counter_dec(counter), 0);
+    was_lowered_in_time = tsc_now() < deadline;
+    while (tsc_now() <= deadline)
+        nanosleep(&pause, NULL);
+}
+
+static int wait_and_be_late(tsc_backend_t backend, int64_t timeout_ns)
+{
+    int result;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, backend, NULL), 0);
+    ck_assert_int_eq(tsc_counter_inc(counter), 0);
+    before_sleeping = lower_and_let_time_pass;
+    result = tsc_counter_wait_at_most(counter, 0, timeout_ns);
+    tsc_counter_unref(counter);
+    return result;
+}
+
+START_TEST(what_returned_before_the_deadline_is_seen)
+{
+    tsc_backend_t backend = (tsc_backend_t)_i;
+    int64_t timeout_ns = 10 * SUPPORT_MILLISECOND_NS;
+    int result;
+
+    if (!support_is_built(backend))
+        return;
+    /* On a machine so busy that the decrement came after the deadline, the time was too short. */
+    do {
+        result = wait_and_be_late(backend, timeout_ns);
+        timeout_ns *= 2;
+    } while (!was_lowered_in_time);
+    ck_assert_int_eq(result, 0);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("watch");
+    TCase *tcase = support_add_case(suite, "watch", 30);
+
+    tcase_add_test(tcase, there_is_a_look_once_the_time_is_up);
+    tcase_add_test(tcase, looks_know_the_deadline);
+    tcase_add_test(tcase, no_timeout_is_one_look);
+    tcase_add_test(tcase, look_that_fails_ends_the_wait);
+    tcase_add_loop_test(tcase, what_returned_before_the_deadline_is_seen, 0, TSC_BACKEND_PERCPU + 1);
+    return support_run_suite(suite);
+}
