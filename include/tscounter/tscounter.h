@@ -193,7 +193,8 @@ TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
  * On the queue it includes all adds that returned before it began, and waits for them. On the per-CPU backend
  * the value is never less than the one held at some moment during the call, and exceeds it by at most the
  * increments and decrements made during the call; it is never negative where every decrement happens after its
- * increment, and each reader sees a counter that is only incremented never go back.
+ * increment, and each reader sees a counter that is only incremented never go back. Of several threads that each
+ * change the counter and then read it, at least one sees the changes of all.
  *
  * @param counter the counter
  * @param[out] value the value

@@ -12,16 +12,18 @@
  * An addition to the slot of the processor that the thread runs on. There are two ways, one for the whole process.
  *
  * By restartable sequence: a plain addition, in a section that the kernel begins anew where it interrupted it to
- * run something else on the processor. It costs a third of an atomic one, for it does not wait until it is visible
- * to others. It becomes so in the order of the thread's other stores (x86), so whoever learns in any way that the
- * addition was made, sees it. Who has to be sure of additions that nobody has told of (close, and a waiter that is
- * about to sleep) asks the kernel for a barrier on all processors: see sync/barrier.h. Only threads on the
- * processor itself write its slot; what has to be added elsewhere is added to the slot of none, atomically.
- * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml
+ * run something else on the processor. It costs a third of an atomic one, because it does not wait until it is
+ * visible to others. It becomes so in the order of the thread's other stores (x86), so a thread that learns of the
+ * addition from a later store sees it. A read fences first, so that of two threads that each add and then read,
+ * one sees both additions. close() and a waiter that is about to sleep must see every addition, so they ask the
+ * kernel for a barrier on all processors: see sync/barrier.h. Only threads on the processor itself write its slot;
+ * an addition that cannot use it goes, atomically, to the overflow slot.
+ * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml, test/model/read-percpu.pml
  *
  * By atomic addition, where that cannot be had. Any slot is right then, for any thread.
  */
-#if defined(TSC_HAVE_RSEQ) && defined(TSC_HAVE_MEMBARRIER) && defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__)
+#if defined(TSC_HAVE_RSEQ) && defined(TSC_HAVE_MEMBARRIER) && defined(__x86_64__) && defined(__LP64__) && \
+    !defined(__SANITIZE_THREAD__)
 #define TSC_HAVE_RSEQ_ADDITION 1
 #endif
 #if defined(__has_feature)
@@ -95,11 +97,11 @@ beyond:
 
 #endif
 
-/* Makes what this thread has added visible to all. */
+/* Makes the additions of this thread visible to all threads before it loads any slot. */
 static inline void tsc_slots_make_visible(void)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION
-    /* seq_cst: pairs with the same of others. By atomic addition it is visible already. */
+    /* seq_cst: pairs with the same fence in the other threads. An atomic addition is visible already. */
     if (tsc_rseq_adds)
         atomic_thread_fence(memory_order_seq_cst);
 #endif

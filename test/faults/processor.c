@@ -49,24 +49,9 @@ long __wrap_sysconf(int name)
     return name == _SC_NPROCESSORS_CONF && configured != 0 ? configured : __real_sysconf(name);
 }
 
-/* Of those that the thread may use, the one that comes at that place. */
-static void stay_on_processor(size_t place)
-{
-    cpu_set_t allowed;
-    size_t wanted;
-
-    CPU_ZERO(&allowed);
-    sched_getaffinity(0, sizeof allowed, &allowed);
-    wanted = place % (size_t)CPU_COUNT(&allowed);
-    for (int processor = 0; processor < CPU_SETSIZE; processor++)
-        if (CPU_ISSET(processor, &allowed) && wanted-- != 0)
-            CPU_CLR(processor, &allowed);
-    sched_setaffinity(0, sizeof allowed, &allowed);
-}
-
 static void count_on_each_processor(size_t index, void *counter)
 {
-    stay_on_processor(index);
+    support_stay_on_processor(index);
     for (int i = 0; i < ADDS; i++) {
         tsc_counter_add(counter, 3);
         tsc_counter_dec(counter);
@@ -111,7 +96,7 @@ START_TEST(nobody_adds_plainly_beyond_the_count)
     configured = 1;
     ck_assert_int_eq(tsc_slots_take(&slots), 0);
     if (tsc_rseq_adds && sysconf(_SC_NPROCESSORS_ONLN) > 1) {
-        stay_on_processor(1);
+        support_stay_on_processor(1);
         ck_assert(!tsc_rseq_add(tsc_slots_word(&slots, 0, TSC_SLOT_IN), 1));
     }
     tsc_slots_give_back(&slots);
@@ -148,7 +133,7 @@ START_TEST(slow_way_finds_the_processor_too)
 {
     configured = _i;
     tsc_processor_init();
-    stay_on_processor(1);
+    support_stay_on_processor(1);
     ck_assert_uint_lt(tsc_processor_slow(), tsc_processor_count);
 #ifdef TSC_HAVE_RSEQ
     if (tsc_rseq_cpu_offset != 0)
@@ -165,7 +150,7 @@ START_TEST(one_processor_is_enough)
 
     if (!support_is_built(TSC_BACKEND_QUEUE))
         return;
-    stay_on_processor(0);
+    support_stay_on_processor(0);
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
     support_run_threads(THREADS, count_on_each_processor, counter);
     ck_assert_int_eq(tsc_counter_get(counter, &value), 0);

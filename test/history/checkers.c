@@ -52,6 +52,12 @@ struct known {
 #define DID_TRY_ADD(thread, from, to, delta, gives) \
     CALL(thread, from, to, TRY_ADD, gives, TAKES(delta), TELLS_NOTHING)
 #define DID_GET(thread, from, to, value) CALL(thread, from, to, GET, 0, TELLS_ONE(value))
+#define DID_GET_AT_ONCE(thread, from, to, value) \
+    CALL(thread, from, to, GET, 0, TELLS_ONE(value), .is_at_once = true)
+#define DID_GET_INTERVAL_AT_ONCE(thread, from, to, low, high) \
+    CALL(thread, from, to, GET_INTERVAL, 0, TELLS(low, high), .is_at_once = true)
+#define DID_LOOK_AT_ONCE(thread, from, to, threshold, gives) \
+    CALL(thread, from, to, WAIT_AT_MOST, gives, TAKES(threshold, 0), TELLS_NOTHING, .is_at_once = true)
 #define DID_GET_INTERVAL(thread, from, to, low, high) CALL(thread, from, to, GET_INTERVAL, 0, TELLS(low, high))
 #define DID_GET_DELTA(thread, from, to, cursor, delta, after) \
     CALL(thread, from, to, GET_DELTA, 0, TAKES(cursor), TELLS(delta, after))
@@ -371,6 +377,29 @@ static const struct known known[] = {
     {"an increment that began after the close is seen although it was refused", ON_PERCPU,
      .calls = {DID_CLOSE(0, 0, 10), DID_ADD(1, 5, 50, 5, -ESHUTDOWN), DID_GET(2, 30, 40, 5)},
      .changes = {{INVOKED, 1, 11}}},
+    {"two threads that add and read at once both miss the other's increment", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_GET_AT_ONCE(0, 0, 20, 1), DID_ADD(1, 5, 25, 1, 0),
+               DID_GET_AT_ONCE(1, 5, 25, 2)},
+     .changes = {{RESULT, 3, 1}}},
+    {"two threads that subtract and read at once both miss the other's decrement", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, -1, 0), DID_GET_AT_ONCE(0, 0, 20, -2), DID_ADD(1, 5, 25, -1, 0),
+               DID_GET_AT_ONCE(1, 5, 25, -1)},
+     .changes = {{RESULT, 1, -1}}},
+    {"two intervals at once both miss the other's addition", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_GET_INTERVAL_AT_ONCE(0, 0, 20, 1, 1), DID_ADD(1, 5, 25, -1, 0),
+               DID_GET_INTERVAL_AT_ONCE(1, 5, 25, -1, 0)},
+     .changes = {{RESULT_2, 3, -1}}},
+    {"two looks at once both miss the other's decrement", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, -1, 0), DID_LOOK_AT_ONCE(0, 0, 20, -2, 0), DID_ADD(1, 5, 25, -1, 0),
+               DID_LOOK_AT_ONCE(1, 5, 25, -2, -ETIMEDOUT)},
+     .changes = {{ANSWER, 1, -ETIMEDOUT}}},
+    {"two looks at once end by the other's increment, of which neither knows", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_LOOK_AT_ONCE(0, 0, 20, 1, 0), DID_ADD(1, 5, 25, 1, 0),
+               DID_LOOK_AT_ONCE(1, 5, 25, 1, -ETIMEDOUT)},
+     .changes = {{ANSWER, 3, 0}}},
+    {"a read at once misses its own thread's addition", ON_PERCPU,
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_GET_AT_ONCE(0, 0, 20, 1), DID_ADD(1, 50, 60, 1, 0)},
+     .changes = {{RESULT, 1, 0}}},
     {"a wait ends above the threshold, on the per-CPU backend", ON_PERCPU,
      .calls = {DID_ADD(0, 0, 10, 1, 0), DID_WAIT(1, 5, 20, 0, 0, 0)}, .changes = {{INVOKED, 1, 11}}},
     {"a look does not see that the value is low enough, on the per-CPU backend", ON_PERCPU,

@@ -102,10 +102,18 @@ static void play_round(size_t player)
     wait_for_the_others();
     for (size_t i = 0; i < stage.round.count[player]; i++) {
         struct step *step = &stage.round.steps[player][i];
+        struct memory *memory = &memories[step->counter];
 
-        resolve(step, &memories[step->counter]);
-        record(stage.counters[step->counter], stage.backend, &step->call, step->stop);
-        learn(&step->call, &memories[step->counter]);
+        resolve(step, memory);
+        if (step->goes_on) {
+            resolve(step + 1, memory);
+            record_at_once(stage.counters[step->counter], stage.backend, &step->call, &step[1].call);
+            learn(&step[1].call, memory);
+            i++;
+        } else {
+            record(stage.counters[step->counter], stage.backend, &step->call, step->stop);
+            learn(&step->call, memory);
+        }
     }
 }
 

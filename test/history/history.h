@@ -50,6 +50,7 @@ struct call {
     int64_t result[2];
     int64_t invoked; /* nanoseconds by one clock for all threads */
     int64_t returned;
+    bool is_at_once; /* it follows the call before it of its thread at once; both have the times of the two */
 };
 
 struct attributes {
@@ -73,7 +74,7 @@ struct state {
     enum closing closing;
 };
 
-/* The calls on one counter. Those of a thread follow each other. */
+/* The calls on one counter. Those of a thread follow each other in their order. */
 struct history {
     const struct attributes *attributes;
     struct state before;
@@ -103,6 +104,12 @@ static inline bool is_addition(enum operation operation)
 {
     return operation == INC || operation == DEC || operation == ADD || operation == TRY_ADD ||
            operation == FETCH_ADD;
+}
+
+/* Whether it tells something of the value, and does not change it. */
+static inline bool is_read(enum operation operation)
+{
+    return operation == GET || operation == GET_INTERVAL || operation == GET_DELTA || operation == WAIT_AT_MOST;
 }
 
 static inline bool is_assignment(enum operation operation)

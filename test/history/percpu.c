@@ -216,6 +216,124 @@ static void check_wait(const struct timeline *timeline, const struct call *call,
     }
 }
 
+/* -------- an addition and a read at once -------- */
+
+/* What a scan may show, as offsets: its thread's own additions before it are in, and perhaps one more. */
+struct range {
+    int64_t lowest;
+    int64_t highest;
+};
+
+/* A read, and the addition that it follows at once. */
+struct pair {
+    const struct call *addition;
+    const struct call *read;
+};
+
+static void widen(struct range *range, const struct call *addition)
+{
+    int64_t delta = addition->argument[0];
+
+    if (delta > 0)
+        range->highest += delta;
+    else
+        range->lowest += delta;
+}
+
+static void shift(struct range *range, int64_t delta)
+{
+    range->lowest += delta;
+    range->highest += delta;
+}
+
+static void let_range_include(struct range *range, const struct pair *pair, const struct call *other,
+                              const struct call *call)
+{
+    bool is_certain = call == pair->addition || call == other || call->returned < pair->read->invoked;
+
+    if (call->invoked > pair->read->returned)
+        return;
+    if (!is_certain)
+        widen(range, call);
+    else if (call->answer == 0)
+        shift(range, call->argument[0]);
+}
+
+static struct range range_of(const struct timeline *timeline, const struct pair *pair, const struct call *other)
+{
+    const struct history *history = timeline->history;
+    struct range range = {0, 0};
+
+    for (size_t thread = 0; thread < history->threads; thread++) {
+        for (size_t i = 0; i < history->count[thread]; i++) {
+            const struct call *call = history->calls[thread][i];
+
+            if (is_addition(call->operation) && model_supports(history->attributes, call->operation))
+                let_range_include(&range, pair, other, call);
+        }
+    }
+    return range;
+}
+
+static bool meets(const struct range *range, int64_t low, int64_t high)
+{
+    return low <= range->highest && high >= range->lowest;
+}
+
+static bool may_show(const struct timeline *timeline, const struct call *read, struct range range)
+{
+    int64_t first = offset(timeline, read->result[0]);
+    int64_t second = offset(timeline, read->result[1]);
+    int64_t threshold = offset(timeline, read->argument[0]);
+
+    switch (read->operation) {
+    case GET:
+        return meets(&range, first, first);
+    case GET_DELTA:
+        return meets(&range, second, second);
+    case GET_INTERVAL:
+        return meets(&range, first, second);
+    default:
+        return read->answer == 0 ? range.lowest <= threshold : range.highest > threshold;
+    }
+}
+
+static bool overlap(const struct pair *one, const struct pair *other)
+{
+    return one->addition->invoked <= other->read->returned && other->addition->invoked <= one->read->returned;
+}
+
+/* Two threads that each add and then read: one of the two reads is the later one, and sees both additions. */
+static void check_pairs(const struct timeline *timeline, const struct pair *one, const struct pair *other,
+                        struct verdict *verdict)
+{
+    if (overlap(one, other) && !may_show(timeline, one->read, range_of(timeline, one, other->addition)) &&
+        !may_show(timeline, other->read, range_of(timeline, other, one->addition)))
+        verdict_against(verdict, one->read, "it misses an addition of another thread, whose read misses its own");
+}
+
+static bool is_pair(const struct history *history, size_t thread, size_t i, struct pair *pair)
+{
+    if (i == 0 || i >= history->count[thread] || !history->calls[thread][i]->is_at_once)
+        return false;
+    *pair = (struct pair){history->calls[thread][i - 1], history->calls[thread][i]};
+    return pair->addition->answer == 0;
+}
+
+static void check_pair(const struct timeline *timeline, const struct pair *pair, size_t own_thread,
+                       struct verdict *verdict)
+{
+    const struct history *history = timeline->history;
+    struct pair other;
+
+    if (!may_show(timeline, pair->read, range_of(timeline, pair, NULL)))
+        verdict_against(verdict, pair->read, "it does not show its own thread's additions, or what nobody added");
+    for (size_t thread = own_thread + 1; thread < history->threads; thread++)
+        for (size_t i = 0; i < history->count[thread]; i++)
+            if (is_pair(history, thread, i, &other))
+                check_pairs(timeline, pair, &other, verdict);
+}
+
 /* -------- calls -------- */
 
 static void check_addition(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
@@ -285,12 +403,16 @@ static void check_order_of_reads(const struct timeline *timeline, size_t thread,
 void percpu_check(const struct history *history, struct verdict *verdict)
 {
     static struct timeline timeline;
+    struct pair pair;
 
     verdict_clear(verdict);
     draw(&timeline, history);
     for (size_t thread = 0; thread < history->threads; thread++) {
-        for (size_t i = 0; i < history->count[thread]; i++)
+        for (size_t i = 0; i < history->count[thread]; i++) {
             check_call(&timeline, history->calls[thread][i], verdict);
+            if (is_pair(history, thread, i, &pair))
+                check_pair(&timeline, &pair, thread, verdict);
+        }
         if (timeline.rises)
             check_order_of_reads(&timeline, thread, verdict);
     }

@@ -182,6 +182,7 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
     int64_t *argument = step->call.argument;
 
     step->from_last = false;
+    step->goes_on = false;
     argument[1] = 0;
     switch (step->call.operation) {
     case SET:
@@ -230,6 +231,7 @@ static void make_step(struct step *step, size_t counter, enum operation operatio
 {
     step->counter = counter;
     step->from_last = false;
+    step->goes_on = false;
     step->call.operation = operation;
     step->call.argument[0] = 0;
     step->call.argument[1] = 0;
@@ -262,13 +264,49 @@ static void keep_assignments_from_close(struct round *round, size_t player)
     }
 }
 
+static void make_read_at_once(uint64_t *random, const struct life *life, struct step *addition,
+                              enum operation kind)
+{
+    struct step *read = addition + 1;
+
+    addition->goes_on = true;
+    make_step(read, addition->counter, one_in(random, 2) && means_something(life, kind) ? kind : GET);
+    if (read->call.operation == WAIT_AT_MOST) {
+        read->from_last = true;
+        read->call.argument[0] = addition->call.argument[0] + between(random, -1, 1) * unit_of(life);
+    }
+}
+
+/*
+ * Some additions are followed at once by a read of the same thread. Only a counter that is not linearizable needs
+ * that: the others' calls may have nothing between them as well. In a duel, whose two threads do little else, few
+ * other calls overlap with two such pairs, and so what they may show is known exactly.
+ */
+static void put_reads_behind_additions(uint64_t *random, const struct life *life, struct round *round,
+                                       size_t player)
+{
+    static const enum operation kinds[] = {GET_DELTA, GET_INTERVAL, WAIT_AT_MOST};
+    enum operation kind = kinds[next_random(random) % (sizeof kinds / sizeof *kinds)];
+
+    for (size_t i = 0; i + 1 < round->count[player]; i++) {
+        struct step *step = &round->steps[player][i];
+
+        if (!is_addition(step->call.operation) || !model_supports(&life->attributes, step->call.operation) ||
+            step[1].call.operation == CLOSE || (!round->is_duel && !one_in(random, 4)))
+            continue;
+        make_read_at_once(random, life, step, kind);
+        i++;
+    }
+}
+
 void plan_round(uint64_t *random, const struct life *life, const struct state *states, struct round *round)
 {
     struct mood mood;
     size_t calls = (size_t)between(random, 16, CALLS_MAX - 1);
 
     draw_mood(random, life, states, &mood);
-    round->players = (size_t)between(random, 2, PLAYERS_MAX);
+    round->is_duel = life->attributes.backend == TSC_BACKEND_PERCPU && one_in(random, 2);
+    round->players = round->is_duel ? 2 : (size_t)between(random, 2, PLAYERS_MAX);
     for (size_t player = 0; player < round->players; player++) {
         round->count[player] = calls;
         for (size_t i = 0; i < calls; i++)
@@ -277,6 +315,8 @@ void plan_round(uint64_t *random, const struct life *life, const struct state *s
     for (size_t counter = 0; counter < life->attributes.counters; counter++)
         if (mood.closes[counter])
             put_closes(random, round, counter);
+    for (size_t player = 0; player < round->players && life->attributes.backend == TSC_BACKEND_PERCPU; player++)
+        put_reads_behind_additions(random, life, round, player);
     if (life->attributes.backend == TSC_BACKEND_ATOMIC && mood.closes[0])
         for (size_t player = 0; player < round->players; player++)
             keep_assignments_from_close(round, player);

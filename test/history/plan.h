@@ -12,6 +12,7 @@ struct step {
     size_t counter;
     struct stop stop;
     bool from_last; /* the first argument is relative to the last value that the thread has seen */
+    bool goes_on;   /* an addition, which the next step, a read, follows at once */
 };
 
 /* By how much additions change the value. */
@@ -25,6 +26,7 @@ struct life {
 };
 
 struct round {
+    bool is_duel; /* of two players, who add and read at once */
     size_t players;
     size_t count[PLAYERS_MAX];
     struct step steps[PLAYERS_MAX][CALLS_MAX];

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "support/late-stores.h"
 #include "support/stepper.h"
 #include "support/threads.h"
 
@@ -31,7 +32,8 @@ static void stamp_invocation(struct call *call)
 /*
  * Linux reads the clock behind all loads of the call. But where a backend is not linearizable its changes are
  * releases and no more: what one has stored may still be under way when it returns, and is seen by those who
- * learn, by a later store, that it has returned. So there the return is when it has arrived.
+ * learn, by a later store, that it has returned. So there the return is when it has arrived. That orders the
+ * addition before the thread's next call, which hides a read that does not: for those there is record_at_once.
  */
 static void stamp_return(struct call *call, tsc_backend_t backend)
 {
@@ -109,11 +111,34 @@ static int make_and_stop(tsc_counter_t *counter, struct call *call, struct stop 
     return answer;
 }
 
-void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop)
+static void prepare_outputs(struct call *call)
 {
     call->result[0] = output_before(call, 0);
     call->result[1] = output_before(call, 1);
+}
+
+void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop)
+{
+    prepare_outputs(call);
+    call->is_at_once = false;
     stamp_invocation(call);
     call->answer = stop.after != 0 ? make_and_stop(counter, call, stop) : make(counter, call);
     stamp_return(call, backend);
+}
+
+void record_at_once(tsc_counter_t *counter, tsc_backend_t backend, struct call *addition, struct call *read)
+{
+    static _Thread_local struct support_lines lines;
+
+    prepare_outputs(addition);
+    prepare_outputs(read);
+    addition->is_at_once = false;
+    read->is_at_once = true;
+    stamp_invocation(addition);
+    support_delay_stores(&lines);
+    addition->answer = make(counter, addition);
+    read->answer = make(counter, read);
+    stamp_return(read, backend);
+    addition->returned = read->returned;
+    read->invoked = addition->invoked;
 }

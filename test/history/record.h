@@ -13,4 +13,10 @@ struct stop {
 /* Makes the call, whose operation and arguments are set, and notes its answer, its outputs and its times. */
 void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop);
 
+/*
+ * Makes an addition and a read with nothing between them. The addition begins when the store buffer is full, and
+ * so it is still on its way when a read that does not wait for it looks at the counter.
+ */
+void record_at_once(tsc_counter_t *counter, tsc_backend_t backend, struct call *addition, struct call *read);
+
 #endif

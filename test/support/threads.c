@@ -3,6 +3,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,4 +183,18 @@ bool support_eventually(bool (*condition)(void *arg), void *arg)
         nanosleep(&pause, NULL);
     }
     return true;
+}
+
+void support_stay_on_processor(size_t place)
+{
+    cpu_set_t allowed;
+    size_t wanted;
+
+    CPU_ZERO(&allowed);
+    sched_getaffinity(0, sizeof allowed, &allowed);
+    wanted = place % (size_t)CPU_COUNT(&allowed);
+    for (int processor = 0; processor < CPU_SETSIZE; processor++)
+        if (CPU_ISSET(processor, &allowed) && wanted-- != 0)
+            CPU_CLR(processor, &allowed);
+    sched_setaffinity(0, sizeof allowed, &allowed);
 }

@@ -29,6 +29,9 @@ uint64_t support_ops(uint64_t fallback);
 /* How many times longer things may take here (valgrind, emulators): TSC_TEST_TIMEOUT_SCALE, else 1. */
 uint64_t support_timeout_scale(void);
 
+/* Binds the calling thread to one of the processors that it may use: to the one at that place, counted around. */
+void support_stay_on_processor(size_t place);
+
 int64_t support_now_ns(void);      /* monotonic */
 int64_t support_cpu_time_ns(void); /* of the whole process */
 

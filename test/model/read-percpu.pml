@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Two threads each lower a per-CPU counter by one, in the slot of their processor, and then read it: the value is
+ * 0 for one of them at least. A third learns that the first has done so from what that stores afterwards, and
+ * reads no more than what is then left. The store buffer of each processor is in the model.
+ *
+ * Mirrors: src/backend/percpu.c: percpu_add percpu_get percpu_get_interval look scan sum
+ * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_make_visible
+ *
+ * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
+ * ones too, do not wait for them. An addition that cannot use the slot of its processor is atomic, and waits.
+ *
+ * Check:
+ * Check: -DRSEQ
+ * Check: -DRSEQ -DOVERFLOW
+ * Mutation: -DADDITION=RELAXED: assertion: the addition is still on its way when its thread reads
+ * Mutation: -DLOOK=ACQUIRE: assertion: the same
+ * Mutation: -DRSEQ -DNO_FENCE: assertion: both read the other's slot before their own addition is visible
+ * Mutation: -DRSEQ -DNO_FENCE -DOVERFLOW: assertion: the one addition that is not atomic is enough
+ * Mutation: -DRSEQ -DONE_FENCE: assertion: a fence on one side alone orders nothing
+ * Mutation: -DRSEQ -DFENCE_LAST: assertion: the scan is before the fence
+ * Mutation: -DRSEQ -DUNORDERED: assertion: what tells of an addition is seen before it
+ */
+#ifdef RSEQ
+#define ADDITION RELEASE
+#define LOOK ACQUIRE
+#endif
+#ifndef ADDITION
+#define ADDITION SEQ_CST
+#endif
+#ifndef LOOK
+#define LOOK SEQ_CST
+#endif
+#ifdef UNORDERED
+#define TELLING RELAXED
+#else
+#define TELLING RELEASE
+#endif
+
+#define INITIAL 2
+#define CORES 3
+
+#define OUT(slot) (slot)
+#define TOLD 2
+#define LOCATIONS 3
+#define STALE(core, location) 0
+#include "include/armv8.pml"
+
+byte reads;
+bool has_seen_both;
+
+inline make_visible()
+{
+#if defined(RSEQ) && !defined(NO_FENCE)
+#ifdef ONE_FENCE
+    if
+    :: me == 0 -> barrier_on(me)
+    :: else
+    fi
+#else
+    barrier_on(me)
+#endif
+#else
+    skip
+#endif
+}
+
+/* What has come in does not change here. */
+inline scan(seen)
+{
+    load(OUT(0), seen, LOOK);
+    load(OUT(1), found, LOOK);
+    seen = INITIAL - seen - found;
+    found = 0
+}
+
+inline read_value(seen)
+{
+#ifndef FENCE_LAST
+    make_visible();
+#endif
+    scan(seen);
+#ifdef FENCE_LAST
+    make_visible();
+#endif
+}
+
+inline lower()
+{
+#ifdef RSEQ
+#ifdef OVERFLOW
+    if
+    :: me == 0 -> add(OUT(0), 1, SEQ_CST); barrier_on(me) /* on x86 an atomic addition is a fence */
+    :: else -> store(OUT(me), 1, ADDITION)
+    fi;
+#else
+    store(OUT(me), 1, ADDITION); /* nobody else writes it */
+#endif
+#else
+    add(OUT(me), 1, ADDITION);
+#endif
+}
+
+proctype leaver(byte me)
+{
+    byte value, found;
+
+    lower();
+    if
+    :: me == 0 -> store(TOLD, 1, TELLING)
+    :: else
+    fi;
+    read_value(value);
+    atomic {
+        assert(value < INITIAL);
+        has_seen_both = has_seen_both || value == 0;
+        reads++;
+        assert(reads < 2 || has_seen_both)
+    }
+}
+
+proctype listener(byte me)
+{
+    byte value, told, found;
+
+    load(TOLD, told, ACQUIRE);
+    if
+    :: told ->
+        read_value(value);
+        assert(value < INITIAL)
+    :: else
+    fi
+}
+
+init
+{
+    atomic {
+        run core_of(0);
+        run core_of(1);
+        run core_of(2);
+        run leaver(0);
+        run leaver(1);
+        run listener(2)
+    }
+}
