@@ -12,11 +12,14 @@
 #define TSC_COLD __attribute__((cold, noinline))
 /* Part of a hot path, though it is called from many places. */
 #define TSC_HOT inline __attribute__((always_inline))
+/* Known to lie in this library, so that its address takes no load. */
+#define TSC_HIDDEN __attribute__((visibility("hidden")))
 #else
 #define tsc_likely(condition) (condition)
 #define tsc_unlikely(condition) (condition)
 #define TSC_COLD
 #define TSC_HOT inline
+#define TSC_HIDDEN
 #endif
 
 /*

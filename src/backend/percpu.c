@@ -20,12 +20,18 @@ static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
 }
 
 /* A negative delta is an amount that goes out; that of INT64_MIN is 2^63, as it should be. */
-static void add_to_slot(struct percpu_counter *percpu, int64_t delta)
+static inline bool try_add_to_slot(struct percpu_counter *percpu, int64_t delta)
 {
-    if (delta >= 0)
-        tsc_slots_add(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta);
+    return delta > 0 ? tsc_slots_try_add(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta)
+                     : tsc_slots_try_add(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
+}
+
+static void add_anywhere(struct percpu_counter *percpu, int64_t delta)
+{
+    if (delta > 0)
+        tsc_slots_add_anywhere(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta);
     else
-        tsc_slots_add(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
+        tsc_slots_add_anywhere(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
 }
 
 static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
@@ -79,13 +85,21 @@ TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
 
     if (tsc_gate_refuses(tsc_gate_look(&percpu->gate), delta)) {
         TSC_TEST_POINT(percpu_refusing);
-        add_to_slot(percpu, -delta);
+        add_anywhere(percpu, -delta);
         result = -ESHUTDOWN;
     }
     check_watch(percpu);
     return result;
 }
 
+TSC_COLD static int add_slowly(struct percpu_counter *percpu, int64_t delta)
+{
+    add_anywhere(percpu, delta);
+    TSC_TEST_POINT(percpu_added);
+    return tsc_gate_look(&percpu->gate) != 0 ? settle(percpu, delta) : 0;
+}
+
+/* The slow ways end in calls, so the fast one needs no frame. */
 static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = percpu_counter(counter);
@@ -93,7 +107,8 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
     if (tsc_unlikely(tsc_gate_refuses(tsc_gate_first_look(&percpu->gate), delta)))
         return -ESHUTDOWN;
     TSC_TEST_POINT(percpu_looked);
-    add_to_slot(percpu, delta);
+    if (tsc_unlikely(!try_add_to_slot(percpu, delta)))
+        return add_slowly(percpu, delta);
     TSC_TEST_POINT(percpu_added);
     if (tsc_unlikely(tsc_gate_look(&percpu->gate) != 0))
         return settle(percpu, delta);

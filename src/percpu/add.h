@@ -2,6 +2,7 @@
 #ifndef TSC_PERCPU_ADD_H
 #define TSC_PERCPU_ADD_H
 
+#include "compiler.h"
 #include "percpu/processor.h"
 #include "percpu/slots.h"
 #include "sync/barrier.h"
@@ -11,7 +12,7 @@
 /*
  * An addition to the slot of the processor that the thread runs on. There are two ways, one for the whole process.
  *
- * By restartable sequence: a plain addition, in a section that the kernel begins anew where it interrupted it to
+ * By restartable sequence: a plain addition, in a section that the kernel leads out of where it interrupted it to
  * run something else on the processor. It costs a third of an atomic one, because it does not wait until it is
  * visible to others. It becomes so in the order of the thread's other stores (x86), so a thread that learns of the
  * addition from a later store sees it. A read fences first, so that of two threads that each add and then read,
@@ -33,9 +34,9 @@
 #endif
 
 /* Whether this process adds by restartable sequence. */
-extern bool tsc_rseq_adds;
+extern bool tsc_rseq_adds TSC_HIDDEN;
 
-/* Adds atomically where every thread may: to the slot of none, or, where there is none, to that of a processor. */
+/* Adds atomically: to the overflow slot, or, where there is none, to the slot of any processor. */
 void tsc_slots_add_anywhere(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount);
 
 static inline void tsc_slot_add_atomically(_Atomic uint64_t *word, uint64_t amount)
@@ -47,23 +48,36 @@ static inline void tsc_slot_add_atomically(_Atomic uint64_t *word, uint64_t amou
 #ifdef TSC_HAVE_RSEQ_ADDITION
 
 /*
- * The descriptor of the section says where it begins, how long it is, and where to go if it is interrupted; the
- * four bytes before that place are the signature that the kernel demands. The section begins with the store of the
- * descriptor's address, looks on which processor it runs, and ends with the addition. The address is taken back,
- * for the code may be unloaded.
+ * The descriptor says where the section begins, how long it is, and where the kernel sends a thread that it
+ * interrupted inside; the four bytes before that place are the signature that the kernel demands. The section
+ * begins once the descriptor's address is stored, reads the number of the processor, and ends with the addition.
+ * The address is taken back, because the code may be unloaded.
  *
- * False where the number of the processor is beyond the count, or the thread has no rseq area.
+ * A thread that is interrupted does not try again: so an addition takes a bounded number of steps, and a debugger
+ * can step through it. Everything lies inside the function, so that its unwind table covers the place that the
+ * kernel sends the thread to. The two other sections are for debuggers: they list the descriptors, and the places
+ * outside the section that it jumps to.
+ *
+ * False where nothing was added: the number of the processor is beyond the count, the thread has no rseq area, or
+ * it was interrupted.
  */
 static inline bool tsc_rseq_add(_Atomic uint64_t *first, uint64_t amount)
 {
     intptr_t cpu_field = tsc_rseq_cpu_offset;
 
-restart:
     __asm__ volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
                           ".balign 32\n"
                           "3:\n\t"
                           ".long 0, 0\n\t"
                           ".quad 1f, 2f - 1f, 4f\n\t"
+                          ".popsection\n\t"
+                          ".pushsection __rseq_cs_ptr_array, \"aw\"\n\t"
+                          ".balign 8\n\t"
+                          ".quad 3b\n\t"
+                          ".popsection\n\t"
+                          ".pushsection __rseq_exit_point_array, \"aw\"\n\t"
+                          ".balign 8\n\t"
+                          ".quad 1f, 5f\n\t"
                           ".popsection\n\t"
                           "leaq 3b(%%rip), %%rax\n\t"
                           "movq %%rax, %%fs:%c[to_descriptor](%[cpu_field])\n"
@@ -75,24 +89,22 @@ restart:
                           "addq %[amount], (%[first], %%rax)\n"
                           "2:\n\t"
                           "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
-                          ".pushsection __rseq_failure, \"ax\"\n\t"
-                          ".byte 0x0f, 0xb9, 0x3d\n\t"
-                          ".long %c[signature]\n"
-                          "4:\n\t"
-                          "jmp %l[restart]\n"
+                          "jmp %l[added]\n"
                           "5:\n\t"
                           "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
-                          "jmp %l[beyond]\n\t"
-                          ".popsection"
+                          "jmp 4f\n\t"
+                          ".byte 0x0f, 0xb9, 0x3d\n\t"
+                          ".long %c[signature]\n"
+                          "4:"
                           :
                           : [cpu_field] "r"(cpu_field), [to_descriptor] "i"(TSC_RSEQ_CPU_TO_DESCRIPTOR),
-                            [count] "r"(tsc_processor_count), [stride_bits] "i"(TSC_SLOTS_STRIDE_BITS),
+                            [count] "m"(tsc_processor_count), [stride_bits] "i"(TSC_SLOTS_STRIDE_BITS),
                             [first] "r"(first), [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
                           : "rax", "memory", "cc"
-                          : restart, beyond);
-    return true;
-beyond:
+                          : added);
     return false;
+added:
+    return true;
 }
 
 #endif
@@ -116,21 +128,19 @@ static inline void tsc_slots_wait_for_additions(void)
 #endif
 }
 
-static inline void tsc_slots_add(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount)
+/* The fast way, without a call. False where nothing was added: then tsc_slots_add_anywhere is to do it. */
+static inline bool tsc_slots_try_add(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount)
 {
     uint32_t processor;
 
 #ifdef TSC_HAVE_RSEQ_ADDITION
-    if (tsc_likely(tsc_rseq_adds)) {
-        if (tsc_unlikely(!tsc_rseq_add(tsc_slots_word(slots, 0, word), amount)))
-            tsc_slots_add_anywhere(slots, word, amount);
-        return;
-    }
+    if (tsc_likely(tsc_rseq_adds))
+        return tsc_rseq_add(tsc_slots_word(slots, 0, word), amount);
 #endif
-    if (tsc_likely(tsc_processor_fast(&processor)))
-        tsc_slot_add_atomically(tsc_slots_word(slots, processor, word), amount);
-    else
-        tsc_slots_add_anywhere(slots, word, amount);
+    if (tsc_unlikely(!tsc_processor_fast(&processor)))
+        return false;
+    tsc_slot_add_atomically(tsc_slots_word(slots, processor, word), amount);
+    return true;
 }
 
 #endif

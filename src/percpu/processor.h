@@ -16,7 +16,7 @@
  * glibc registers an rseq area for each thread, in which the kernel keeps the number of the processor; to read it
  * takes one load. It is absent in older versions, in other C libraries and in emulators.
  */
-extern uint32_t tsc_processor_count;
+extern uint32_t tsc_processor_count TSC_HIDDEN;
 
 /* Before everything else, once: under the lock of the fork list. */
 void tsc_processor_init(void);
@@ -31,7 +31,7 @@ uint32_t tsc_processor_slow(void);
 #define TSC_RSEQ_CPU_TO_DESCRIPTOR (offsetof(struct rseq, rseq_cs) - offsetof(struct rseq, cpu_id))
 
 /* Where the area's processor number lies, from the thread pointer; 0 where there is no area. */
-extern intptr_t tsc_rseq_cpu_offset;
+extern intptr_t tsc_rseq_cpu_offset TSC_HIDDEN;
 
 static inline uint32_t tsc_rseq_cpu(intptr_t offset)
 {

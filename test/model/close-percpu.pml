@@ -5,12 +5,12 @@
  *
  * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_set
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
- * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_add tsc_slots_wait_for_additions
+ * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_wait_for_additions
  * Mirrors: src/percpu/slots.c: tsc_slots_add_anywhere
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
  * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them. An addition beyond the processors that are counted is atomic.
+ * ones too, do not wait for them. An addition that cannot use the slot of its processor is atomic.
  *
  * Check:
  * Check: -DRSEQ

@@ -5,7 +5,7 @@
  * more than what came in and went out meanwhile. The low end of the interval, for which what has come in is summed
  * before as well, is not more than the value after that.
  *
- * Mirrors: src/backend/percpu.c: add_to_slot sum scan percpu_get_interval
+ * Mirrors: src/backend/percpu.c: try_add_to_slot sum scan percpu_get_interval
  *
  * Check:
  * Check: -DSCAN=ACQUIRE

@@ -33,7 +33,7 @@ bool walk_on(struct walk *walk)
         return false;
     walk->instruction += walk->instruction == 0 ? 1 : walk->stride;
     ck_assert_msg(walk->instruction < INSTRUCTIONS_MAX,
-                  "%s: does not end; is GLIBC_TUNABLES=glibc.pthread.rseq=0 set?", walk->name);
+                  "%s: does not end; does a trap begin a restartable sequence anew?", walk->name);
     snprintf(walk->name, sizeof walk->name, "%s, %s, %s, at instruction %" PRIu64, walk->variant->name, walk->call,
              walk->what, walk->instruction);
     trial_begin(walk->name);

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* What the per-CPU backend says of its reads, while threads hop between processors; and what it costs to have
  * many. */
+#include <errno.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <tscounter/tscounter.h>
 
+#include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -102,6 +106,64 @@ START_TEST(test_reads_are_never_below_and_intervals_never_miss)
 }
 END_TEST
 
+#ifndef sigev_notify_thread_id
+#define sigev_notify_thread_id _sigev_un._tid /* glibc before 2.41 */
+#endif
+
+enum { TARGETS = 2, SIGNAL_INTERVAL_NS = 10000 };
+
+/* Threads count while a timer of their own interrupts them, at the rate of a hasty profiler. */
+struct barrage {
+    tsc_counter_t *counter;
+    uint64_t signals;
+    uint64_t rounds[TARGETS];
+    int error[TARGETS];
+};
+
+static _Thread_local volatile uint64_t signals_handled;
+
+static void count_signal(int signal_number)
+{
+    (void)signal_number;
+    signals_handled++;
+}
+
+static void count_under_fire(size_t index, void *arg)
+{
+    struct barrage *barrage = arg;
+    const struct itimerspec often = {{.tv_nsec = SIGNAL_INTERVAL_NS}, {.tv_nsec = SIGNAL_INTERVAL_NS}};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGUSR1};
+    timer_t timer;
+
+    event.sigev_notify_thread_id = support_thread_id();
+    if (timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || timer_settime(timer, 0, &often, NULL) != 0) {
+        barrage->error[index] = errno;
+        return;
+    }
+    while (signals_handled < barrage->signals) {
+        tsc_counter_add(barrage->counter, 3);
+        tsc_counter_dec(barrage->counter);
+        barrage->rounds[index]++;
+    }
+    timer_delete(timer);
+}
+
+START_TEST(test_signals_lose_nothing)
+{
+    struct barrage barrage = {.signals = support_ops(300) * 20};
+    const struct sigaction counting = {.sa_handler = count_signal};
+    int64_t value = 0;
+
+    ck_assert_int_eq(sigaction(SIGUSR1, &counting, NULL), 0);
+    ck_assert_int_eq(tsc_counter_create(&barrage.counter, TSC_BACKEND_PERCPU, NULL), 0);
+    support_run_threads(TARGETS, count_under_fire, &barrage);
+    ck_assert_int_eq(barrage.error[0] | barrage.error[1], 0);
+    ck_assert_int_eq(tsc_counter_get(barrage.counter, &value), 0);
+    ck_assert_int_eq(value, (int64_t)(2 * (barrage.rounds[0] + barrage.rounds[1])));
+    tsc_counter_unref(barrage.counter);
+}
+END_TEST
+
 static int64_t resident_bytes(void)
 {
     FILE *statm = fopen("/proc/self/statm", "r");
@@ -178,9 +240,13 @@ int main(void)
 {
     Suite *suite = suite_create("percpu");
     TCase *reads = support_add_case(suite, "reads", 120);
+    TCase *signals = support_add_case(suite, "signals", 120);
     TCase *slots = support_add_case(suite, "slots", 60);
 
     tcase_add_test(reads, test_reads_are_never_below_and_intervals_never_miss);
+    /* ThreadSanitizer hands a signal on when it likes. */
+    if (!SANITIZED)
+        tcase_add_test(signals, test_signals_lose_nothing);
     /* What a sanitizer takes for each allocation is not the library's. */
     if (!SANITIZED && !support_is_skipped(test_many_counters_take_little->name))
         tcase_add_test(slots, test_many_counters_take_little);
