@@ -36,7 +36,7 @@ static void add_anywhere(struct percpu_counter *percpu, int64_t delta)
 
 static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
 {
-    uint32_t slots = tsc_slots_in_set();
+    uint32_t slots = tsc_slot_count();
     uint64_t total = 0;
 
     for (uint32_t index = 0; index < slots; index++) {

@@ -61,8 +61,9 @@ static inline void tsc_slot_add_atomically(_Atomic uint64_t *word, uint64_t amou
  * False where nothing was added: the number of the processor is beyond the count, the thread has no rseq area, or
  * it was interrupted.
  */
-static inline bool tsc_rseq_add(_Atomic uint64_t *first, uint64_t amount)
+static inline bool tsc_rseq_add(const struct tsc_slots *slots, enum tsc_slot_word word, uint64_t amount)
 {
+    _Atomic uint64_t *first = tsc_slots_word(slots, 0, word);
     intptr_t cpu_field = tsc_rseq_cpu_offset;
 
     __asm__ volatile goto(".pushsection __rseq_cs, \"aw\"\n\t"
@@ -85,7 +86,7 @@ static inline bool tsc_rseq_add(_Atomic uint64_t *first, uint64_t amount)
                           "movl %%fs:(%[cpu_field]), %%eax\n\t"
                           "cmpl %[count], %%eax\n\t"
                           "jae 5f\n\t"
-                          "shlq %[stride_bits], %%rax\n\t"
+                          "imulq %[stride], %%rax\n\t"
                           "addq %[amount], (%[first], %%rax)\n"
                           "2:\n\t"
                           "movq $0, %%fs:%c[to_descriptor](%[cpu_field])\n\t"
@@ -98,8 +99,8 @@ static inline bool tsc_rseq_add(_Atomic uint64_t *first, uint64_t amount)
                           "4:"
                           :
                           : [cpu_field] "r"(cpu_field), [to_descriptor] "i"(TSC_RSEQ_CPU_TO_DESCRIPTOR),
-                            [count] "m"(tsc_processor_count), [stride_bits] "i"(TSC_SLOTS_STRIDE_BITS),
-                            [first] "r"(first), [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
+                            [count] "m"(tsc_processor_count), [stride] "m"(slots->stride), [first] "r"(first),
+                            [amount] "r"(amount), [signature] "i"(RSEQ_SIG)
                           : "rax", "memory", "cc"
                           : added);
     return false;
@@ -135,7 +136,7 @@ static inline bool tsc_slots_try_add(const struct tsc_slots *slots, enum tsc_slo
 
 #ifdef TSC_HAVE_RSEQ_ADDITION
     if (tsc_likely(tsc_rseq_adds))
-        return tsc_rseq_add(tsc_slots_word(slots, 0, word), amount);
+        return tsc_rseq_add(slots, word, amount);
 #endif
     if (tsc_unlikely(!tsc_processor_fast(&processor)))
         return false;

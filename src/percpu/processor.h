@@ -10,16 +10,29 @@
 
 /*
  * Which processor am I on? It is a hint: the thread may be on another one when the answer is used, so what it
- * leads to is changed by atomic operations, or in a restartable sequence, which reads the number itself; to the
- * former any number below the count is a right answer.
+ * leads to is changed by atomic operations, which tolerate that, or in a restartable sequence, which reads the
+ * number itself.
+ *
+ * The count is of the numbers that there may be: numbers have gaps, and processors are added while we run. A
+ * thread that runs beyond the count all the same falls back to what all such threads share.
  *
  * glibc registers an rseq area for each thread, in which the kernel keeps the number of the processor; to read it
  * takes one load. It is absent in older versions, in other C libraries and in emulators.
  */
 extern uint32_t tsc_processor_count TSC_HIDDEN;
 
-/* Before everything else, once: under the lock of the fork list. */
-void tsc_processor_init(void);
+/* What is to be known of the processors of this machine. */
+struct tsc_processors {
+    uint32_t count;
+    intptr_t rseq_cpu_offset;
+    bool getcpu_is_fast;
+};
+
+/* Asks the system, which takes long. No cancellation point; keeps errno. */
+void tsc_processors_find(struct tsc_processors *processors);
+
+/* Once, before any thread asks for its processor. */
+void tsc_processors_use(const struct tsc_processors *processors);
 
 /* Finds the number in the way that takes longer. */
 uint32_t tsc_processor_slow(void);

@@ -2,6 +2,7 @@
 #include "injection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -151,6 +152,23 @@ WRAPPED(int, munmap, void *address, size_t size)
         return -1;
     given_back(address);
     return __real_munmap(address, size);
+}
+
+/* Of a kernel without huge pages. */
+WRAPPED(int, madvise, void *address, size_t size, int advice)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EINVAL) ? -1 : __real_madvise(address, size, advice);
+}
+
+/* Nothing is created, so there is no mode. */
+WRAPPED(int, open, const char *path, int flags, ...)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EMFILE) ? -1 : __real_open(path, flags);
+}
+
+WRAPPED(int, open64, const char *path, int flags, ...)
+{
+    return is_to_fail_with(REQUEST_EXPENDABLE, EMFILE) ? -1 : __real_open64(path, flags);
 }
 
 /* It opens a file. */

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-CPU backend on machines that are not like this one: fewer processors configured than there are numbers,
+ * The per-CPU backend on machines that are not like this one: fewer processors counted than there are numbers,
  * no restartable sequences, and a getcpu that is a slow system call. Each test has a process of its own.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <tscounter/tscounter.h>
@@ -18,15 +21,35 @@
 
 enum { THREADS = 8, ADDS = 20000, SLOW_CALL_NS = 200, FAR_NUMBER = 5000 };
 
-static long configured; /* 0: as many as there are */
+/* What the system is to say of its processors. */
+static struct {
+    const char *possible; /* what the file says; NULL: there is none */
+    bool is_unreadable;
+    long configured;
+    int allowed; /* the one processor that a thread may run on; -1: that is not known */
+} machine;
+
+static bool is_pretended; /* else it is as it is */
+static bool looks_at_lock;
 static bool getcpu_is_slow;
 static int getcpu_answer = -1; /* -1: what it is */
 static atomic_uint getcpu_calls;
+static atomic_uint looks;
 
 int __real_sched_getcpu(void);
 int __wrap_sched_getcpu(void);
 long __real_sysconf(int name);
 long __wrap_sysconf(int name);
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open64(const char *path, int flags, ...);
+int __real_sched_getaffinity(pid_t process, size_t size, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t process, size_t size, cpu_set_t *set);
+void *__real_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset);
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int file, off_t offset);
+int __real_munmap(void *address, size_t size);
+int __wrap_munmap(void *address, size_t size);
 
 static void take_long(void)
 {
@@ -36,9 +59,28 @@ static void take_long(void)
         ;
 }
 
+static void *create_another(void *arg)
+{
+    tsc_counter_t *counter;
+
+    if (tsc_counter_create(&counter, TSC_BACKEND_ATOMIC, NULL) == 0)
+        tsc_counter_unref(counter);
+    return arg;
+}
+
+/* Every creation takes the lock that the library also holds over a fork: so that is free, or this never ends. */
+static void look_at_lock(void)
+{
+    if (!looks_at_lock || !support_is_built(TSC_BACKEND_ATOMIC))
+        return;
+    atomic_fetch_add(&looks, 1);
+    pthread_join(support_start_thread(create_another, NULL), NULL);
+}
+
 int __wrap_sched_getcpu(void)
 {
     atomic_fetch_add(&getcpu_calls, 1);
+    look_at_lock();
     if (getcpu_is_slow)
         take_long();
     return getcpu_answer >= 0 ? getcpu_answer : __real_sched_getcpu();
@@ -46,7 +88,75 @@ int __wrap_sched_getcpu(void)
 
 long __wrap_sysconf(int name)
 {
-    return name == _SC_NPROCESSORS_CONF && configured != 0 ? configured : __real_sysconf(name);
+    return name == _SC_NPROCESSORS_CONF && is_pretended ? machine.configured : __real_sysconf(name);
+}
+
+static int open_pretended(void)
+{
+    int ends[2];
+
+    if (machine.possible == NULL || pipe(ends) != 0) {
+        errno = ENOENT;
+        return -1;
+    }
+    (void)!write(ends[1], machine.possible, strlen(machine.possible));
+    close(ends[machine.is_unreadable ? 0 : 1]);
+    return ends[machine.is_unreadable ? 1 : 0];
+}
+
+/* The library opens nothing else. */
+int __wrap_open(const char *path, int flags, ...)
+{
+    look_at_lock();
+    return is_pretended ? open_pretended() : __real_open(path, flags);
+}
+
+int __wrap_open64(const char *path, int flags, ...)
+{
+    return __wrap_open(path, flags);
+}
+
+int __wrap_sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
+{
+    if (!is_pretended)
+        return __real_sched_getaffinity(process, size, set);
+    if (machine.allowed < 0) {
+        errno = EINVAL;
+        return -1;
+    }
+    CPU_SET_S((size_t)machine.allowed, size, set);
+    return 0;
+}
+
+void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    look_at_lock();
+    return __real_mmap(address, size, protection, flags, file, offset);
+}
+
+void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int file, off_t offset)
+{
+    return __wrap_mmap(address, size, protection, flags, file, offset);
+}
+
+int __wrap_munmap(void *address, size_t size)
+{
+    look_at_lock();
+    return __real_munmap(address, size);
+}
+
+/* The first counter of the process; the machine is then as it is again. */
+static tsc_counter_t *create_on_machine(const char *possible)
+{
+    tsc_counter_t *counter;
+
+    machine.possible = possible;
+    machine.configured = 1;
+    machine.allowed = -1;
+    is_pretended = true;
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    is_pretended = false;
+    return counter;
 }
 
 static void count_on_each_processor(size_t index, void *counter)
@@ -58,32 +168,43 @@ static void count_on_each_processor(size_t index, void *counter)
     }
 }
 
-static tsc_counter_t *count_with_all(void)
+static void count_with_all_in(tsc_counter_t *counter)
 {
-    tsc_counter_t *counter;
     int64_t low;
     int64_t high;
 
-    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
     support_run_threads(THREADS, count_on_each_processor, counter);
     ck_assert_int_eq(tsc_counter_get_interval(counter, &low, &high), 0);
     ck_assert_int_eq(low, 2 * THREADS * ADDS);
     ck_assert_int_eq(high, 2 * THREADS * ADDS);
     ck_assert_int_eq(tsc_counter_close(counter), 0);
     ck_assert_int_eq(tsc_counter_inc(counter), -ESHUTDOWN);
-    return counter;
+    tsc_counter_unref(counter);
 }
 
-START_TEST(numbers_beyond_what_is_configured)
+static void count_with_all(void)
 {
     tsc_counter_t *counter;
 
-    if (sysconf(_SC_NPROCESSORS_ONLN) < 2)
-        return; /* there is no number beyond 0 */
-    configured = 1;
-    counter = count_with_all();
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    count_with_all_in(counter);
+}
+
+START_TEST(numbers_beyond_the_count)
+{
+    tsc_counter_t *counter = create_on_machine("0\n");
+
     ck_assert_uint_eq(tsc_processor_count, 1);
-    tsc_counter_unref(counter);
+    count_with_all_in(counter);
+}
+END_TEST
+
+START_TEST(numbers_with_gaps)
+{
+    tsc_counter_t *counter = create_on_machine("0,63\n");
+
+    ck_assert_uint_eq(tsc_processor_count, 64);
+    count_with_all_in(counter);
 }
 END_TEST
 
@@ -91,23 +212,108 @@ END_TEST
 START_TEST(nobody_adds_plainly_beyond_the_count)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION
+    tsc_counter_t *counter = create_on_machine("0\n");
     struct tsc_slots slots;
 
-    configured = 1;
     ck_assert_int_eq(tsc_slots_take(&slots), 0);
     if (tsc_rseq_adds && sysconf(_SC_NPROCESSORS_ONLN) > 1) {
         support_stay_on_processor(1);
-        ck_assert(!tsc_rseq_add(tsc_slots_word(&slots, 0, TSC_SLOT_IN), 1));
+        ck_assert(!tsc_rseq_add(&slots, TSC_SLOT_IN, 1));
     }
     tsc_slots_give_back(&slots);
+    tsc_counter_unref(counter);
 #endif
+}
+END_TEST
+
+#define TEN_TIMES(text) text text text text text text text text text text
+
+static const struct {
+    const char *possible;
+    bool is_unreadable;
+    long configured;
+    int allowed;
+    uint32_t count;
+} machines[] = {
+    {"0\n", false, 1, 0, 1},
+    {"0-239\n", false, 4, 3, 240},
+    {"0-3,8-11", false, 8, 0, 12},
+    {"0,2,4,6\n", false, 4, 0, 7},
+    {TEN_TIMES("0,2,4,6,8,10,12,") "1200-1279\n", false, 1, 0, 1280},
+    {"\n", false, 6, 0, 6},
+    {"0-99999999\n", false, 6, 0, 6},
+    {"0-239\n", true, 6, 0, 6},
+    {NULL, false, 6, 0, 6},
+    {NULL, false, 2, 7, 8},
+    {"0-1\n", false, 2, 7, 8},
+    {NULL, false, -1, -1, 1},
+    {NULL, false, 1, 16383, 16384},
+};
+
+enum { MACHINES = sizeof machines / sizeof *machines };
+
+START_TEST(processors_are_counted_to_the_highest_number)
+{
+    struct tsc_processors processors;
+
+    machine.possible = machines[_i].possible;
+    machine.is_unreadable = machines[_i].is_unreadable;
+    machine.configured = machines[_i].configured;
+    machine.allowed = machines[_i].allowed;
+    is_pretended = true;
+    errno = 77;
+    tsc_processors_find(&processors);
+    ck_assert_int_eq(errno, 77);
+    ck_assert_uint_eq(processors.count, machines[_i].count);
+}
+END_TEST
+
+static void *create_when_cancelled(void *counter)
+{
+    pthread_cancel(pthread_self());
+    return tsc_counter_create(counter, TSC_BACKEND_PERCPU, NULL) == 0 ? NULL : counter;
+}
+
+START_TEST(the_first_creation_is_no_cancellation_point)
+{
+    tsc_counter_t *counter = NULL;
+    void *result;
+
+    ck_assert_int_eq(pthread_join(support_start_thread(create_when_cancelled, &counter), &result), 0);
+    ck_assert_ptr_null(result);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(nothing_is_asked_under_the_lock)
+{
+    tsc_counter_t *counter;
+
+    looks_at_lock = true;
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
+    tsc_counter_unref(counter);
+    looks_at_lock = false;
+    ck_assert_uint_ge(atomic_load(&looks), support_is_built(TSC_BACKEND_ATOMIC) ? 4 : 0);
+}
+END_TEST
+
+START_TEST(one_counter_of_many_processors_takes_little_address_space)
+{
+    const size_t limit = (size_t)32 << 20;
+    tsc_counter_t *counter = create_on_machine("0-4095\n");
+    struct tsc_slots slots;
+
+    ck_assert_int_eq(tsc_slots_take(&slots), 0);
+    ck_assert_uint_lt(tsc_slot_count() * slots.stride, limit);
+    tsc_slots_give_back(&slots);
+    tsc_counter_unref(counter);
 }
 END_TEST
 
 START_TEST(numbers_far_beyond_that_getcpu_answers)
 {
     getcpu_answer = FAR_NUMBER;
-    tsc_counter_unref(count_with_all());
+    count_with_all();
 }
 END_TEST
 
@@ -122,7 +328,7 @@ START_TEST(slow_getcpu_is_left_alone)
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
     calls_to_measure = atomic_load(&getcpu_calls);
     ck_assert_uint_gt(calls_to_measure, 0);
-    tsc_counter_unref(count_with_all());
+    count_with_all();
     ck_assert_uint_eq(atomic_load(&getcpu_calls), calls_to_measure);
     tsc_counter_unref(counter);
 }
@@ -131,8 +337,14 @@ END_TEST
 /* With an rseq area it is the processor's number, folded where it lies beyond the count; else any below that. */
 START_TEST(slow_way_finds_the_processor_too)
 {
-    configured = _i;
-    tsc_processor_init();
+    struct tsc_processors processors;
+
+    machine.configured = 1;
+    machine.allowed = -1;
+    is_pretended = _i != 0;
+    tsc_processors_find(&processors);
+    is_pretended = false;
+    tsc_processors_use(&processors);
     support_stay_on_processor(1);
     ck_assert_uint_lt(tsc_processor_slow(), tsc_processor_count);
 #ifdef TSC_HAVE_RSEQ
@@ -165,7 +377,12 @@ int main(void)
     Suite *suite = suite_create("processor");
     TCase *tcase = support_add_case(suite, "processor", 60);
 
-    tcase_add_test(tcase, numbers_beyond_what_is_configured);
+    tcase_add_test(tcase, numbers_beyond_the_count);
+    tcase_add_test(tcase, numbers_with_gaps);
+    tcase_add_loop_test(tcase, processors_are_counted_to_the_highest_number, 0, MACHINES);
+    tcase_add_test(tcase, the_first_creation_is_no_cancellation_point);
+    tcase_add_test(tcase, nothing_is_asked_under_the_lock);
+    tcase_add_test(tcase, one_counter_of_many_processors_takes_little_address_space);
     tcase_add_test(tcase, nobody_adds_plainly_beyond_the_count);
     tcase_add_test(tcase, numbers_far_beyond_that_getcpu_answers);
     tcase_add_test(tcase, slow_getcpu_is_left_alone);

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/* Where the slots of per-CPU counters lie. */
+#include <check.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "percpu/slots.h"
+#include "support/suite.h"
+
+enum { MANY = 20000, PAGE = 4096, LINE = 64, FIRST_CHUNK_SETS = PAGE / TSC_SLOT_BYTES };
+
+static struct tsc_slots many[MANY];
+
+static void take_many(void)
+{
+    for (size_t i = 0; i < MANY; i++)
+        ck_assert_int_eq(tsc_slots_take(&many[i]), 0);
+}
+
+static void give_many_back(void)
+{
+    for (size_t i = 0; i < MANY; i++)
+        tsc_slots_give_back(&many[i]);
+}
+
+static void mark(size_t i, uint64_t expected, uint64_t mark)
+{
+    for (uint32_t index = 0; index < tsc_slot_count(); index++) {
+        for (enum tsc_slot_word word = TSC_SLOT_IN; word < TSC_SLOT_WORDS; word++) {
+            ck_assert_uint_eq(atomic_load(tsc_slots_word(&many[i], index, word)), expected);
+            atomic_store(tsc_slots_word(&many[i], index, word), mark);
+        }
+    }
+}
+
+START_TEST(no_two_sets_share_a_slot)
+{
+    for (int round = 0; round < 2; round++) {
+        take_many();
+        for (size_t i = 0; i < MANY; i++)
+            mark(i, 0, i + 1);
+        for (size_t i = 0; i < MANY; i++)
+            mark(i, i + 1, i + 1);
+        give_many_back();
+    }
+}
+END_TEST
+
+START_TEST(a_chunk_has_as_many_sets_as_all_before_it)
+{
+    size_t chunks = 1;
+    size_t sets = 0;
+
+    take_many();
+    for (size_t i = 1; i < MANY; i++) {
+        if (many[i].chunk == many[i - 1].chunk)
+            continue;
+        chunks++;
+        ck_assert_uint_le(i - sets, sets == 0 ? FIRST_CHUNK_SETS : sets);
+        sets = i;
+    }
+    ck_assert_uint_gt(chunks, 4);
+    ck_assert_uint_lt(chunks, 12);
+    give_many_back();
+}
+END_TEST
+
+/* A cache takes its set from the bits of an address above those of the line, and the TLB from those of the page.
+ */
+START_TEST(the_slots_of_a_set_are_spread_over_cache_sets)
+{
+    take_many();
+    for (size_t i = 0; i < MANY; i++) {
+        ck_assert_uint_eq(many[i].stride % LINE, 0);
+        ck_assert_uint_eq(many[i].stride / LINE % 2, 1);
+        ck_assert_uint_eq(many[i].stride / PAGE % 2, 1);
+    }
+    give_many_back();
+}
+END_TEST
+
+/* Whether the mapping that has this address has that flag, as the kernel tells it. */
+static bool is_mapped_with(const void *address, const char *flag)
+{
+    FILE *file = fopen("/proc/self/smaps", "re");
+    char line[512];
+    bool is_inside = false;
+    bool is_found = false;
+
+    ck_assert_ptr_nonnull(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        uintptr_t begin;
+        uintptr_t end;
+
+        if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &begin, &end) == 2)
+            is_inside = begin <= (uintptr_t)address && (uintptr_t)address < end;
+        else if (is_inside && strncmp(line, "VmFlags:", 8) == 0)
+            is_found = strstr(line, flag) != NULL;
+    }
+    fclose(file);
+    return is_found;
+}
+
+START_TEST(no_huge_page_takes_the_memory_of_many_regions)
+{
+    struct tsc_slots slots;
+
+    ck_assert_int_eq(tsc_slots_take(&slots), 0);
+    if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0)
+        ck_assert(is_mapped_with(slots.first, " nh "));
+    tsc_slots_give_back(&slots);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("slots");
+    TCase *tcase = support_add_case(suite, "slots", 60);
+
+    tcase_add_test(tcase, no_two_sets_share_a_slot);
+    tcase_add_test(tcase, a_chunk_has_as_many_sets_as_all_before_it);
+    tcase_add_test(tcase, the_slots_of_a_set_are_spread_over_cache_sets);
+    tcase_add_test(tcase, no_huge_page_takes_the_memory_of_many_regions);
+    return support_run_suite(suite);
+}
