@@ -11,7 +11,7 @@
 #include "percpu/slots.h"
 #include "support/suite.h"
 
-enum { MANY = 20000, PAGE = 4096, LINE = 64, FIRST_CHUNK_SETS = PAGE / TSC_SLOT_BYTES };
+enum { MANY = 10000, PAGE = 4096, LINE = 64, FIRST_CHUNK_SETS = PAGE / TSC_SLOT_BYTES };
 
 static struct tsc_slots many[MANY];
 
