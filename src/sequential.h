@@ -12,9 +12,9 @@
  * A counter that one thread at a time changes: what each change of the contract means when nobody interferes. The
  * mutex backend calls these functions under its lock, the queue backend on its owner's thread.
  *
- * The members are atomic for two readers that hold no lock: the queue's readers (a release of the owner pairs with
- * their acquire), and the child of a fork, which must not find half of a number. Each change stores the value
- * first and the peak after, or the child could find a peak that never was. Model: test/model/fork-peak.pml
+ * The members are atomic for those that read without being that thread: readers of the value, and the child of a
+ * fork, which must not find half of a number. Each change stores the value first and the peak after, or the child
+ * could find a peak that never was. Model: test/model/fork-peak.pml
  */
 struct tsc_sequential {
     _Atomic int64_t value;
@@ -38,6 +38,12 @@ static inline void tsc_sequential_init(struct tsc_sequential *state, const struc
 static inline int64_t tsc_sequential_value(struct tsc_sequential *state)
 {
     return atomic_load_explicit(&state->value, memory_order_relaxed);
+}
+
+/* For any thread. acquire: pairs with the release in tsc_sequential_store. */
+static inline int64_t tsc_sequential_read(struct tsc_sequential *state)
+{
+    return atomic_load_explicit(&state->value, memory_order_acquire);
 }
 
 static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t value)

@@ -190,7 +190,8 @@ TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
 /**
  * Reads the value.
  *
- * On the queue it includes all adds that returned before it began, and waits for them. On the per-CPU backend
+ * On the mutex it waits for neither the lock nor a callback, and includes all changes that returned before it
+ * began. On the queue it includes all adds that returned before it began, and waits for them. On the per-CPU backend
  * the value is never less than the one held at some moment during the call, and exceeds it by at most the
  * increments and decrements made during the call; it is never negative where every decrement happens after its
  * increment, and each reader sees a counter that is only incremented never go back. Of several threads that each
@@ -418,8 +419,8 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * A dip shorter than a wake-up may be missed while increments are admitted. tsc_counter_close(), then
  * tsc_counter_wait_at_most() with threshold 0, is a graceful drain. On the queue it is ordered behind the caller's
  * adds. That it returned 0 is an acquire; it does not mean that the decrementing calls have returned. It is the
- * only cancellation point of the library, and leaves no lock held. An update callback of another thread does not
- * hold up a timeout, but it does hold up a cancellation.
+ * only cancellation point of the library, and leaves no lock held. Another thread's update callback does not
+ * hold up a timeout; on the queue it does hold up a cancellation.
  *
  * Once the time is up it looks once more: it misses no change that returned before the deadline, unless, on the
  * queue, a callback holds the owner beyond the deadline.

@@ -70,9 +70,21 @@ static inline void tsc_lock_take(struct tsc_lock *lock)
 
 static inline void tsc_lock_give(struct tsc_lock *lock)
 {
-    /* release: pairs with try and with take_or_wait_until. */
-    if (tsc_unlikely(atomic_exchange_explicit(&lock->word, 0, memory_order_release) & TSC_LOCK_AWAITED))
+    /* acq_rel: pairs with try and with take_or_wait_until; and with pass_by, either way round. */
+    if (tsc_unlikely(atomic_exchange_explicit(&lock->word, 0, memory_order_acq_rel) & TSC_LOCK_AWAITED))
         tsc_lock_wake_next(lock);
+}
+
+/*
+ * Orders this thread against all that hold the lock, without waiting for it. It sees what was done under the lock
+ * before a release that comes before this; and after any other release the holder sees what this thread did
+ * before.
+ */
+static inline void tsc_lock_pass_by(struct tsc_lock *lock)
+{
+    /* acq_rel: pairs with give, either way round. The word is changed by read-modify-writes alone, so a release
+     * goes on to the next one through all that come between. */
+    atomic_fetch_add_explicit(&lock->word, 0, memory_order_acq_rel);
 }
 
 /* In the child of a fork, where the one thread has another id than it had. */

@@ -184,10 +184,10 @@ START_TEST(outer_counter_answers_edeadlk)
 }
 END_TEST
 
-static int read_value(tsc_counter_t *counter, int64_t *value, int64_t *unused)
+static int exchange_value(tsc_counter_t *counter, int64_t *previous, int64_t *unused)
 {
     (void)unused;
-    return tsc_counter_get(counter, value);
+    return tsc_counter_exchange(counter, 9, previous);
 }
 
 /* Another thread is no re-entry: it waits for its turn. */
@@ -196,14 +196,66 @@ START_TEST(other_threads_wait_for_the_callback)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     bool queued = variants[_i].backend == TSC_BACKEND_QUEUE;
     struct occupation occupation;
-    struct sleeper reader;
+    struct sleeper changer;
 
     occupation_begin(&occupation, counter);
     ANSWERS(queued ? 0 : -EAGAIN, tsc_counter_try_add(counter, 5));
-    sleeper_start(&reader, counter, read_value);
+    sleeper_start(&changer, counter, exchange_value);
     occupation_end(&occupation);
-    ck_assert_int_eq(sleeper_join(&reader), 0);
-    ck_assert_int_eq(reader.operands[0], queued ? 5 : 0);
+    ck_assert_int_eq(sleeper_join(&changer), 0);
+    ck_assert_int_eq(changer.operands[0], queued ? 5 : 0);
+    HOLDS(counter, 9);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+enum { COMMITTED = 7, UNCOMMITTED = 99, LOOKS = 5 };
+
+struct reading {
+    tsc_counter_t *counter;
+    int answers[3];
+    int64_t value, low, high, delta, cursor;
+    int looks[LOOKS];
+};
+
+static void *read_and_look(void *arg)
+{
+    struct reading *reading = arg;
+    tsc_counter_t *counter = reading->counter;
+
+    reading->answers[0] = tsc_counter_get(counter, &reading->value);
+    reading->answers[1] = tsc_counter_get_interval(counter, &reading->low, &reading->high);
+    reading->answers[2] = tsc_counter_get_delta(counter, &reading->cursor, &reading->delta);
+    reading->looks[0] = tsc_counter_wait_at_most(counter, COMMITTED, 0);
+    reading->looks[1] = tsc_counter_wait_at_most(counter, COMMITTED, 1);
+    reading->looks[2] = tsc_counter_wait_at_most(counter, COMMITTED, -1);
+    reading->looks[3] = tsc_counter_wait_at_most(counter, COMMITTED - 1, 0);
+    reading->looks[4] = tsc_counter_wait_at_most(counter, COMMITTED - 1, SUPPORT_MILLISECOND_NS);
+    return NULL;
+}
+
+/* The other thread comes to its end while the callback goes on, or the two wait for each other. */
+static int have_another_thread_read(int64_t *value, void *arg)
+{
+    *value = UNCOMMITTED;
+    pthread_join(support_start_thread(read_and_look, arg), NULL);
+    return 0;
+}
+
+START_TEST(readers_of_a_mutex_wait_for_no_callback)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = COMMITTED});
+    struct reading reading = {.counter = counter, .cursor = 2};
+
+    ANSWERS(0, tsc_counter_update(counter, have_another_thread_read, &reading));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(reading.answers[i], 0);
+    ck_assert_int_eq(reading.value, COMMITTED);
+    ck_assert(reading.low == COMMITTED && reading.high == COMMITTED);
+    ck_assert(reading.delta == COMMITTED - 2 && reading.cursor == COMMITTED);
+    for (int i = 0; i < LOOKS; i++)
+        ck_assert_int_eq(reading.looks[i], i < 3 ? 0 : -ETIMEDOUT);
+    HOLDS(counter, UNCOMMITTED);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -343,6 +395,9 @@ void add_callback_tests(Suite *suite)
     add_test(tcase, another_counter_goes_in_a_callback, TSC_CAP_UPDATE);
     if (TEST_BUILT_MUTEX)
         add_test(tcase, outer_counter_answers_edeadlk, TSC_CAP_UPDATE);
+    if (TEST_BUILT_MUTEX)
+        tcase_add_loop_test(tcase, readers_of_a_mutex_wait_for_no_callback, TSC_BACKEND_MUTEX,
+                            TSC_BACKEND_MUTEX + 1);
     if (TEST_BUILT_QUEUE)
         add_test(tcase, unref_of_another_counter_never_waits, TSC_CAP_UPDATE);
 }

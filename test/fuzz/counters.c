@@ -231,7 +231,7 @@ static struct handle *get(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
     int64_t value = UNTOUCHED;
-    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, 0);
+    int expected = program_obstacle_to_read(program, handle, choice == NO_OUTPUT);
 
     if (expected == WOULD_HANG)
         return NULL;
@@ -248,7 +248,7 @@ static struct handle *get_interval(struct program *program, uint8_t choice)
     int64_t high = UNTOUCHED;
     bool without_low = choice == NO_OUTPUT;
     bool without_high = input_byte(&program->input) == UINT8_MAX;
-    int expected = program_obstacle(program, handle, without_low || without_high, 0);
+    int expected = program_obstacle_to_read(program, handle, without_low || without_high);
 
     if (expected == WOULD_HANG)
         return NULL;
@@ -267,7 +267,7 @@ static struct handle *get_delta(struct program *program, uint8_t choice)
     int64_t delta = UNTOUCHED;
     bool without_cursor = choice == NO_OUTPUT;
     bool without_delta = input_byte(&program->input) == UINT8_MAX;
-    int expected = program_obstacle(program, handle, without_cursor || without_delta, 0);
+    int expected = program_obstacle_to_read(program, handle, without_cursor || without_delta);
 
     if (expected == WOULD_HANG)
         return NULL;
@@ -503,7 +503,7 @@ static struct handle *wait_at_most(struct program *program, uint8_t choice)
     struct handle *handle = program_choose_handle(program, choice);
     int64_t threshold = program_take_number(program, handle->model);
     int64_t timeout = take_timeout(program);
-    int expected = program_obstacle(program, handle, false, 0);
+    int expected = program_obstacle_to_read(program, handle, false);
     bool held_up = expected == WOULD_HANG;
 
     if (held_up || (expected == 0 && handle->model->value > threshold))

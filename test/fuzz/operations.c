@@ -188,6 +188,13 @@ int program_obstacle(const struct program *program, const struct handle *handle,
     }
 }
 
+int program_obstacle_to_read(const struct program *program, const struct handle *handle, bool null_argument)
+{
+    int obstacle = program_obstacle(program, handle, null_argument, 0);
+
+    return obstacle == WOULD_HANG && handle->model->backend == TSC_BACKEND_MUTEX ? 0 : obstacle;
+}
+
 void program_settled(struct model_counter *counter)
 {
     if (counter->owner != NULL)

@@ -112,6 +112,9 @@ enum { WOULD_HANG = 2 };
 int program_obstacle(const struct program *program, const struct handle *handle, bool null_argument,
                      uint64_t needs);
 
+/* The same for a read: on the mutex it waits for no callback. */
+int program_obstacle_to_read(const struct program *program, const struct handle *handle, bool null_argument);
+
 /* Compares the value and the peak with the model, unless a callback is in the way. */
 void program_look(struct program *program, struct handle *handle);
 
