@@ -2,6 +2,7 @@
 /* The mutex backend: a value that is changed under a lock, and read without it. */
 #include "backend/backend.h"
 #include "callback.h"
+#include "config.h"
 #include "sequential.h"
 #include "sync/lock.h"
 #include "sync/watch.h"
@@ -143,28 +144,60 @@ static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected
     return unlock_changed(mutex, tsc_sequential_compare_exchange(&mutex->state, expected, desired, mutex->closed));
 }
 
-/* The lock is held and the callback about to run. */
-static void begin_callback(struct mutex_counter *mutex)
-{
-    tsc_object_ref_by_call(&mutex->base.object);
-    tsc_callback_enter();
-    atomic_store_explicit(&mutex->updater, this_thread(), memory_order_relaxed);
-}
+/*
+ * A callback that runs, under the lock. end_callback() runs once, however the callback is left. Where the C
+ * library unwinds the stack, the cleanup attribute sees to it, on cancellation and pthread_exit() as on an
+ * exception. musl ends a thread without unwinding: there the thread's list of cleanup handlers has an entry as
+ * well.
+ */
+struct callback {
+    struct mutex_counter *mutex;
+    bool has_returned;
+#ifdef TSC_ENDS_THREADS_WITHOUT_UNWINDING
+    struct __ptcb handler;
+#endif
+};
 
-static void end_callback(struct mutex_counter *mutex)
+static void end_callback(void *arg)
 {
+    struct callback *callback = arg;
+    struct mutex_counter *mutex = callback->mutex;
+
     atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
     tsc_callback_leave();
-}
-
-/* Cancellation, or an exception, leaves the callback. */
-static void abandon_update(void *arg)
-{
-    struct mutex_counter *mutex = arg;
-
-    end_callback(mutex);
+    if (callback->has_returned)
+        return;
     tsc_lock_give(&mutex->lock);
     tsc_object_unref_by_call(&mutex->base.object);
+}
+
+static void begin_callback(struct callback *callback)
+{
+    tsc_object_ref_by_call(&callback->mutex->base.object);
+    tsc_callback_enter();
+    atomic_store_explicit(&callback->mutex->updater, this_thread(), memory_order_relaxed);
+#ifdef TSC_ENDS_THREADS_WITHOUT_UNWINDING
+    _pthread_cleanup_push(&callback->handler, end_callback, callback);
+#endif
+}
+
+static void leave_callback(struct callback *callback)
+{
+#ifdef TSC_ENDS_THREADS_WITHOUT_UNWINDING
+    _pthread_cleanup_pop(&callback->handler, 0);
+#endif
+    end_callback(callback);
+}
+
+static int run_callback(struct mutex_counter *mutex, tsc_update_fn update, int64_t *value, void *arg)
+{
+    struct callback callback __attribute__((cleanup(leave_callback))) = {.mutex = mutex};
+    int answer;
+
+    begin_callback(&callback);
+    answer = update(value, arg);
+    callback.has_returned = true;
+    return answer;
 }
 
 static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
@@ -176,11 +209,7 @@ static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void 
     if (result)
         return result;
     value = tsc_sequential_value(&mutex->state);
-    begin_callback(mutex);
-    pthread_cleanup_push(abandon_update, mutex);
-    result = update(&value, arg);
-    pthread_cleanup_pop(0);
-    end_callback(mutex);
+    result = run_callback(mutex, update, &value, arg);
     result = unlock_changed(mutex, tsc_sequential_commit(&mutex->state, value, result, mutex->closed));
     tsc_object_unref_by_call(&counter->object);
     return result;

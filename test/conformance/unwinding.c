@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/* A callback that is left as an exception leaves it: the stack is unwound, with what clean-up there is, up to a
+ * frame of the caller. In C, so that it can be tried where there is no C++. */
+#include <setjmp.h>
+#include <stdint.h>
+#include <unwind.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/answers.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { INITIAL = 5, UNCOMMITTED = 99 };
+
+static struct {
+    struct _Unwind_Exception exception;
+    uintptr_t caller; /* the function in which it ends */
+    jmp_buf caught;
+} escape;
+
+static _Unwind_Reason_Code stop_in_caller(int version, _Unwind_Action actions, _Unwind_Exception_Class class,
+                                          struct _Unwind_Exception *exception, struct _Unwind_Context *context,
+                                          void *arg)
+{
+    (void)version, (void)actions, (void)class, (void)exception, (void)arg;
+    if (_Unwind_GetRegionStart(context) == escape.caller)
+        longjmp(escape.caught, 1);
+    return _URC_NO_REASON;
+}
+
+static int unwind(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value = UNCOMMITTED;
+    _Unwind_ForcedUnwind(&escape.exception, stop_in_caller, NULL);
+    return -EFAULT; /* the end of the stack */
+}
+
+static __attribute__((noinline)) bool update_is_left(tsc_counter_t *counter)
+{
+    escape.caller = (uintptr_t)update_is_left;
+    if (setjmp(escape.caught) != 0)
+        return true;
+    tsc_counter_update(counter, unwind, NULL);
+    return false;
+}
+
+static int end_thread(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value = UNCOMMITTED;
+    pthread_exit(NULL);
+}
+
+static int increment(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value += 1;
+    return 0;
+}
+
+static tsc_counter_t *make_counter(void)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter;
+
+    ANSWERS(0, tsc_counter_attr_create(&attr));
+    ANSWERS(0, tsc_counter_attr_set_initial(attr, INITIAL));
+    ANSWERS(0, tsc_counter_create(&counter, TSC_BACKEND_MUTEX, attr));
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+START_TEST(unwinding_leaves_the_counter_unlocked_and_unchanged)
+{
+    tsc_counter_t *counter = make_counter();
+
+    for (int round = 0; round < 3; round++) {
+        ck_assert(update_is_left(counter));
+        HOLDS(counter, INITIAL + 2 * round);
+        ANSWERS(0, tsc_counter_try_add(counter, 1));
+        ANSWERS(0, tsc_counter_update(counter, increment, NULL));
+    }
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* What was unwound is not done once more when the thread ends, with the stack that it was on in use again. */
+static void *unwind_then_end(void *counter)
+{
+    if (update_is_left(counter))
+        tsc_counter_update(counter, end_thread, NULL);
+    return counter;
+}
+
+START_TEST(unwinding_and_the_end_of_the_thread)
+{
+    tsc_counter_t *counter = make_counter();
+    void *result = counter;
+
+    pthread_join(support_start_thread(unwind_then_end, counter), &result);
+    ck_assert_ptr_null(result);
+    HOLDS(counter, INITIAL);
+    ANSWERS(0, tsc_counter_try_add(counter, 1));
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("unwinding");
+    TCase *tcase = support_add_case(suite, "unwinding", 20);
+
+    tcase_add_test(tcase, unwinding_leaves_the_counter_unlocked_and_unchanged);
+    tcase_add_test(tcase, unwinding_and_the_end_of_the_thread);
+    return support_run_suite(suite);
+}
