@@ -34,7 +34,7 @@ static inline int tsc_bounds_stop_at(const struct tsc_bounds *bounds, int64_t bo
     return 1;
 }
 
-/* What becomes of a value that is to be set: 0, 1 where it stops at a bound, or -ERANGE. */
+/* What becomes of a value that is to be set: 0, 1 where it stops at a bound, or -ERANGE and no result. */
 static inline int tsc_bounds_set(const struct tsc_bounds *bounds, int64_t wanted, int64_t *result)
 {
     if (bounds->bounded && wanted < bounds->min)

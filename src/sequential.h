@@ -113,17 +113,20 @@ static inline int tsc_sequential_compare_exchange(struct tsc_sequential *state, 
     return result < 0 ? result : 1;
 }
 
-/* Ends an update whose callback made `wanted` of the value and answered `answer`. */
+/*
+ * Ends an update whose callback made `wanted` of the value and answered `answer`. A closed counter refuses what
+ * would raise the value; a value that stops where it is does not rise.
+ */
 static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wanted, int answer, bool closed)
 {
-    int64_t allowed;
+    int64_t allowed = wanted;
     int result;
 
     if (answer != 0)
         return answer > 0 ? -EINVAL : answer;
-    if (closed && wanted > tsc_sequential_value(state))
-        return -ESHUTDOWN;
     result = tsc_bounds_set(&state->bounds, wanted, &allowed);
+    if (closed && allowed > tsc_sequential_value(state))
+        return -ESHUTDOWN;
     if (result >= 0)
         tsc_sequential_store(state, allowed);
     return result;

@@ -159,6 +159,34 @@ START_TEST(bounds_hold_on_a_closed_counter)
 }
 END_TEST
 
+/* What stops at a bound does not rise, whatever was wanted; and what would be refused anyway is refused as closed.
+ */
+START_TEST(updates_that_stop_at_the_value_pass)
+{
+    struct options options = {.initial = 2, .bounded = true, .min = -1, .max = 2, .policy = TSC_BOUNDS_CLAMP};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+    int64_t far_above = 100;
+    int64_t far_below = -100;
+
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(1, tsc_counter_update(counter, commit_value, &far_above));
+    HOLDS(counter, 2);
+    ANSWERS(0, tsc_counter_dec(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
+    HOLDS(counter, 1);
+    ANSWERS(1, tsc_counter_update(counter, commit_value, &far_below));
+    HOLDS(counter, -1);
+    tsc_counter_unref(counter);
+    options.policy = TSC_BOUNDS_REJECT;
+    counter = make_counter(&variants[_i], &options);
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
+    ANSWERS(-ERANGE, tsc_counter_update(counter, commit_value, &far_below));
+    HOLDS(counter, 2);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 struct drain {
     tsc_counter_t *counter;
     uint64_t rounds;
@@ -222,6 +250,7 @@ void add_close_tests(Suite *suite)
     add_test(tcase, closing_twice_is_no_error, 0);
     add_test(tcase, adds_before_the_close_count, 0);
     add_test(tcase, updates_may_not_raise, TSC_CAP_UPDATE);
+    add_test(tcase, updates_that_stop_at_the_value_pass, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
     add_test(tcase, bounds_hold_on_a_closed_counter, TSC_CAP_BOUNDS);
     add_test(tcase, close_then_wait_drains, 0);
 }

@@ -193,7 +193,8 @@ int model_commit(struct model_counter *counter, int64_t wanted, int callback_ans
         return callback_answer;
     if (callback_answer > 0)
         return -EINVAL;
-    if (counter->closed && wanted > counter->value)
+    if (counter->closed && wanted > counter->value &&
+        !(counter->attr.bounds.set && counter->attr.bounds.clamp && counter->value == counter->attr.bounds.max))
         return -ESHUTDOWN;
     return change(counter, wanted, side_of(counter, wanted));
 }

@@ -126,14 +126,15 @@ static bool allows_update(const struct attributes *attributes, const struct call
     int64_t wanted = wrapping_sum(state->value, call->argument[0]);
     int callback_answer = (int)call->argument[1];
     struct outcome outcome = assigned(attributes, wanted);
+    bool raises = (outcome.answer < 0 ? wanted : outcome.value) > state->value;
 
     if (call->result[0] != state->value || call->result[1] != 1)
         return false;
     if (callback_answer != 0)
         return call->answer == (callback_answer < 0 ? callback_answer : -EINVAL);
-    if (wanted > state->value && !is_rightly_refused_or_not(call, state))
+    if (raises && !is_rightly_refused_or_not(call, state))
         return false;
-    if (wanted > state->value && call->answer == -ESHUTDOWN)
+    if (raises && call->answer == -ESHUTDOWN)
         return true;
     if (call->answer != outcome.answer)
         return false;
