@@ -46,14 +46,19 @@ static inline int64_t tsc_sequential_read(struct tsc_sequential *state)
     return atomic_load_explicit(&state->value, memory_order_acquire);
 }
 
+static inline void tsc_sequential_raise_peak(struct tsc_sequential *state, int64_t value)
+{
+    if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))
+        atomic_store_explicit(&state->peak, value, memory_order_release);
+}
+
 static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t value)
 {
     atomic_store_explicit(&state->value, value, memory_order_release);
     if (tsc_likely(state->plain))
         return;
     TSC_TEST_POINT(sequential_stored);
-    if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))
-        atomic_store_explicit(&state->peak, value, memory_order_release);
+    tsc_sequential_raise_peak(state, value);
 }
 
 static inline int tsc_sequential_sum(struct tsc_sequential *state, int64_t value, int64_t delta, int64_t *sum)
@@ -135,7 +140,7 @@ static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wa
 /* In the child of a fork that came between the two stores of a change. */
 static inline void tsc_sequential_repair(struct tsc_sequential *state)
 {
-    tsc_sequential_store(state, tsc_sequential_value(state));
+    tsc_sequential_raise_peak(state, tsc_sequential_value(state));
 }
 
 #endif

@@ -267,13 +267,16 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
  * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held
  * by a callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment
  * between them.
+ *
+ * Nothing is written that is right already: each page that the child writes is copied.
  */
 static void mutex_child(struct tsc_object *object)
 {
     struct mutex_counter *mutex = mutex_counter(tsc_counter_of_object(object));
 
-    tsc_lock_init(&mutex->lock);
-    atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
+    tsc_lock_forget_holder(&mutex->lock);
+    if (atomic_load_explicit(&mutex->updater, memory_order_relaxed) != 0)
+        atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
     tsc_sequential_repair(&mutex->state);
     tsc_watch_forget_waiters(&mutex->watch);
 }

@@ -22,10 +22,16 @@ struct tsc_lock {
 
 #define TSC_LOCK_AWAITED UINT32_C(0x80000000)
 
-/* Also for one that a thread holds which is not in the child of a fork. */
 static inline void tsc_lock_init(struct tsc_lock *lock)
 {
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
+}
+
+/* In the child of a fork: a thread that is not in it may hold the lock. */
+static inline void tsc_lock_forget_holder(struct tsc_lock *lock)
+{
+    if (atomic_load_explicit(&lock->word, memory_order_relaxed) != 0)
+        tsc_lock_init(lock);
 }
 
 /* Never 0. Safe in a signal handler. */

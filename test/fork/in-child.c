@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What a child of a fork may do with what its parent made: everything, and in any order. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "child.h"
 #include "subject.h"
@@ -410,6 +413,67 @@ START_TEST(test_fork_with_many_counters)
 }
 END_TEST
 
+enum { COUNTERS_ON_PAGES = 4096, ONE_IN = 8, EXCLUSIVE_BIT = 56 };
+
+struct pages {
+    tsc_counter_t *counters[COUNTERS_ON_PAGES];
+    int pagemap;
+    size_t copied;
+    size_t all;
+};
+
+/* Linux tells of each page whether this process alone has it: then it was copied since the fork. */
+static void look_at_page(struct pages *pages, uintptr_t page)
+{
+    uint64_t entry = 0;
+
+    pages->all++;
+    if (pread(pages->pagemap, &entry, sizeof entry, (off_t)(page * sizeof entry)) == sizeof entry)
+        pages->copied += entry >> EXCLUSIVE_BIT & 1;
+}
+
+static void count_copied_pages(void *arg)
+{
+    struct pages *pages = arg;
+    uintptr_t page_size = (uintptr_t)sysconf(_SC_PAGESIZE);
+    uintptr_t last = 0;
+
+    pages->pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    for (size_t i = 0; i < COUNTERS_ON_PAGES; i++) {
+        uintptr_t page = (uintptr_t)pages->counters[i] / page_size;
+
+        if (page != last)
+            look_at_page(pages, page);
+        last = page;
+    }
+    CHILD_CHECK(pages->all > 0 && pages->copied <= pages->all / ONE_IN);
+}
+
+/* What a child has to make right of a counter that nobody was using is nothing: it writes to none of them. */
+START_TEST(test_child_copies_few_pages)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct pages *pages = calloc(1, sizeof *pages);
+
+    ck_assert_ptr_nonnull(pages);
+    if (variant_has(variant, TSC_CAP_ASYNC)) {
+        free(pages);
+        return;
+    }
+    for (size_t i = 0; i < COUNTERS_ON_PAGES; i++) {
+        tsc_counter_attr_t *attr = variant_attr(variant);
+
+        ck_assert_int_eq(tsc_counter_create(&pages->counters[i], variant->backend, attr), 0);
+        ck_assert_int_eq(tsc_counter_inc(pages->counters[i]), 0);
+        tsc_counter_attr_destroy(attr);
+    }
+    ck_assert_int_eq(child_run(count_copied_pages, pages), 0);
+    for (size_t i = 0; i < COUNTERS_ON_PAGES; i++)
+        tsc_counter_unref(pages->counters[i]);
+    free(pages);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("in a child");
@@ -421,6 +485,7 @@ int main(void)
     add_variant_test(tcase, test_closed_is_closed_in_the_child, 0);
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
+    add_variant_test(tcase, test_child_copies_few_pages, 0);
     if (variants_with(TSC_CAP_ASYNC) != 0 && !support_is_skipped(test_shared_owner_goes_on->name))
         tcase_add_test(tcase, test_shared_owner_goes_on);
     return support_run_suite(suite);

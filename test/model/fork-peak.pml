@@ -5,7 +5,7 @@
  *
  * A fork stops no thread: it copies what memory holds at one moment.
  *
- * Mirrors: src/sequential.h: tsc_sequential_store tsc_sequential_repair
+ * Mirrors: src/sequential.h: tsc_sequential_store tsc_sequential_raise_peak tsc_sequential_repair
  * Mirrors: src/backend/mutex.c: mutex_child
  *
  * Check:
