@@ -242,6 +242,66 @@ START_TEST(test_fork_while_requests_wait)
 }
 END_TEST
 
+enum { NEW_THREADS = 8 };
+
+struct newcomers {
+    struct subject *subject;
+    pthread_t in_callback; /* of the parent */
+    pthread_barrier_t all_alive;
+    atomic_int taken_for_it;
+};
+
+static void *count_once(void *arg)
+{
+    struct newcomers *newcomers = arg;
+    int64_t value;
+
+    if (pthread_equal(pthread_self(), newcomers->in_callback))
+        atomic_fetch_add(&newcomers->taken_for_it, 1);
+    CHILD_CHECK(tsc_counter_get(newcomers->subject->counter, &value) == 0);
+    CHILD_CHECK(tsc_counter_inc(newcomers->subject->counter) == 0);
+    CHILD_CHECK(tsc_counter_wait_at_most(newcomers->subject->counter, INT64_MAX, 0) == 0);
+    pthread_barrier_wait(&newcomers->all_alive);
+    return NULL;
+}
+
+/* With the stacks of the parent's threads glibc hands out their pthread_t again. */
+static void start_new_threads(void *arg)
+{
+    struct newcomers *newcomers = arg;
+    pthread_t threads[NEW_THREADS];
+
+    CHILD_CHECK(pthread_barrier_init(&newcomers->all_alive, NULL, NEW_THREADS) == 0);
+    for (int i = 0; i < NEW_THREADS; i++)
+        threads[i] = support_start_thread(count_once, newcomers);
+    for (int i = 0; i < NEW_THREADS; i++)
+        CHILD_CHECK(pthread_join(threads[i], NULL) == 0);
+    CHILD_CHECK(value_in_child(newcomers->subject->counter) == NEW_THREADS);
+#ifdef __GLIBC__
+    CHILD_CHECK(atomic_load(&newcomers->taken_for_it) == 1);
+#endif
+}
+
+/* A new thread of the child is not inside the callback of the thread that had its pthread_t in the parent. */
+START_TEST(test_new_threads_are_in_no_callback)
+{
+    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    struct subject subject;
+    struct newcomers newcomers = {.subject = &subject};
+    struct hold *hold;
+
+    if (variant_has(variant, TSC_CAP_ASYNC))
+        return;
+    subject_open(&subject, variant, variant_attr(variant));
+    hold = hold_begin(subject.counter, RAISE);
+    newcomers.in_callback = hold_thread(hold);
+    ck_assert_int_eq(child_run(start_new_threads, &newcomers), 0);
+    ck_assert_int_eq(hold_end(hold), 0);
+    subject_assert_value(&subject, RAISE);
+    subject_close(&subject);
+}
+END_TEST
+
 static void end_at_once(void *arg)
 {
     (void)arg;
@@ -282,6 +342,7 @@ int main(void)
     add_variant_test(tcase, test_fork_while_adders_sleep, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_while_waiters_sleep, 0);
     add_variant_test(tcase, test_fork_while_requests_wait, TSC_CAP_UPDATE);
+    add_variant_test(tcase, test_new_threads_are_in_no_callback, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_inside_a_callback, TSC_CAP_UPDATE);
     return support_run_suite(suite);
 }

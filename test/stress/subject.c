@@ -276,6 +276,11 @@ struct hold *hold_begin(tsc_counter_t *counter, int64_t raise)
     return hold;
 }
 
+pthread_t hold_thread(const struct hold *hold)
+{
+    return hold->thread;
+}
+
 int hold_end(struct hold *hold)
 {
     int result;

@@ -68,4 +68,7 @@ void subject_assert_value(const struct subject *subject, int64_t expected);
 struct hold *hold_begin(tsc_counter_t *counter, int64_t raise);
 int hold_end(struct hold *hold);
 
+/* The thread that called update; on the mutex the callback runs on it. */
+pthread_t hold_thread(const struct hold *hold);
+
 #endif
