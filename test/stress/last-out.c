@@ -132,7 +132,7 @@ static size_t count_missed(struct meetings *meetings)
 
 static size_t hold_contest(struct meetings *meetings, tsc_backend_t backend)
 {
-    uint64_t batches = support_ops(300) / 10 + 1;
+    uint64_t batches = support_ops(300) / 100 + 1;
     size_t missed = 0;
     tsc_counter_attr_t *attr;
     tsc_owner_t *owner = NULL;

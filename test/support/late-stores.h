@@ -12,7 +12,7 @@
 #include <x86intrin.h>
 #endif
 
-enum { SUPPORT_LATE_STORES = 16, SUPPORT_CACHE_LINE = 64 };
+enum { SUPPORT_LATE_STORES = 32, SUPPORT_CACHE_LINE = 64 };
 
 /* What a thread stores after the stores to these lines becomes visible late. Each thread has lines of its own. */
 struct support_lines {
