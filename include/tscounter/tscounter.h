@@ -423,7 +423,8 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * hold up a timeout; on the queue it does hold up a cancellation.
  *
  * Once the time is up it looks once more: it misses no change that returned before the deadline, unless, on the
- * queue, a callback holds the owner beyond the deadline.
+ * queue, a callback holds the owner beyond the deadline. A wait that has ended, however it ended, makes no later
+ * change slower.
  *
  * @param counter the counter
  * @param threshold the value to wait for

@@ -38,7 +38,7 @@ static int64_t look_at_value(struct atomic_counter *atomic)
 /* Ends a change for whoever waits for a lower value. */
 static void check_watch(struct atomic_counter *atomic)
 {
-    if (tsc_gate_look(&atomic->gate) & TSC_GATE_WATCHED)
+    if (tsc_gate_has_waiters(&atomic->gate))
         tsc_watch_check(&atomic->gate.watch, look_at_value(atomic));
 }
 
@@ -276,7 +276,7 @@ static int atomic_counter_close(struct tsc_counter *counter)
 {
     struct atomic_counter *atomic = as_atomic(counter);
 
-    tsc_gate_set(&atomic->gate, TSC_GATE_CLOSED);
+    tsc_gate_close(&atomic->gate);
     TSC_TEST_POINT(atomic_closed);
     wait_until_admitted_left(atomic);
     return 0;
@@ -291,13 +291,7 @@ static int look(void *subject, int64_t deadline, int64_t *value)
 
 static int atomic_counter_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
-
-    /* For ever: to take it back would have to be argued against the waiters that come and the changes under way.
-     */
-    if (timeout_ns != 0)
-        tsc_gate_set(&atomic->gate, TSC_GATE_WATCHED);
-    return tsc_watch_wait(&atomic->gate.watch, threshold, timeout_ns, look, counter);
+    return tsc_gate_wait(&as_atomic(counter)->gate, threshold, timeout_ns, look, counter);
 }
 
 static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -320,7 +314,7 @@ static void atomic_counter_child(struct tsc_object *object)
     if (atomic_load_explicit(&atomic->admitted, memory_order_relaxed) != 0)
         atomic_store_explicit(&atomic->admitted, 0, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&atomic->admitted_left);
-    tsc_watch_forget_waiters(&atomic->gate.watch);
+    tsc_gate_forget_waiters(&atomic->gate);
 }
 
 const struct tsc_backend_ops tsc_atomic_ops = {

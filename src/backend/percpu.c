@@ -71,7 +71,7 @@ static int64_t scan(struct percpu_counter *percpu)
  */
 static void check_watch(struct percpu_counter *percpu)
 {
-    if (!(tsc_gate_look(&percpu->gate) & TSC_GATE_WATCHED) || !tsc_watch_is_armed(&percpu->gate.watch))
+    if (!tsc_gate_has_waiters(&percpu->gate) || !tsc_watch_is_armed(&percpu->gate.watch))
         return;
     tsc_slots_make_visible();
     TSC_TEST_POINT(percpu_made_visible);
@@ -152,7 +152,7 @@ static int percpu_flush(struct tsc_counter *counter)
 
 static int percpu_close(struct tsc_counter *counter)
 {
-    tsc_gate_set(&percpu_counter(counter)->gate, TSC_GATE_CLOSED);
+    tsc_gate_close(&percpu_counter(counter)->gate);
     TSC_TEST_POINT(percpu_closed);
     tsc_slots_wait_for_additions();
     return 0;
@@ -176,11 +176,8 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
 {
     struct percpu_counter *percpu = percpu_counter(counter);
 
-    if (timeout_ns == 0)
-        return tsc_watch_wait(&percpu->gate.watch, threshold, timeout_ns, look, percpu);
-    tsc_gate_set(&percpu->gate, TSC_GATE_WATCHED);
-    TSC_TEST_POINT(percpu_watched);
-    return tsc_watch_wait(&percpu->gate.watch, threshold, timeout_ns, look_once_all_is_visible, percpu);
+    return tsc_gate_wait(&percpu->gate, threshold, timeout_ns, timeout_ns == 0 ? look : look_once_all_is_visible,
+                         percpu);
 }
 
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -200,7 +197,7 @@ static struct tsc_object *percpu_fini(struct tsc_counter *counter)
 
 static void percpu_child(struct tsc_object *object)
 {
-    tsc_watch_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->gate.watch);
+    tsc_gate_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->gate);
 }
 
 const struct tsc_backend_ops tsc_percpu_ops = {

@@ -9,8 +9,9 @@
 
 static void one_sleeper_less(void *eventcount)
 {
-    /* relaxed: a count that is too high for a moment costs a system call. */
-    tsc_count_down(&((struct tsc_eventcount *)eventcount)->sleepers, memory_order_relaxed);
+    /* A count that is too high for a moment costs a system call. release: see leave() in watch.c, which has to see
+     * what the thread did while it was counted. */
+    tsc_count_down(&((struct tsc_eventcount *)eventcount)->sleepers, memory_order_release);
 }
 
 void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)

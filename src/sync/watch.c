@@ -29,6 +29,23 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
         ;
 }
 
+/*
+ * Once the last waiter has left, the watch is disarmed: or the next change to a value that low would fire it for
+ * nobody. A waiter that leaves is no longer counted as a sleeper; if it then finds that none is, it fires the
+ * watch.
+ *
+ * The last one finds none, and its exchange comes after every arming: a waiter counts itself out with release
+ * after it has armed, and the look at the count is an acquire. A waiter that has come meanwhile is counted before
+ * it arms: where the watch is disarmed under it, it is woken, and arms again.
+ */
+static void leave(void *arg)
+{
+    struct tsc_watch *watch = arg;
+
+    if (!tsc_eventcount_has_sleepers(&watch->waiters) && tsc_watch_is_armed(watch))
+        tsc_watch_fire(watch);
+}
+
 enum { TOO_HIGH = 1 };
 
 struct wait {
@@ -88,7 +105,10 @@ int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_n
 
     pthread_testcancel();
     result = look_at_value(&wait);
-    if (result == TOO_HIGH && timeout_ns != 0)
+    if (result == TOO_HIGH && timeout_ns != 0) {
+        pthread_cleanup_push(leave, watch);
         result = sleep_until_low(&wait);
+        pthread_cleanup_pop(1);
+    }
     return result == TOO_HIGH ? -ETIMEDOUT : result;
 }

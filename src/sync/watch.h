@@ -11,7 +11,7 @@
  *
  * The waiter prepares to sleep, arms the watch, looks at the value, and sleeps. A changer changes the value, looks
  * at the watch, and fires it if the value is at most the threshold. Firing disarms the watch and wakes all
- * waiters, who arm it again if the value is not low enough for them.
+ * waiters, which arm it again if the value is not low enough for them. The last waiter to leave disarms it.
  *
  * No wake-up is lost if of the waiter's look at the value and the changer's look at the watch one sees the other
  * side (each backend says why that is so): a changer that sees the watch armed fires it, and fires it after the
@@ -60,9 +60,11 @@ static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
 int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
                    void *subject);
 
-/* In the child of a fork: those who waited are not in it. */
+/* In the child of a fork: the waiters are not in it. */
 static inline void tsc_watch_forget_waiters(struct tsc_watch *watch)
 {
+    if (atomic_load_explicit(&watch->threshold, memory_order_relaxed) != TSC_WATCH_DISARMED)
+        atomic_store_explicit(&watch->threshold, TSC_WATCH_DISARMED, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&watch->waiters);
 }
 

@@ -3,7 +3,7 @@
  * The atomic counter is closed while others add to it: an addition that was answered 0 is in each value that is
  * read after the close, one that is refused is in the end in none, and one that begins after the close is refused.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_set
+ * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/atomic.c: atomic_counter_add settle atomic_counter_close look_at_value atomic_counter_get
  *
  * Check:

@@ -3,7 +3,7 @@
  * The per-CPU counter is closed while others add to it: an addition that was answered 0 is in each value that is
  * read after the close; one that is refused has gone out again in the end.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_set
+ * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
  * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_wait_for_additions
  * Mirrors: src/percpu/slots.c: tsc_slots_add_anywhere

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of an atomic counter is at most what each of them says; two others lower it.
- * Who waits for what the value has come down to does not sleep for ever.
+ * Two threads wait until the value of an atomic counter is at most what each of them says; two others lower it. A
+ * waiter for what the value has come down to does not sleep for ever, whether or not the time of the other is up;
+ * and in the end the watch is disarmed and the state 0.
  *
- * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/sync/watch.h: tsc_watch_check
- * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
+ * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
  * Mirrors: src/backend/atomic.c: check_watch look_at_value atomic_counter_wait_at_most
  *
  * Check:
@@ -20,6 +22,12 @@
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
  * Mutation: -DARM_FIRST: deadlock: the watch fires between the arming and the waiter's preparing to sleep
  * Mutation: -DARM_LAST: deadlock: a change comes between the look and the arming
+ * Mutation: -DENTER_LAST: deadlock: a change comes between the look and the waiter's being counted
+ * Mutation: -DCLEAR_STATE: deadlock: the one whose time is up takes back what the other needs
+ * Mutation: -DLEAVE_EARLY: deadlock: a waiter that is woken in vain is no longer counted
+ * Mutation: -DNO_LEAVING: assertion: the state stays
+ * Mutation: -DNO_DISARMING: assertion: the watch stays armed
+ * Mutation: -DDISARM_SILENTLY: deadlock: the watch is disarmed under one that came meanwhile, and is not woken
  */
 #ifndef THRESHOLD_OF_FIRST
 #define THRESHOLD_OF_FIRST 1
@@ -34,18 +42,44 @@
 #define LOOK SEQ_CST
 #endif
 
-#define WAITERS 2
 #define CORES 4
 
 #define VALUE 0
-#define WATCHED 1
+#define STATE 1 /* how many waiters are counted */
 #define THRESHOLD 2
 #define SLEEPERS 3
 #define EPOCH 4
 #define LOCATIONS 5
 #define STALE(core, location) 0
+#define MAY_TIME_OUT(core) ((core) == 0)
+#ifdef ENTER_LAST
+#define BEFORE_SLEEP gate_enter()
+#endif
+#ifdef LEAVE_EARLY
+#define AFTER_SLEEP gate_leave()
+#endif
 #include "include/armv8.pml"
 #include "include/watch.pml"
+
+inline gate_enter()
+{
+    if
+    :: !counted -> add(STATE, 1, SEQ_CST); counted = true
+    :: else
+    fi
+}
+
+inline gate_leave()
+{
+    if
+#ifdef CLEAR_STATE
+    :: counted -> store(STATE, 0, RELAXED); counted = false
+#else
+    :: counted -> add(STATE, -1, RELAXED); counted = false
+#endif
+    :: else
+    fi
+}
 
 inline look(seen)
 {
@@ -55,11 +89,16 @@ inline look(seen)
 proctype waiter(byte me; byte threshold)
 {
     byte value, armed, key, found;
-    bool done;
+    bool done, counted;
 
-    fetch_or(WATCHED, found, 1, SEQ_CST);
-    found = 0;
-    watch_wait(threshold)
+#ifndef ENTER_LAST
+    gate_enter();
+#endif
+    watch_wait(threshold);
+#ifndef NO_LEAVING
+    gate_leave();
+#endif
+    be_gone()
 }
 
 proctype changer(byte me)
@@ -67,14 +106,15 @@ proctype changer(byte me)
     byte value, watched, armed, found;
 
     add(VALUE, -1, ADDITION);
-    load(WATCHED, watched, STATE_LOOK);
+    load(STATE, watched, STATE_LOOK);
     if
     :: watched ->
         watched = 0;
         load(VALUE, value, SEQ_CST);
         watch_check(value)
     :: else
-    fi
+    fi;
+    be_gone()
 }
 
 init
@@ -90,4 +130,6 @@ init
         run changer(2);
         run changer(3)
     }
+    gone == CORES;
+    assert(IS_AT_REST && memory[STATE] == 0)
 }

@@ -9,7 +9,7 @@
  *
  * Mirrors: src/backend/mutex.c: unlock_changed look
  * Mirrors: src/sync/lock.h: tsc_lock_give tsc_lock_pass_by
- * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *
  * Check:
  * Check: -DONE_CHANGER -DTHRESHOLD_OF_FIRST=1

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Two threads wait until the value of a per-CPU counter is at most what each of them says; two others lower it,
- * each in the slot of its processor. Of the changers the last one finds all that has gone out.
+ * each in the slot of its processor. Of the changers the last one finds all that has gone out. The time of one
+ * waiter may be up; in the end the watch is disarmed and the state 0.
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most
- * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
+ * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
- * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
- *
+ * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
@@ -24,6 +25,11 @@
  * Mutation: -DRSEQ -DNO_BARRIER: deadlock: neither the addition nor the armed watch is seen
  * Mutation: -DRSEQ -DBARRIER_FIRST: deadlock: the same
  * Mutation: -DRSEQ -DNO_FENCE: deadlock: two changers do not see each other's addition
+ * Mutation: -DCLEAR_STATE: deadlock: the one whose time is up takes back what the other needs
+ * Mutation: -DRSEQ -DCLEAR_STATE: deadlock: the same
+ * Mutation: -DRSEQ -DNO_LEAVING: assertion: the state stays
+ * Mutation: -DRSEQ -DNO_DISARMING: assertion: the watch stays armed
+ * Mutation: -DRSEQ -DDISARM_SILENTLY: deadlock: the watch is disarmed under one that came meanwhile
  */
 #ifdef RSEQ
 #define ADDITION RELEASE
@@ -45,12 +51,13 @@
 #define CORES 4
 
 #define OUT(slot) (slot)
-#define WATCHED 2
+#define STATE 2 /* how many waiters are counted */
 #define THRESHOLD 3
 #define SLEEPERS 4
 #define EPOCH 5
 #define LOCATIONS 6
 #define STALE(core, location) 0
+#define MAY_TIME_OUT(core) ((core) == 0)
 #include "include/armv8.pml"
 #include "include/watch.pml"
 
@@ -99,9 +106,14 @@ proctype waiter(byte me; byte threshold)
 #ifdef BARRIER_FIRST
     wait_for_additions();
 #endif
-    fetch_or(WATCHED, found, 1, SEQ_CST);
-    found = 0;
-    watch_wait(threshold)
+    add(STATE, 1, SEQ_CST);
+    watch_wait(threshold);
+#ifdef CLEAR_STATE
+    store(STATE, 0, RELAXED);
+#elif !defined(NO_LEAVING)
+    add(STATE, -1, RELAXED);
+#endif
+    be_gone()
 }
 
 proctype changer(byte me; byte slot)
@@ -113,7 +125,7 @@ proctype changer(byte me; byte slot)
 #else
     add(OUT(slot), 1, ADDITION);
 #endif
-    load(WATCHED, watched, STATE_LOOK);
+    load(STATE, watched, STATE_LOOK);
     if
     :: watched ->
         watched = 0;
@@ -132,7 +144,8 @@ proctype changer(byte me; byte slot)
         :: else
         fi
     :: else
-    fi
+    fi;
+    be_gone()
 }
 
 init
@@ -147,4 +160,6 @@ init
         run changer(2, 0);
         run changer(3, 1)
     }
+    gone == CORES;
+    assert(IS_AT_REST && memory[STATE] == 0)
 }

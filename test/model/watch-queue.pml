@@ -6,7 +6,7 @@
  *
  * Mirrors: src/backend/queue.c: apply_addition look queue_wait_at_most
  * Mirrors: src/queue/send.c: tsc_owner_flush
- * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *
  * Check:
  * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the tail before the watch is seen to be armed

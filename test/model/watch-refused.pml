@@ -8,11 +8,12 @@
  * As in watch-percpu.pml with RSEQ; two waiters, and addition by atomic instructions, are there.
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_once_all_is_visible
- * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_set
+ * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
+ * Mirrors: src/sync/gate.c: tsc_gate_wait enter
  * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads wait_until_stores_are_visible
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
- * Mirrors: src/sync/watch.c: tsc_watch_wait arm tsc_watch_fire
+ * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low arm tsc_watch_fire
  *
  * Check:
  * Mutation: -DNO_WAITING: assertion: the look does not find an addition that is not visible yet
@@ -31,7 +32,7 @@
 #define CORES 3
 
 #define OUT(slot) (slot)
-#define WATCHED 2
+#define STATE 2 /* how many waiters are counted */
 #define THRESHOLD 3
 #define SLEEPERS 4
 #define EPOCH 5
@@ -99,14 +100,13 @@ proctype waiter(byte me)
     byte value, armed, key, found, stores[2];
     bool done, is_low;
 
-    fetch_or(WATCHED, found, 1, SEQ_CST);
-    found = 0;
+    add(STATE, 1, SEQ_CST);
     watch_wait(LOW)
 }
 
 inline look_at_watch()
 {
-    load(WATCHED, watched, ACQUIRE);
+    load(STATE, watched, ACQUIRE);
     if
     :: watched -> watch_look()
     :: else

@@ -29,6 +29,11 @@ static bool is_percpu(const struct variant *variant)
     return variant->backend == TSC_BACKEND_PERCPU;
 }
 
+static bool has_gate(const struct variant *variant)
+{
+    return is_atomic(variant) || is_percpu(variant);
+}
+
 static bool is_queue(const struct variant *variant)
 {
     return variant->backend == TSC_BACKEND_QUEUE;
@@ -77,8 +82,9 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(percpu_added, is_percpu, ALL, false) \
     ROW(percpu_refusing, is_percpu, ALL, false) \
     ROW(percpu_closed, is_percpu, ALL, false) \
-    /* told the changers to look at the watch; found it armed, and made its addition visible, about to scan */ \
-    ROW(percpu_watched, is_percpu, ALL, false) \
+    /* a waiter is counted, about to look */ \
+    ROW(gate_entered, has_gate, ALL, false) \
+    /* found the watch armed, and made its addition visible, about to scan */ \
     ROW(percpu_made_visible, is_percpu, ALL, false) \
     /* about to read one of the slots; between what went out and what came in */ \
     ROW(percpu_slot, is_percpu, ALL, false) \

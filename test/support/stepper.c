@@ -37,6 +37,7 @@ extern const char etext[];
 
 /* Shared with a handler of the same thread: the fences keep the compiler from moving anything across the flag. */
 static _Thread_local struct {
+    uint64_t begun;
     uint64_t left;
     void (*interrupt)(void *arg);
     void *arg;
@@ -64,7 +65,7 @@ static void take_step(int signal_number, siginfo_t *info, void *context)
 
 void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *arg)
 {
-    run.left = instructions;
+    run.begun = run.left = instructions;
     run.interrupt = interrupt;
     run.arg = arg;
     atomic_signal_fence(memory_order_seq_cst);
@@ -76,6 +77,11 @@ bool stepper_end(void)
     __writeeflags(__readeflags() & ~(uintptr_t)TRAP_FLAG);
     atomic_signal_fence(memory_order_seq_cst);
     return run.left == 0;
+}
+
+uint64_t stepper_taken(void)
+{
+    return run.begun - run.left;
 }
 
 static void nothing(void *arg)
@@ -107,6 +113,11 @@ void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *ar
 bool stepper_end(void)
 {
     return false;
+}
+
+uint64_t stepper_taken(void)
+{
+    return 0;
 }
 
 bool stepper_works(void)

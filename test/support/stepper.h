@@ -21,6 +21,9 @@ void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *ar
 /* False where it was not called: there were not so many. */
 bool stepper_end(void);
 
+/* How many there were since stepper_begin. After stepper_end, where it was not called. */
+uint64_t stepper_taken(void);
+
 /* Runs a suite that is nothing without the flag; the exit status of main. */
 int stepper_run_suite(Suite *suite);
 

@@ -7,6 +7,7 @@
 #include <tscounter/tscounter.h>
 
 #include "support/backends.h"
+#include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
 #include "sync/deadline.h"
@@ -55,11 +56,19 @@ static int wait_at_most(int64_t threshold, int64_t timeout_ns)
     return tsc_watch_wait(&scene.watch, threshold, timeout_ns, look, NULL);
 }
 
+/* Nothing is left of the waits: a change finds the watch disarmed, and nobody to wake. */
+static void assert_at_rest(void)
+{
+    ck_assert_int_eq(atomic_load(&scene.watch.threshold), TSC_WATCH_DISARMED);
+    ck_assert_uint_eq(atomic_load(&scene.watch.waiters.sleepers), 0);
+}
+
 START_TEST(there_is_a_look_once_the_time_is_up)
 {
     open_scene();
     ck_assert_int_eq(tsc_watch_wait(&scene.watch, 0, SHORT_NS, look_when_time_is_up, NULL), 0);
     ck_assert_int_le(scene.looks, LOOKS_MAX);
+    assert_at_rest();
 }
 END_TEST
 
@@ -71,6 +80,7 @@ START_TEST(looks_know_the_deadline)
     ck_assert_int_eq(wait_at_most(0, SHORT_NS), -ETIMEDOUT);
     ck_assert_int_ge(scene.deadline, begun + SHORT_NS);
     ck_assert_int_le(scene.deadline, tsc_now());
+    assert_at_rest();
     ck_assert_int_eq(wait_at_most(0, 0), -ETIMEDOUT);
     ck_assert_int_le(scene.deadline, tsc_now());
     ck_assert_int_eq(wait_at_most(high, -1), 0);
@@ -100,8 +110,47 @@ START_TEST(look_that_fails_ends_the_wait)
             scene.failing = failing;
             ck_assert_int_eq(wait_at_most(threshold, SHORT_NS), errors[i]);
             ck_assert_int_eq(scene.looks, failing);
+            assert_at_rest();
         }
     }
+}
+END_TEST
+
+static void *wait_for_ever(void *arg)
+{
+    wait_at_most(0, -1);
+    return arg;
+}
+
+START_TEST(cancelled_wait_leaves_nothing)
+{
+    pid_t ids[2];
+    pthread_t waiters[2];
+
+    open_scene();
+    for (size_t i = 0; i < 2; i++)
+        waiters[i] = support_start_sleeper(wait_for_ever, NULL, &ids[i]);
+    for (size_t i = 0; i < 2; i++) {
+        ck_assert_int_ne(atomic_load(&scene.watch.threshold), TSC_WATCH_DISARMED);
+        pthread_cancel(waiters[i]);
+        pthread_join(waiters[i], NULL);
+    }
+    assert_at_rest();
+}
+END_TEST
+
+START_TEST(forgotten_waiters_leave_nothing)
+{
+    pid_t id;
+    pthread_t waiter;
+
+    open_scene();
+    waiter = support_start_sleeper(wait_for_ever, NULL, &id);
+    tsc_watch_forget_waiters(&scene.watch);
+    assert_at_rest();
+    pthread_cancel(waiter);
+    pthread_join(waiter, NULL);
+    assert_at_rest();
 }
 END_TEST
 
@@ -172,6 +221,8 @@ int main(void)
     tcase_add_test(tcase, looks_know_the_deadline);
     tcase_add_test(tcase, no_timeout_is_one_look);
     tcase_add_test(tcase, look_that_fails_ends_the_wait);
+    tcase_add_test(tcase, cancelled_wait_leaves_nothing);
+    tcase_add_test(tcase, forgotten_waiters_leave_nothing);
     tcase_add_loop_test(tcase, what_returned_before_the_deadline_is_seen, 0, TSC_BACKEND_PERCPU + 1);
     return support_run_suite(suite);
 }

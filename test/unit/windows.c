@@ -66,28 +66,39 @@ static void arm_for_another(void *arg)
         atomic_store(&watch.threshold, 1);
 }
 
-static int look_at_nothing(void *subject, int64_t deadline, int64_t *value)
+struct looks {
+    int made;
+    int64_t armed; /* when the second was made, about to sleep */
+};
+
+static int look_in_vain(void *subject, int64_t deadline, int64_t *value)
 {
+    struct looks *looks = subject;
+
     (void)deadline;
-    *value = *(const int64_t *)subject;
+    if (++looks->made == 2)
+        looks->armed = atomic_load(&watch.threshold);
+    *value = INITIAL;
     return 0;
 }
 
 START_TEST(watch_is_armed_by_another)
 {
-    int64_t value = INITIAL;
     uint64_t step = 0;
     bool acted;
     int result;
 
     do {
+        struct looks looks = {0};
+
         tsc_watch_init(&watch);
         stepper_begin(++step, arm_for_another, NULL);
-        result = tsc_watch_wait(&watch, 2, 1, look_at_nothing, &value);
+        result = tsc_watch_wait(&watch, 2, 1, look_in_vain, &looks);
         acted = stepper_end();
         ck_assert_int_eq(result, -ETIMEDOUT);
-        ck_assert_int_eq(atomic_load(&watch.threshold), 2);
+        ck_assert_int_eq(looks.armed, 2);
     } while (acted);
+    ck_assert_int_eq(atomic_load(&watch.threshold), TSC_WATCH_DISARMED);
     ck_assert_uint_gt(step, 10);
 }
 END_TEST

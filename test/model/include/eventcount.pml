@@ -15,6 +15,9 @@
 #ifndef ADVANCE
 #define ADVANCE RELEASE
 #endif
+#ifndef GET_UP
+#define GET_UP RELEASE
+#endif
 
 inline eventcount_prepare(sleepers, epoch)
 {
@@ -25,7 +28,7 @@ inline eventcount_prepare(sleepers, epoch)
 inline eventcount_cancel(sleepers)
 {
     key = 0;
-    add(sleepers, -1, RELAXED)
+    add(sleepers, -1, GET_UP)
 }
 
 inline eventcount_commit(sleepers, epoch)

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * src/sync/watch.[ch], on the locations THRESHOLD, SLEEPERS and EPOCH. In THRESHOLD is what is armed and 1, or 0
- * where it is disarmed. The model says how a waiter looks at the value: look(value) is an inline of its own.
+ * where it is disarmed. The model says how a waiter looks at the value: look(value) is an inline of its own; and
+ * whose time may be up: MAY_TIME_OUT(core). Time that is up before the sleep stands for all times: a sleeper does
+ * nothing that others see.
  */
 #ifndef ARM
 #define ARM SEQ_CST
@@ -16,6 +18,10 @@
 #define FIRE SEQ_CST
 #endif
 
+#ifndef MAY_TIME_OUT
+#define MAY_TIME_OUT(core) false
+#endif
+
 #include "eventcount.pml"
 
 inline watch_look()
@@ -23,13 +29,17 @@ inline watch_look()
     load(THRESHOLD, armed, WATCH_LOOK)
 }
 
+inline watch_fire()
+{
+    exchange(THRESHOLD, armed, 0, FIRE);
+    armed = 0;
+    eventcount_notify(SLEEPERS, EPOCH, true)
+}
+
 inline watch_fire_if_low(changed)
 {
     if
-    :: changed < armed ->
-        exchange(THRESHOLD, armed, 0, FIRE);
-        armed = 0;
-        eventcount_notify(SLEEPERS, EPOCH, true)
+    :: changed < armed -> watch_fire()
     :: else -> armed = 0
     fi
 }
@@ -51,6 +61,26 @@ inline watch_arm(threshold)
     armed = 0; done = false
 }
 
+inline watch_leave()
+{
+#ifdef NO_DISARMING
+    skip
+#else
+    load(SLEEPERS, found, HAS_SLEEPERS);
+    load(THRESHOLD, armed, WATCH_LOOK);
+    if
+    :: found == 0 && armed != 0 ->
+#ifdef DISARM_SILENTLY
+        exchange(THRESHOLD, armed, 0, FIRE);
+        armed = 0
+#else
+        watch_fire()
+#endif
+    :: else -> found = 0; armed = 0
+    fi
+#endif
+}
+
 inline watch_wait(threshold)
 {
     look(value);
@@ -70,7 +100,27 @@ inline watch_wait(threshold)
 #endif
         if
         :: value <= threshold -> eventcount_cancel(SLEEPERS)
-        :: else -> eventcount_commit(SLEEPERS, EPOCH)
+        :: value > threshold ->
+#ifdef BEFORE_SLEEP
+            BEFORE_SLEEP;
+#endif
+            eventcount_commit(SLEEPERS, EPOCH)
+#ifdef AFTER_SLEEP
+            ;
+            AFTER_SLEEP
+#endif
+        :: value > threshold && MAY_TIME_OUT(me) -> eventcount_cancel(SLEEPERS); look(value); break
         fi
-    od
+    od;
+    watch_leave()
 }
+
+byte gone;
+
+inline be_gone()
+{
+    atomic { !cores[me].on_way -> gone++ }
+}
+
+/* Nothing is left of the waits. */
+#define IS_AT_REST (memory[THRESHOLD] == 0 && memory[SLEEPERS] == 0)

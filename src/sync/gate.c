@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#include "sync/gate.h"
+
+#include "test-point.h"
+
+#include <pthread.h>
+
+/*
+ * seq_cst: before the waiter's looks at the value, against a change and its second look at the state.
+ * Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
+ */
+static void enter(struct tsc_gate *gate)
+{
+    atomic_fetch_add_explicit(&gate->state, TSC_GATE_WAITER, memory_order_seq_cst);
+}
+
+/* relaxed: a change that sees one waiter less leaves out one that looks no more. It stops at 0 as tsc_count_down
+ * does, and for the same reason. */
+static void leave(void *arg)
+{
+    struct tsc_gate *gate = arg;
+    uint32_t state = atomic_load_explicit(&gate->state, memory_order_relaxed);
+
+    while (state >= TSC_GATE_WAITER &&
+           !atomic_compare_exchange_weak_explicit(&gate->state, &state, state - TSC_GATE_WAITER,
+                                                  memory_order_relaxed, memory_order_relaxed))
+        ;
+}
+
+int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+                  void *subject)
+{
+    int result;
+
+    if (timeout_ns == 0)
+        return tsc_watch_wait(&gate->watch, threshold, timeout_ns, look, subject);
+    enter(gate);
+    pthread_cleanup_push(leave, gate);
+    TSC_TEST_POINT(gate_entered);
+    result = tsc_watch_wait(&gate->watch, threshold, timeout_ns, look, subject);
+    pthread_cleanup_pop(1);
+    return result;
+}
+
+void tsc_gate_forget_waiters(struct tsc_gate *gate)
+{
+    uint32_t state = atomic_load_explicit(&gate->state, memory_order_relaxed);
+
+    if (state >= TSC_GATE_WAITER)
+        atomic_store_explicit(&gate->state, state & TSC_GATE_FLAGS, memory_order_relaxed);
+    tsc_watch_forget_waiters(&gate->watch);
+}

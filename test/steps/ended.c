@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A wait that has ended, however it ended, leaves nothing: a change takes as many instructions as before. What a
+ * queue's changes take depends on what its owner does meanwhile, so the queue is left out; test/unit/watch.c looks
+ * at what all backends share.
+ */
+#include <errno.h>
+#include <pthread.h>
+
+#include "costs.h"
+#include "fork/child.h"
+#include "support/answers.h"
+#include "support/procfs.h"
+#include "support/stepper.h"
+#include "support/suite.h"
+#include "support/threads.h"
+#include "walk.h"
+
+enum { CASE_SECONDS = 240, INITIAL = 1000, OTHERS_STRIDE = 11 };
+
+struct scene {
+    struct walk walk;
+    struct subject subject;
+    struct costs before;
+    int64_t threshold; /* one below the value */
+    int waited;
+    int waited_too;
+    int status; /* how the child ended */
+};
+
+static void open_scene(struct scene *scene, const struct variant *variant, bool closed)
+{
+    tsc_counter_attr_t *attr = variant_attr(variant);
+    int64_t value = UNTOUCHED;
+
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
+    subject_open(&scene->subject, variant, attr);
+    if (closed)
+        ck_assert_int_eq(tsc_counter_close(scene->subject.counter), 0);
+    (void)costs_measure(scene->subject.counter);
+    scene->before = costs_measure(scene->subject.counter);
+    ck_assert_int_eq(tsc_counter_get(scene->subject.counter, &value), 0);
+    scene->threshold = value - 1;
+    scene->waited = scene->waited_too = scene->status = UNTOUCHED;
+}
+
+static int wait_for(struct scene *scene, int64_t timeout_ns)
+{
+    return tsc_counter_wait_at_most(scene->subject.counter, scene->threshold, timeout_ns);
+}
+
+static void *wait_asleep(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->waited = wait_for(scene, -1);
+    return NULL;
+}
+
+static pthread_t start_waiter(struct scene *scene)
+{
+    pid_t id;
+
+    return support_start_sleeper(wait_asleep, scene, &id);
+}
+
+static void lower(struct scene *scene)
+{
+    ck_assert_int_eq(tsc_counter_dec(scene->subject.counter), 0);
+}
+
+/* -------- the ways in which a wait ends -------- */
+
+static void time_out(struct scene *scene)
+{
+    ck_assert_int_eq(wait_for(scene, SUPPORT_MILLISECOND_NS), -ETIMEDOUT);
+}
+
+static void time_out_at_once(struct scene *scene)
+{
+    ck_assert_int_eq(wait_for(scene, 0), -ETIMEDOUT);
+    ck_assert_int_eq(wait_for(scene, 1), -ETIMEDOUT);
+}
+
+static void find_it_low(struct scene *scene)
+{
+    scene->threshold++;
+    ck_assert_int_eq(wait_for(scene, -1), 0);
+}
+
+static void be_woken(struct scene *scene)
+{
+    pthread_t waiter = start_waiter(scene);
+
+    lower(scene);
+    pthread_join(waiter, NULL);
+    ck_assert_int_eq(scene->waited, 0);
+}
+
+static void be_cancelled(struct scene *scene)
+{
+    pthread_t waiter = start_waiter(scene);
+
+    ck_assert_int_eq(pthread_cancel(waiter), 0);
+    pthread_join(waiter, NULL);
+    ck_assert_int_eq(scene->waited, UNTOUCHED);
+}
+
+static void time_out_while_another_sleeps(struct scene *scene)
+{
+    pthread_t waiter = start_waiter(scene);
+
+    scene->threshold--;
+    time_out(scene);
+    lower(scene);
+    pthread_join(waiter, NULL);
+    ck_assert_int_eq(scene->waited, 0);
+}
+
+static void (*const ends[])(struct scene *scene) = {
+    time_out, time_out_at_once, find_it_low, be_woken, be_cancelled, time_out_while_another_sleeps,
+};
+
+static bool is_counted(const struct variant *variant)
+{
+    return walk_is_worth(variant) && !variant_has(variant, TSC_CAP_ASYNC);
+}
+
+START_TEST(test_changes_take_what_they_took)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct scene scene;
+
+    for (size_t i = 0; i < 2 * sizeof ends / sizeof *ends && is_counted(variant); i++) {
+        open_scene(&scene, variant, i & 1);
+        ends[i / 2](&scene);
+        ck_assert_msg(costs_are(scene.subject.counter, &scene.before), "%s: end %zu", variant->name, i / 2);
+        subject_close(&scene.subject);
+    }
+}
+END_TEST
+
+static void measure_in_child(void *arg)
+{
+    struct scene *scene = arg;
+
+    (void)value_in_child(scene->subject.counter); /* which finds out the thread's id */
+    CHILD_CHECK(costs_are(scene->subject.counter, &scene->before));
+    subject_drop_in_child(&scene->subject);
+}
+
+START_TEST(test_no_waiter_is_in_the_child)
+{
+    const struct variant *variant = variant_at(_i, 0);
+    struct scene scene;
+
+    for (int closed = 0; closed < 2 && is_counted(variant); closed++) {
+        pthread_t waiter;
+
+        open_scene(&scene, variant, closed);
+        waiter = start_waiter(&scene);
+        ck_assert_int_eq(child_run(measure_in_child, &scene), 0);
+        lower(&scene);
+        pthread_join(waiter, NULL);
+        subject_close(&scene.subject);
+    }
+}
+END_TEST
+
+/* -------- something at each instruction of a wait whose time is up at once -------- */
+
+static void wait_in_vain(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->waited = wait_for(scene, 1);
+}
+
+/* The waits of all backends have most of their instructions in common. */
+static uint64_t stride_of(const struct variant *variant)
+{
+    return variant->backend == TSC_BACKEND_ATOMIC && !variant->bounded ? 1 : walk_stride(OTHERS_STRIDE);
+}
+
+static void walk_through(const struct variant *variant, const char *what, walk_fn visit,
+                         void (*check)(struct scene *scene))
+{
+    struct scene scene;
+
+    if (!is_counted(variant) || !walk_begin(&scene.walk, variant, "wait_at_most", what, stride_of(variant)))
+        return;
+    while (walk_on(&scene.walk)) {
+        bool visited;
+
+        open_scene(&scene, variant, false);
+        visited = walk_visit(&scene.walk, wait_in_vain, visit, &scene);
+        WALK_CHECK(&scene.walk, scene.waited == -ETIMEDOUT);
+        if (visited)
+            check(&scene);
+        walk_see_off(&scene.walk);
+        WALK_CHECK(&scene.walk, costs_are(scene.subject.counter, &scene.before));
+        subject_close(&scene.subject);
+    }
+    walk_end(&scene.walk);
+}
+
+static void wait_too(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->waited_too = wait_for(scene, -1);
+}
+
+/* The other sleeps on, and is woken. */
+static void wake_the_other(struct scene *scene)
+{
+    lower(scene);
+    visitor_keep_home(&scene->walk.visitor);
+    visitor_let_out(&scene->walk.visitor);
+    WALK_CHECK(&scene->walk, scene->waited_too == 0);
+}
+
+START_TEST(test_a_waiter_comes_while_another_leaves)
+{
+    walk_through(variant_at(_i, 0), "and another comes", wait_too, wake_the_other);
+}
+END_TEST
+
+static void wait_in_vain_too(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->waited_too = wait_for(scene, 1);
+}
+
+static void check_the_other(struct scene *scene)
+{
+    visitor_keep_home(&scene->walk.visitor);
+    visitor_let_out(&scene->walk.visitor);
+    WALK_CHECK(&scene->walk, scene->waited_too == -ETIMEDOUT);
+}
+
+START_TEST(test_a_waiter_comes_and_leaves)
+{
+    walk_through(variant_at(_i, 0), "and another comes and leaves", wait_in_vain_too, check_the_other);
+}
+END_TEST
+
+static void fork_and_measure(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->status = child_run(measure_in_child, scene);
+}
+
+static void check_the_child(struct scene *scene)
+{
+    visitor_keep_home(&scene->walk.visitor);
+    visitor_let_out(&scene->walk.visitor);
+    WALK_CHECK(&scene->walk, scene->status == 0);
+}
+
+START_TEST(test_another_thread_forks)
+{
+    walk_through(variant_at(_i, 0), "and another thread forks", fork_and_measure, check_the_child);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("ended");
+    TCase *tcase = support_add_case(suite, "ended", CASE_SECONDS);
+
+    add_variant_test(tcase, test_changes_take_what_they_took, 0);
+    add_variant_test(tcase, test_no_waiter_is_in_the_child, 0);
+    add_variant_test(tcase, test_a_waiter_comes_while_another_leaves, 0);
+    add_variant_test(tcase, test_a_waiter_comes_and_leaves, 0);
+    add_variant_test(tcase, test_another_thread_forks, 0);
+    return stepper_run_suite(suite);
+}
