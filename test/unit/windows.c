@@ -281,6 +281,75 @@ START_TEST(value_changes_under_a_compare_exchange)
 }
 END_TEST
 
+/* -------- a change that lowers an atomic counter with a peak -------- */
+
+static int lower_by_add(void)
+{
+    return tsc_counter_add(counter, -1);
+}
+
+static int lower_by_fetch_add(void)
+{
+    int64_t previous;
+
+    return tsc_counter_fetch_add(counter, -1, &previous);
+}
+
+static int lower_by_exchange(void)
+{
+    int64_t previous;
+
+    return tsc_counter_exchange(counter, 0, &previous);
+}
+
+static int lower_by_compare_exchange(void)
+{
+    int64_t expected = INITIAL;
+
+    return tsc_counter_compare_exchange(counter, &expected, 0) - 1;
+}
+
+static int (*const ways_to_lower[])(void) = {lower_by_add, lower_by_fetch_add, lower_by_exchange,
+                                             lower_by_compare_exchange};
+
+static void read_peak(void *arg)
+{
+    ck_assert_int_eq(tsc_counter_get_peak(counter, arg), 0);
+}
+
+/* The value was reached by a change, so the peak is first raised to it by the change that lowers it. */
+static void make_with_peak(void)
+{
+    tsc_counter_attr_t *attr;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, 1), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_ATOMIC, attr), 0);
+    tsc_counter_attr_destroy(attr);
+    ck_assert_int_eq(tsc_counter_add(counter, INITIAL), 0);
+}
+
+START_TEST(peak_is_read_while_the_value_falls)
+{
+    uint64_t step = 0;
+    bool acted;
+
+    do {
+        int64_t peak = INITIAL;
+        int result;
+
+        make_with_peak();
+        stepper_begin(++step, read_peak, &peak);
+        result = ways_to_lower[_i]();
+        acted = stepper_end();
+        ck_assert_int_eq(result, 0);
+        ck_assert_int_eq(peak, INITIAL);
+        tsc_counter_unref(counter);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("windows");
@@ -292,5 +361,7 @@ int main(void)
     tcase_add_test(tcase, sleeper_gets_up_while_it_is_woken);
     tcase_add_test(tcase, value_changes_under_an_exchange);
     tcase_add_test(tcase, value_changes_under_a_compare_exchange);
+    tcase_add_loop_test(tcase, peak_is_read_while_the_value_falls, 0,
+                        sizeof ways_to_lower / sizeof *ways_to_lower);
     return stepper_run_suite(suite);
 }
