@@ -404,6 +404,10 @@ TSC_API int tsc_counter_flush(tsc_counter_t *counter);
  * be visible to readers until its call returns, and set, exchange and compare_exchange that overlap the
  * close are the caller's to exclude.
  *
+ * Such a change stays in the value of a child that was forked before its call had returned, on per-CPU and on
+ * atomic without bounds and peak: the thread that would take it back is not there, and a drain of the child never
+ * ends. So fork before the close or after the calls that overlap it, or make a new counter in the child.
+ *
  * @param counter the counter
  * @retval 0 closed
  * @retval -EINVAL `counter` is NULL
