@@ -125,6 +125,19 @@ void tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
     wake_all(list_of(word));
 }
 
+bool tsc_futex_wait_in_set(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline)
+{
+    (void)set;
+    return tsc_futex_wait(word, value, deadline);
+}
+
+int tsc_futex_wake_in_set(_Atomic uint32_t *word, uint32_t set, int sleepers)
+{
+    (void)set;
+    tsc_futex_wake(word, sleepers);
+    return 0;
+}
+
 void tsc_futex_forget_sleepers(void)
 {
     for (size_t list = 0; list < LISTS; list++)

@@ -20,28 +20,34 @@ typedef struct __kernel_old_timespec futex_time;
 typedef struct __kernel_timespec futex_time;
 #endif
 
-static long futex_wait_until(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+static long futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline)
 {
     futex_time until;
 
     if (deadline == TSC_NEVER)
-        return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, NULL, NULL, FUTEX_BITSET_MATCH_ANY);
+        return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, NULL, NULL, set);
     if (deadline / TSC_NS_PER_S > LONG_MAX)
         until.tv_sec = LONG_MAX;
     else
         until.tv_sec = deadline / TSC_NS_PER_S;
     until.tv_nsec = deadline % TSC_NS_PER_S;
-    return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL, FUTEX_BITSET_MATCH_ANY);
+    return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL, set);
 }
 
-/* Whatever the call answers, the clock decides: where waiting is forbidden or fails, a deadline holds all the same. */
-bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+/* Whatever the call answers, the clock decides: where waiting is forbidden or fails, a deadline holds all the
+ * same. */
+bool tsc_futex_wait_in_set(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline)
 {
     int saved_errno = errno;
-    bool woken = futex_wait_until(word, value, deadline) == 0;
+    bool woken = futex_wait_until(word, value, set, deadline) == 0;
 
     errno = saved_errno;
     return woken || deadline == TSC_NEVER || tsc_now() < deadline;
+}
+
+bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
+{
+    return tsc_futex_wait_in_set(word, value, FUTEX_BITSET_MATCH_ANY, deadline);
 }
 
 /*
@@ -61,10 +67,16 @@ __attribute__((noinline)) bool tsc_futex_wait_cancellable(_Atomic uint32_t *word
     return in_time;
 }
 
-void tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
+int tsc_futex_wake_in_set(_Atomic uint32_t *word, uint32_t set, int sleepers)
 {
     int saved_errno = errno;
+    long woken = syscall(FUTEX_CALL, word, FUTEX_WAKE_BITSET_PRIVATE, sleepers, NULL, NULL, set);
 
-    syscall(FUTEX_CALL, word, FUTEX_WAKE_PRIVATE, sleepers, NULL, NULL, 0);
     errno = saved_errno;
+    return woken > 0 ? (int)woken : 0;
+}
+
+void tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
+{
+    tsc_futex_wake_in_set(word, FUTEX_BITSET_MATCH_ANY, sleepers);
 }

@@ -23,6 +23,14 @@ bool tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t 
 /* Safe in a signal handler. */
 void tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 
+/*
+ * The same for sleepers of which each is in one of several sets, which are bits: a wake is for those in its set.
+ * It returns how many were asleep and are woken for certain; that is 0 where sleepers are not told apart, and all
+ * are woken.
+ */
+bool tsc_futex_wait_in_set(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline);
+int tsc_futex_wake_in_set(_Atomic uint32_t *word, uint32_t set, int sleepers);
+
 /* In the child of a fork: the sleepers are not in it. */
 #ifdef TSC_HAVE_FUTEX
 static inline void tsc_futex_forget_sleepers(void)

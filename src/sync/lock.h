@@ -3,24 +3,27 @@
 #define TSC_LOCK_H
 
 #include "compiler.h"
-#include "sync/deadline.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * A lock whose word is its holder, from the very instruction that takes it. A signal handler that forks may have
- * interrupted the holder, and has to know it: a mutex of POSIX cannot tell. Nor has that a timeout by the
- * monotonic clock; and it takes longer, being called.
+ * A futex lock whose word holds the thread id of its holder and two marks. AWAITED: threads may sleep on the word.
+ * STARVED: one of them has waited for longer than a millisecond, and is to get the lock next.
  *
- * 0: free. Otherwise the holder's thread id; and TSC_LOCK_AWAITED where threads may sleep on the word.
+ * Without a holder the lock is free, unless STARVED is set: then it is reserved for a thread that has starved.
+ * Releasing it clears the thread id and nothing else, so nobody comes in between. What the lock lies in has to live
+ * until tsc_lock_give() has returned.
  */
 struct tsc_lock {
     _Atomic uint32_t word;
+    _Atomic uint32_t handed_over; /* when it was handed over last */
 };
 
-#define TSC_LOCK_AWAITED UINT32_C(0x80000000)
+#define TSC_LOCK_AWAITED UINT32_C(0x40000000)
+#define TSC_LOCK_STARVED UINT32_C(0x20000000)
+#define TSC_LOCK_MARKS (TSC_LOCK_AWAITED | TSC_LOCK_STARVED)
 
 static inline void tsc_lock_init(struct tsc_lock *lock)
 {
@@ -60,25 +63,24 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
                                                    memory_order_relaxed);
 }
 
-/* False once the deadline has passed, and the lock was not to be had. */
-bool tsc_lock_take_or_wait_until(struct tsc_lock *lock, int64_t deadline);
-void tsc_lock_wake_next(struct tsc_lock *lock);
+/* The lock is held, or was. */
+void tsc_lock_take_slowly(struct tsc_lock *lock);
 
-static inline bool tsc_lock_take_until(struct tsc_lock *lock, int64_t deadline)
-{
-    return tsc_likely(tsc_lock_try(lock)) || tsc_lock_take_or_wait_until(lock, deadline);
-}
+/* The lock has no holder any more, but marks. */
+void tsc_lock_pass_on(struct tsc_lock *lock);
 
 static inline void tsc_lock_take(struct tsc_lock *lock)
 {
-    tsc_lock_take_until(lock, TSC_NEVER);
+    if (tsc_unlikely(!tsc_lock_try(lock)))
+        tsc_lock_take_slowly(lock);
 }
 
 static inline void tsc_lock_give(struct tsc_lock *lock)
 {
-    /* acq_rel: pairs with try and with take_or_wait_until; and with pass_by, either way round. */
-    if (tsc_unlikely(atomic_exchange_explicit(&lock->word, 0, memory_order_acq_rel) & TSC_LOCK_AWAITED))
-        tsc_lock_wake_next(lock);
+    /* acq_rel: pairs with try and with take_slowly; and with pass_by, either way round. */
+    if (tsc_unlikely(
+            (atomic_fetch_and_explicit(&lock->word, TSC_LOCK_MARKS, memory_order_acq_rel) & TSC_LOCK_MARKS) != 0))
+        tsc_lock_pass_on(lock);
 }
 
 /*

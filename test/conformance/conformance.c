@@ -129,6 +129,7 @@ int main(void)
 
     add_creation_tests(suite);
     add_arithmetic_tests(suite);
+    add_fairness_tests(suite);
     add_fetch_tests(suite);
     add_bounds_tests(suite);
     add_peak_tests(suite);

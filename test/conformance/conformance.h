@@ -76,6 +76,7 @@ void add_cancellation_tests(Suite *suite);
 void add_close_tests(Suite *suite);
 void add_creation_tests(Suite *suite);
 void add_error_tests(Suite *suite);
+void add_fairness_tests(Suite *suite);
 void add_fetch_tests(Suite *suite);
 void add_peak_tests(Suite *suite);
 void add_queue_tests(Suite *suite);

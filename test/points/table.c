@@ -91,9 +91,11 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(percpu_between_sums, is_percpu, ALL, false) \
     ROW(mutex_locked, is_mutex, ALL, false) \
     ROW(mutex_unlocked, is_mutex, ALL, false) \
-    /* left the mark, about to sleep; gave the lock back, about to wake one */ \
+    /* left the mark, about to sleep; gave the lock back, about to hand it over; cleared the marks, about to wake one \
+     */ \
     ROW(lock_falling_asleep, is_mutex, ALL, false) \
     ROW(lock_waking, is_mutex, ALL, false) \
+    ROW(lock_cleared, is_mutex, ALL, false) \
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
     /* looked at whether the counter is closed, about to reserve */ \

@@ -2,10 +2,11 @@
 #include "sync/lock.h"
 
 #include <sched.h>
+#include <semaphore.h>
 
+#include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
-#include "sync/deadline.h"
 
 static struct tsc_lock lock;
 
@@ -39,28 +40,81 @@ START_TEST(another_thread_does_not_get_it)
 }
 END_TEST
 
-static void *take_in_vain(void *arg)
-{
-    int64_t deadline = tsc_deadline_after(5 * SUPPORT_MILLISECOND_NS);
-    int64_t *overtime = arg;
+static struct {
+    sem_t got;
+    sem_t may_give;
+} starved;
 
-    if (tsc_lock_take_until(&lock, deadline))
-        *overtime = -1;
-    else
-        *overtime = tsc_now() - deadline;
-    return NULL;
+static void wait_for(sem_t *semaphore)
+{
+    while (sem_wait(semaphore) != 0)
+        ;
 }
 
-START_TEST(who_waits_keeps_to_the_deadline)
+static void *take_and_stay(void *arg)
 {
-    int64_t overtime = -1;
-
     tsc_lock_take(&lock);
-    pthread_join(support_start_thread(take_in_vain, &overtime), NULL);
-    ck_assert_int_ge(overtime, 0);
+    sem_post(&starved.got);
+    wait_for(&starved.may_give);
     tsc_lock_give(&lock);
-    ck_assert(tsc_lock_take_until(&lock, tsc_now()));
+    return arg;
+}
+
+static bool is_marked_starved(void *arg)
+{
+    (void)arg;
+    return (atomic_load(&lock.word) & TSC_LOCK_STARVED) != 0;
+}
+
+/* The thread that gives it is the first to try it again, and finds it reserved or taken. */
+START_TEST(starved_thread_gets_it_next)
+{
+    pthread_t thread;
+    pid_t thread_id;
+
+    sem_init(&starved.got, 0, 0);
+    sem_init(&starved.may_give, 0, 0);
+    tsc_lock_take(&lock);
+    thread = support_start_sleeper(take_and_stay, NULL, &thread_id);
+    ck_assert(support_eventually(is_marked_starved, NULL));
+    ck_assert(support_falls_asleep(thread_id));
     tsc_lock_give(&lock);
+    ck_assert(!tsc_lock_try(&lock));
+    wait_for(&starved.got);
+    ck_assert(!tsc_lock_try(&lock));
+    sem_post(&starved.may_give);
+    tsc_lock_take(&lock);
+    tsc_lock_give(&lock);
+    pthread_join(thread, NULL);
+    ck_assert(!tsc_lock_is_held(&lock));
+}
+END_TEST
+
+START_TEST(reserved_lock_is_not_for_newcomers)
+{
+    atomic_store(&lock.word, TSC_LOCK_STARVED);
+    ck_assert(!tsc_lock_try(&lock));
+    atomic_store(&lock.word, TSC_LOCK_STARVED | TSC_LOCK_AWAITED);
+    ck_assert(!tsc_lock_try(&lock));
+}
+END_TEST
+
+/* As in the child of a fork, where those that marked the word are not. */
+START_TEST(marks_of_nobody_hold_nobody_up)
+{
+    static const uint32_t marks[] = {TSC_LOCK_AWAITED, TSC_LOCK_STARVED, TSC_LOCK_MARKS};
+
+    for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
+        tsc_lock_take(&lock);
+        atomic_fetch_or(&lock.word, marks[i]);
+        tsc_lock_give(&lock);
+        ck_assert(tsc_lock_try(&lock));
+        tsc_lock_give(&lock);
+        atomic_store(&lock.word, marks[i]);
+        tsc_lock_forget_holder(&lock);
+        ck_assert(tsc_lock_try(&lock));
+        tsc_lock_give(&lock);
+    }
 }
 END_TEST
 
@@ -98,7 +152,9 @@ int main(void)
 
     tcase_add_test(alone, held_and_free);
     tcase_add_test(alone, another_thread_does_not_get_it);
-    tcase_add_test(alone, who_waits_keeps_to_the_deadline);
+    tcase_add_test(alone, starved_thread_gets_it_next);
+    tcase_add_test(alone, reserved_lock_is_not_for_newcomers);
+    tcase_add_test(alone, marks_of_nobody_hold_nobody_up);
     tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
     return support_run_suite(suite);
 }
