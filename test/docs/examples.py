@@ -81,6 +81,8 @@ cc -fsanitize=thread probe.c -o probe
 ./probe
 '''
 
+PROBE_OF_DEBUGGER = 'gdb -batch -ex run --args true | grep "exited normally"'
+
 # What tscounter stress says of the int in one run, and not in another.
 VERDICT = re.compile(r'^The racy int .*$', flags=re.M)
 
@@ -282,8 +284,8 @@ class Shell:
         return subprocess.run(['sh', '-ec', command], cwd=self.directory, env=self.environment, timeout=TIMEOUT,
                               text=True, **options)
 
-    def has_thread_sanitizer(self):
-        return self.run(PROBE_OF_THREAD_SANITIZER, check=False, stderr=subprocess.DEVNULL).returncode == 0
+    def succeeds(self, probe):
+        return self.run(probe, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).returncode == 0
 
     def skip_if_it_cannot_be(self, commands):
         if not self.arguments.run:
@@ -297,8 +299,10 @@ class Shell:
         for before, tool in zip(parts, parts[1:]):
             if before == '|' and not shutil.which(tool):
                 raise Skipped(f'{tool} is missing')
-        if '-fsanitize=thread' in parts and not self.has_thread_sanitizer():
+        if '-fsanitize=thread' in parts and not self.succeeds(PROBE_OF_THREAD_SANITIZER):
             raise Skipped('there is no ThreadSanitizer')
+        if 'gdb' in parts and not self.succeeds(PROBE_OF_DEBUGGER):
+            raise Skipped('there is no gdb that may run a program')
 
     def try_out(self, commands):
         print('$', commands.text, flush=True)
