@@ -2,9 +2,12 @@
 #include "bench.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "clock.h"
 
@@ -209,9 +212,22 @@ static int check_counters(const struct bench *bench)
     return status;
 }
 
+static bool output_is_open(void)
+{
+    int flags = fcntl(STDOUT_FILENO, F_GETFL);
+
+    return flags != -1 && (flags & O_ACCMODE) != O_RDONLY;
+}
+
+/* Where standard output is closed, a file of JSON is enough. Without one, the table is tried, and fails. */
+static bool prints_table(FILE *json)
+{
+    return json == NULL || (json != stdout && output_is_open());
+}
+
 static int run_and_report(struct bench *bench, FILE *json)
 {
-    bool print = json != stdout;
+    bool print = prints_table(json);
     int status;
 
     if (print)
@@ -226,10 +242,22 @@ static int run_and_report(struct bench *bench, FILE *json)
     return check_counters(bench);
 }
 
+/* Each would overwrite what the other has written. */
+static bool is_file_of_output(const char *path)
+{
+    struct stat file;
+    struct stat output;
+
+    return stat(path, &file) == 0 && fstat(STDOUT_FILENO, &output) == 0 && S_ISREG(file.st_mode) &&
+           file.st_dev == output.st_dev && file.st_ino == output.st_ino;
+}
+
 static int open_json(const char *path, FILE **json)
 {
     if (path == NULL)
         return STATUS_OK;
+    if (is_file_of_output(path))
+        return usage_error(&bench_command, "'%s' is standard output already: give --json -", path);
     *json = strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
     return *json != NULL ? STATUS_OK : machine_error("cannot write '%s': %s", path, strerror(errno));
 }
@@ -242,7 +270,7 @@ static int close_json(const char *path, FILE *json, int status)
         return status;
     bad = ferror(json) != 0;
     if (fclose(json) != 0 || bad)
-        return machine_error("cannot write '%s': is there room for it?", path);
+        return worse_status(status, machine_error("cannot write '%s': is there room for it?", path));
     return status;
 }
 

@@ -47,4 +47,11 @@ int usage_error(const struct command *command, const char *format, ...) __attrib
 int machine_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int threads_error(size_t started, size_t wanted, int error);
 
+/* The first one, unless it is STATUS_OK: that a backend lost an update matters more than what came of telling it.
+ */
+static inline int worse_status(int first, int second)
+{
+    return first != STATUS_OK ? first : second;
+}
+
 #endif

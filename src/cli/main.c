@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct command *const commands[] = {
     &backends_command,
@@ -104,11 +106,39 @@ static int run(int argc, char **argv)
     return command != NULL ? command->run(argc, argv) : STATUS_USAGE;
 }
 
+/*
+ * The next file to be opened would get the number of one that is closed, and what is printed would go into it. As
+ * standard output that file is read only, so that writing fails as it would where nothing is open.
+ */
+static bool open_standard_descriptors(void)
+{
+    static const int modes[] = {[STDIN_FILENO] = O_RDONLY, [STDOUT_FILENO] = O_RDONLY, [STDERR_FILENO] = O_WRONLY};
+
+    for (int descriptor = 0; descriptor < (int)ARRAY_SIZE(modes); descriptor++) {
+        if (fcntl(descriptor, F_GETFD) == -1 && open("/dev/null", modes[descriptor]) != descriptor)
+            return false;
+    }
+    return true;
+}
+
+/* Some file systems report only at a close that there is no room: so a copy is closed. */
+static bool output_is_written(void)
+{
+    bool is_flushed = fflush(stdout) == 0 && !ferror(stdout);
+    int copy = dup(STDOUT_FILENO);
+
+    return copy != -1 && close(copy) == 0 && is_flushed;
+}
+
 int main(int argc, char **argv)
 {
-    int status = run(argc - 1, argv + 1);
+    int status;
 
-    if (fflush(stdout) != 0 || ferror(stdout))
-        return machine_error("cannot write the output: is there room for it?");
+    if (!open_standard_descriptors())
+        return machine_error("cannot open /dev/null in place of a standard descriptor that is closed");
+    status = run(argc - 1, argv + 1);
+    if (!output_is_written())
+        return worse_status(status,
+                            machine_error("cannot write the output: is it open, and is there room for it?"));
     return status;
 }

@@ -396,6 +396,13 @@ def check_lost_update(built):
     process = tscounter("stress --threads 4 --ops 1000", env=environment)
     check("…and not praised in the table", process.returncode == STATUS_LOST_UPDATE
           and "No backend lost" not in process.stdout, process)
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        process = tscounter("stress --threads 4 --ops 1000", env=environment, stdout=full)
+    check("…where nothing can be printed, too", process.returncode == STATUS_LOST_UPDATE
+          and "cannot write the output" in process.stderr and "This is a bug" in process.stderr, process)
+    process = tscounter("bench --seconds 1 --threads 2 --json /dev/full", env=environment)
+    check("…or where the JSON cannot be written", process.returncode == STATUS_LOST_UPDATE
+          and "cannot write '/dev/full'" in process.stderr, process)
     process, report = bench("--threads 2", env=environment)
     check("…by 'bench' too", process.returncode == STATUS_LOST_UPDATE and report is not None
           and all(re.search(rf"backend {backend} is wrong: \d+ of \d+ increments lost", process.stderr)
@@ -428,6 +435,63 @@ def check_machine(built):
             process = tscounter(arguments, stdout=full)
         check(f"'{arguments}' onto a full disk: exit status 3", process.returncode == STATUS_MACHINE
               and "cannot write the output" in process.stderr, process)
+
+
+def close_descriptors(*descriptors):
+    """Returns what closes them in the process that becomes the program."""
+    def close():
+        for descriptor in descriptors:
+            os.close(descriptor)
+    return close
+
+
+def check_closed_output():
+    """Whatever else is closed: what cannot be shown is an error, and is said where anyone can be told."""
+    commands = ["--help", "--version", "help bench", "backends", "backends --json", "stress --help",
+                "stress --threads 1 --ops 1", "stress --json --threads 1 --ops 1",
+                "bench --seconds 1 --threads 1 --backend none", "bench --seconds 1 --threads 1 --backend none --json -"]
+    for arguments in commands:
+        for closed in [(1,), (0, 1), (0, 1, 2)]:
+            process = tscounter(arguments, preexec_fn=close_descriptors(*closed))
+            check(f"'{arguments}', descriptors {closed} closed: exit status 3", process.returncode == STATUS_MACHINE
+                  and process.stdout == "" and ("cannot write the output" in process.stderr) == (2 not in closed),
+                  process)
+    for closed in [(0,), (2,), (0, 2)]:
+        process = tscounter("backends", preexec_fn=close_descriptors(*closed))
+        check(f"'backends', descriptors {closed} closed: as always", process.returncode == STATUS_OK
+              and process.stderr == "" and process.stdout == tscounter("backends").stdout, process)
+        process = tscounter("stress --frob", preexec_fn=close_descriptors(*closed))
+        check(f"'stress --frob', descriptors {closed} closed: exit status 2", process.returncode == STATUS_USAGE
+              and process.stdout == "" and ("--frob" in process.stderr) == (2 not in closed), process)
+
+
+def check_closed_output_beside_json(folder):
+    path = os.path.join(folder, "bench.json")
+    for closed in [(0,), (1,), (2,), (0, 1), (1, 2), (0, 1, 2)]:
+        process = tscounter(f"bench --seconds 1 --threads 1 --backend none --json {path}",
+                            preexec_fn=close_descriptors(*closed))
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        check(f"'bench --json FILE', descriptors {closed} closed: FILE has one object alone",
+              process.returncode == STATUS_OK and process.stderr == "" and text.startswith("{")
+              and text.count("\n") == 1 and list(json.loads(text)) == BENCH_MEMBERS, (process, text))
+        check("…and the table is where it can be", ("ns/op" in process.stdout) == (1 not in closed), process)
+
+    with open(path, "w", encoding="utf-8") as output:
+        process = tscounter(f"bench --seconds 1 --threads 1 --json {path}", stdout=output)
+    check("'bench --json FILE >FILE' is refused", process.returncode == STATUS_USAGE
+          and "give --json -" in process.stderr and os.path.getsize(path) == 0, process)
+    process = tscounter("bench --seconds 1 --threads 1 --backend none --json /dev/null", stdout=subprocess.DEVNULL)
+    check("…but not where nothing is kept", process.returncode == STATUS_OK and process.stderr == "", process)
+
+
+def check_descriptors():
+    if WRAPPER:
+        skip("closed descriptors", "needs the program without a wrapper, which opens files of its own")
+        return
+    check_closed_output()
+    with tempfile.TemporaryDirectory() as folder:
+        check_closed_output_beside_json(folder)
 
 
 def read_terminal(terminal):
@@ -482,6 +546,7 @@ def check_all():
     check_control()
     check_lost_update(built)
     check_machine(built)
+    check_descriptors()
     check_terminal("stress --threads 8 --ops 20000", ["racy int", *built])
     check_terminal("bench --threads 1,2 --seconds 1 --backend none", ["1 thread", "2 threads"])
 
