@@ -76,7 +76,7 @@ static int calibrate(struct bench *bench, struct bench_series *series, size_t in
     int filled = 0;
 
     while (filled < 2) {
-        int64_t duration_ns;
+        int64_t duration_ns = 0;
         double growth;
         int status = measure(bench, index, series->threads, ops_per_thread, &duration_ns);
 
