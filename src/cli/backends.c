@@ -34,8 +34,9 @@ static const char help[] = "Usage: tscounter backends [--json]\n"
                            "whether it is part of this build, and what it is for.\n"
                            "\n"
                            "Options:\n"
-                           "      --json    print one JSON object instead; tscounter(1) describes it\n"
-                           "  -h, --help    show this help\n"
+                           "      --json       print one JSON object instead; tscounter(1) describes it\n"
+                           "  -h, --help       show this help\n"
+                           "  -V, --version    show the version\n"
                            "\n"
                            "Examples:\n"
                            "  tscounter backends\n"
@@ -111,18 +112,18 @@ static int run(int argc, char **argv)
 {
     enum { OPTION_JSON = OPTION_OF_COMMAND };
     static const struct option options[] = {
-        {"help", no_argument, NULL, OPTION_HELP},
         {"json", no_argument, NULL, OPTION_JSON},
-        {NULL, 0, NULL, 0},
+        OPTIONS_OF_ALL,
     };
+    uint32_t given = 0;
     bool json = false;
     int option;
 
-    while ((option = next_option(&backends_command, argc, argv, options)) != -1) {
+    while ((option = next_option(&backends_command, argc, argv, options, &given)) != -1) {
         switch (option) {
         case OPTION_HELP:
-            fputs(help, stdout);
-            return STATUS_OK;
+        case OPTION_VERSION:
+            return print_information(&backends_command, option);
         case OPTION_JSON:
             json = true;
             break;

@@ -23,7 +23,7 @@ enum {
 };
 
 static const char help[] =
-    "Usage: tscounter bench [--backend NAME] [--threads LIST] [--read-percent N]\n"
+    "Usage: tscounter bench [--backend LIST] [--threads LIST] [--read-percent N]\n"
     "                       [--seconds N] [--pin] [--json FILE]\n"
     "\n"
     "Measures what an operation costs. In each round every contender is measured once, for some\n"
@@ -33,8 +33,9 @@ static const char help[] =
     "spin (a lock that is taken by test-and-set).\n"
     "\n"
     "Options:\n"
-    "      --backend NAME    mutex, atomic, queue, percpu, all that are in this build, or none,\n"
-    "                        which leaves the inline integers alone   (default: all)\n"
+    "      --backend LIST    some of mutex, atomic, queue and percpu, separated by commas; all that\n"
+    "                        are in this build; or none, which leaves the inline integers alone\n"
+    "                        (default: all)\n"
     "      --threads LIST    how many threads count at once, each 1 to 100000; several numbers,\n"
     "                        separated by commas, are measured in turn   (default: 1,2,8,1000)\n"
     "      --read-percent N  how many of 100 operations read the value instead of adding 1,\n"
@@ -45,6 +46,7 @@ static const char help[] =
     "      --json FILE       write all that was measured to FILE as one JSON object; '-' is standard\n"
     "                        output, and replaces the table; tscounter(1) describes it\n"
     "  -h, --help            show this help\n"
+    "  -V, --version         show the version\n"
     "\n"
     "Columns:\n"
     "  ns/op      wall-clock time divided by the operations of all threads together: the median of\n"
@@ -56,7 +58,7 @@ static const char help[] =
     "\n"
     "Examples:\n"
     "  tscounter bench\n"
-    "  tscounter bench --backend atomic --threads 1,2,4,8 --pin\n"
+    "  tscounter bench --backend atomic,percpu --threads 1,2,4,8 --pin\n"
     "  tscounter bench --read-percent 90 --seconds 10 --json bench.json\n"
     "  tscounter bench --json - | jq '.series[] | {threads, ratios: [.contenders[].ratio]}'\n"
     "\n"
@@ -88,24 +90,25 @@ static bool parse_threads(char *list, struct bench_options *options)
 static bool parse_options(int argc, char **argv, struct bench_options *parsed)
 {
     static const struct option options[] = {
-        {"help", no_argument, NULL, OPTION_HELP},
         {"backend", required_argument, NULL, OPTION_BACKEND},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"read-percent", required_argument, NULL, OPTION_READ_PERCENT},
         {"seconds", required_argument, NULL, OPTION_SECONDS},
         {"pin", no_argument, NULL, OPTION_PIN},
         {"json", required_argument, NULL, OPTION_JSON},
-        {NULL, 0, NULL, 0},
+        OPTIONS_OF_ALL,
     };
     const struct command *self = &bench_command;
+    uint32_t given = 0;
     int option;
 
-    while ((option = next_option(self, argc, argv, options)) != -1) {
+    while ((option = next_option(self, argc, argv, options, &given)) != -1) {
         bool good = true;
 
         switch (option) {
         case OPTION_HELP:
-            parsed->help = true;
+        case OPTION_VERSION:
+            parsed->information = option;
             return true;
         case OPTION_BACKEND:
             good = parse_backends(self, optarg, &parsed->backends);
@@ -297,10 +300,8 @@ static int run(int argc, char **argv)
 
     if (!parse_options(argc, argv, &bench.options))
         return STATUS_USAGE;
-    if (bench.options.help) {
-        fputs(help, stdout);
-        return STATUS_OK;
-    }
+    if (bench.options.information)
+        return print_information(&bench_command, bench.options.information);
 
     status = open_lineup(&bench);
     choose_references(&bench);

@@ -22,7 +22,7 @@ struct bench_options {
     uint64_t seconds; /* for each series */
     bool pinned;
     const char *json_path; /* "-": standard output; NULL: no JSON */
-    bool help;
+    int information;       /* OPTION_HELP or OPTION_VERSION, where one is asked for */
 };
 
 /* Of each contender. */

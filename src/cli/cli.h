@@ -29,17 +29,33 @@ struct command {
 extern const struct command backends_command;
 extern const struct command bench_command;
 extern const struct command stress_command;
+extern const struct command help_command;
 
 /* The values of long options start above every character, so that getopt's optopt tells the two apart. */
-enum { OPTION_HELP = 256, OPTION_OF_COMMAND /* the first that a command may define for itself */ };
+enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_OF_COMMAND /* the first that a command may define for itself */ };
 
-/* Returns the value of the next option, -1 behind the last argument, or '?' after having said what is wrong. */
-int next_option(const struct command *command, int argc, char **argv, const struct option *options);
+/* The options that every command has, the last of which ends the list. */
+#define OPTIONS_OF_ALL \
+    {"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION}, \
+    { \
+        NULL, 0, NULL, 0 \
+    }
+
+/* Both return STATUS_OK. */
+int print_information(const struct command *command, int option /* OPTION_HELP or OPTION_VERSION */);
+int print_version(void);
+
+/*
+ * Returns the value of the next option, -1 after the last argument, or '?' after having said what is wrong. An
+ * option that takes a value may be given once; `given` has a bit for each, and begins as 0.
+ */
+int next_option(const struct command *command, int argc, char **argv, const struct option *options,
+                uint32_t *given);
 
 /* Each returns false after having said what is wrong. */
 bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,
                   uint64_t *number);
-bool parse_backends(const struct command *command, const char *text, uint32_t *backends);
+bool parse_backends(const struct command *command, char *list, uint32_t *backends);
 bool no_more_arguments(const struct command *command, int argc, char **argv);
 
 /* Says on stderr what is wrong, and what to do next. Each returns the status to exit with. */

@@ -10,6 +10,7 @@ static const struct command *const commands[] = {
     &backends_command,
     &stress_command,
     &bench_command,
+    &help_command,
 };
 
 static const char usage_text[] =
@@ -20,9 +21,8 @@ static const char usage_text[] =
     "Commands:\n";
 
 static const char options_text[] =
-    "  help       explain a command, as in 'tscounter help stress'\n"
     "\n"
-    "Options:\n"
+    "Options, of every command as well:\n"
     "  -h, --help       show this help\n"
     "  -V, --version    show the version\n"
     "\n"
@@ -38,6 +38,18 @@ static const char options_text[] =
     "  3  the machine could not run it\n"
     "\n"
     "More in the manual: tscounter(1) for this program, tscounter(7) for the library.\n";
+
+static const char help_text[] = "Usage: tscounter help [COMMAND]\n"
+                                "\n"
+                                "Explains a command; without one, lists them.\n"
+                                "\n"
+                                "Options:\n"
+                                "  -h, --help       show this help\n"
+                                "  -V, --version    show the version\n"
+                                "\n"
+                                "Examples:\n"
+                                "  tscounter help\n"
+                                "  tscounter help stress\n";
 
 static void print_usage(FILE *out)
 {
@@ -57,30 +69,35 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int show_help(int argc, char **argv)
+static int show_usage(void)
 {
+    print_usage(stdout);
+    return STATUS_OK;
+}
+
+static int run_help(int argc, char **argv)
+{
+    static const struct option options[] = {OPTIONS_OF_ALL};
     const struct command *command;
+    uint32_t given = 0;
+    int option = next_option(&help_command, argc, argv, options, &given);
 
-    if (argc > 2)
-        return usage_error(NULL, "help explains one command, and '%s' is one too many", argv[2]);
-    if (argc == 1) {
-        print_usage(stdout);
-        return STATUS_OK;
-    }
-    command = find_command(argv[1]);
-    if (command == NULL)
-        return STATUS_USAGE;
-    fputs(command->help, stdout);
-    return STATUS_OK;
+    if (option != -1)
+        return option == '?' ? STATUS_USAGE : print_information(&help_command, option);
+    if (argc - optind > 1)
+        return usage_error(&help_command, "help explains one command, and '%s' is one too many", argv[optind + 1]);
+    if (argc == optind)
+        return show_usage();
+    command = find_command(argv[optind]);
+    return command != NULL ? print_information(command, OPTION_HELP) : STATUS_USAGE;
 }
 
-static int show_version(int argc, char **argv)
-{
-    if (argc > 1)
-        return usage_error(NULL, "unexpected argument '%s'", argv[1]);
-    printf("tscounter %s (libtscounter %s)\n", TSC_VERSION_STRING, tsc_version_string());
-    return STATUS_OK;
-}
+const struct command help_command = {
+    .name = "help",
+    .summary = "explain a command, as in 'tscounter help stress'",
+    .help = help_text,
+    .run = run_help,
+};
 
 static bool is_one_of(const char *word, const char *a, const char *b)
 {
@@ -95,15 +112,15 @@ static int run(int argc, char **argv)
         print_usage(stderr);
         return STATUS_USAGE;
     }
-    if (strcmp(argv[0], "help") == 0 || is_one_of(argv[0], "--help", "-h"))
-        return show_help(argc, argv);
-    if (is_one_of(argv[0], "--version", "-V"))
-        return show_version(argc, argv);
-    if (argv[0][0] == '-')
+    if (argv[0][0] != '-') {
+        command = find_command(argv[0]);
+        return command != NULL ? command->run(argc, argv) : STATUS_USAGE;
+    }
+    if (is_one_of(argv[0], "--help", "-h"))
+        return run_help(argc, argv);
+    if (!is_one_of(argv[0], "--version", "-V"))
         return usage_error(NULL, "unknown option '%s'", argv[0]);
-
-    command = find_command(argv[0]);
-    return command != NULL ? command->run(argc, argv) : STATUS_USAGE;
+    return argc == 1 ? print_version() : usage_error(NULL, "unexpected argument '%s'", argv[1]);
 }
 
 /*

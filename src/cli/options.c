@@ -49,26 +49,63 @@ int threads_error(size_t started, size_t wanted, int error)
     return STATUS_MACHINE;
 }
 
-int next_option(const struct command *command, int argc, char **argv, const struct option *options)
+int print_version(void)
 {
+    printf("tscounter %s (libtscounter %s)\n", TSC_VERSION_STRING, tsc_version_string());
+    return STATUS_OK;
+}
+
+int print_information(const struct command *command, int option)
+{
+    if (option == OPTION_VERSION)
+        return print_version();
+    fputs(command->help, stdout);
+    return STATUS_OK;
+}
+
+/* Says what is wrong with the last argument that getopt looked at. */
+static void option_error(const struct command *command, int verdict, const char *argument)
+{
+    if (verdict == ':')
+        usage_error(command, "'%s' needs a value", argument);
+    else if (optopt == 0)
+        usage_error(command, "unknown option '%s'", argument);
+    else if (optopt >= OPTION_HELP)
+        usage_error(command, "'%s': this option takes no value", argument);
+    else
+        usage_error(command, "unknown option '-%c'", optopt);
+}
+
+static bool is_first_value(const struct option *option, uint32_t *given)
+{
+    uint32_t bit = UINT32_C(1) << (option->val - OPTION_HELP);
+    bool is_first = (*given & bit) == 0;
+
+    *given |= bit;
+    return is_first || option->has_arg == no_argument;
+}
+
+int next_option(const struct command *command, int argc, char **argv, const struct option *options,
+                uint32_t *given)
+{
+    int index = 0;
     int option;
 
     opterr = 0;
-    option = getopt_long(argc, argv, ":h", options, NULL);
+    option = getopt_long(argc, argv, ":hV", options, &index);
     if (option == 'h')
         return OPTION_HELP;
-    if (option != ':' && option != '?')
-        return option;
-
-    if (option == ':')
-        usage_error(command, "'%s' needs a value", argv[optind - 1]);
-    else if (optopt == 0)
-        usage_error(command, "unknown option '%s'", argv[optind - 1]);
-    else if (optopt >= OPTION_HELP)
-        usage_error(command, "'%s': this option takes no value", argv[optind - 1]);
-    else
-        usage_error(command, "unknown option '-%c'", optopt);
-    return '?';
+    if (option == 'V')
+        return OPTION_VERSION;
+    if (option == ':' || option == '?') {
+        option_error(command, option, argv[optind - 1]);
+        return '?';
+    }
+    if (option != -1 && !is_first_value(&options[index], given)) {
+        usage_error(command, "'--%s' is given twice", options[index].name);
+        return '?';
+    }
+    return option;
 }
 
 bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,
@@ -89,19 +126,27 @@ bool parse_number(const struct command *command, const char *option, const char 
     return true;
 }
 
-bool parse_backends(const struct command *command, const char *text, uint32_t *backends)
+bool parse_backends(const struct command *command, char *list, uint32_t *backends)
 {
     tsc_backend_t backend;
 
-    if (strcmp(text, "all") == 0) {
+    if (strcmp(list, "all") == 0) {
         *backends = ALL_BACKENDS;
-    } else if (strcmp(text, "none") == 0) {
-        *backends = NO_BACKEND;
-    } else if (tsc_backend_from_name(text, &backend) == 0) {
-        *backends = UINT32_C(1) << backend;
-    } else {
-        usage_error(command, "unknown backend '%s': choose mutex, atomic, queue, percpu, all or none", text);
-        return false;
+        return true;
+    }
+    *backends = NO_BACKEND;
+    if (strcmp(list, "none") == 0)
+        return true;
+    while (list != NULL) {
+        const char *name = strsep(&list, ",");
+
+        if (tsc_backend_from_name(name, &backend) != 0) {
+            usage_error(command,
+                        "unknown backend '%s': choose some of mutex, atomic, queue and percpu, or all or none",
+                        name);
+            return false;
+        }
+        *backends |= UINT32_C(1) << backend;
     }
     return true;
 }

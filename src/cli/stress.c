@@ -19,7 +19,7 @@ enum {
 enum { OPTION_BACKEND = OPTION_OF_COMMAND, OPTION_THREADS, OPTION_OPS, OPTION_JSON };
 
 static const char help[] =
-    "Usage: tscounter stress [--backend NAME] [--threads N] [--ops N] [--json]\n"
+    "Usage: tscounter stress [--backend LIST] [--threads N] [--ops N] [--json]\n"
     "\n"
     "Counts from many threads that are alive together, and looks for lost updates. Each\n"
     "thread adds 1 to one counter, --ops times; then it counts in and out again, --ops\n"
@@ -27,12 +27,14 @@ static const char help[] =
     "counted beside the backends: it shows what they are for.\n"
     "\n"
     "Options:\n"
-    "      --backend NAME  mutex, atomic, queue, percpu, all that are in this build, or none,\n"
-    "                      which leaves the control alone       (default: all)\n"
+    "      --backend LIST  some of mutex, atomic, queue and percpu, separated by commas; all\n"
+    "                      that are in this build; or none, which leaves the control alone\n"
+    "                                                           (default: all)\n"
     "      --threads N     threads alive together, 1 to 100000  (default: 1000)\n"
     "      --ops N         rounds of each thread, 1 to 10^9     (default: 10000)\n"
     "      --json          print one JSON object instead; tscounter(1) describes it\n"
     "  -h, --help          show this help\n"
+    "  -V, --version       show the version\n"
     "\n"
     "Columns:\n"
     "  counted    what the counter shows after threads x ops increments\n"
@@ -40,10 +42,11 @@ static const char help[] =
     "  in flight  what is left after everyone counted in and out: 0 where it is right\n"
     "  ns/op      wall-clock time of the increments, divided by their number\n"
     "  ns/in+out  the same for counting in and out\n"
+    "The times are those of one run each, no benchmark: 'tscounter bench' measures.\n"
     "\n"
     "Examples:\n"
     "  tscounter stress\n"
-    "  tscounter stress --backend queue --threads 64 --ops 100000\n"
+    "  tscounter stress --backend queue,percpu --threads 64 --ops 100000\n"
     "  tscounter stress --json | jq '.backends[] | {name, lost, ns_per_op}'\n"
     "\n"
     "Exit status:\n"
@@ -57,7 +60,7 @@ struct stress_options {
     uint64_t threads;
     uint64_t ops;
     bool json;
-    bool help;
+    int information; /* OPTION_HELP or OPTION_VERSION, where one is asked for */
 };
 
 struct stress_result {
@@ -96,22 +99,23 @@ static bool any_backend_is_wrong(const struct stress *stress)
 static bool parse_options(int argc, char **argv, struct stress_options *parsed)
 {
     static const struct option options[] = {
-        {"help", no_argument, NULL, OPTION_HELP},
         {"backend", required_argument, NULL, OPTION_BACKEND},
         {"threads", required_argument, NULL, OPTION_THREADS},
         {"ops", required_argument, NULL, OPTION_OPS},
         {"json", no_argument, NULL, OPTION_JSON},
-        {NULL, 0, NULL, 0},
+        OPTIONS_OF_ALL,
     };
     const struct command *self = &stress_command;
+    uint32_t given = 0;
     int option;
 
-    while ((option = next_option(self, argc, argv, options)) != -1) {
+    while ((option = next_option(self, argc, argv, options, &given)) != -1) {
         bool good = true;
 
         switch (option) {
         case OPTION_HELP:
-            parsed->help = true;
+        case OPTION_VERSION:
+            parsed->information = option;
             return true;
         case OPTION_JSON:
             parsed->json = true;
@@ -224,7 +228,7 @@ static void print_table(const struct stress *stress)
     }
     for (size_t i = 0; i < stress->lineup.skipped_count; i++)
         printf("%-8s  not part of this build\n", stress->lineup.skipped[i]);
-    putchar('\n');
+    puts("\nThe times are those of one run each, no benchmark: 'tscounter bench' measures.");
     print_verdict_on_control(&stress->results[CONTROL]);
     if (stress->lineup.count > stress->lineup.inline_count && !any_backend_is_wrong(stress))
         puts("No backend lost an update.");
@@ -290,10 +294,8 @@ static int run(int argc, char **argv)
 
     if (!parse_options(argc, argv, &stress.options))
         return STATUS_USAGE;
-    if (stress.options.help) {
-        fputs(help, stdout);
-        return STATUS_OK;
-    }
+    if (stress.options.information)
+        return print_information(&stress_command, stress.options.information);
 
     status = open_lineup(&stress);
     if (status == STATUS_OK)

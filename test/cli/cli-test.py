@@ -24,7 +24,7 @@ OPS = int(os.environ.get("TSC_TEST_OPS", "100" if "thread" in SANITIZER else "10
 
 STATUS_OK, STATUS_LOST_UPDATE, STATUS_USAGE, STATUS_MACHINE = range(4)
 
-COMMANDS = ["backends", "stress", "bench"]
+COMMANDS = ["backends", "stress", "bench", "help"]
 BACKENDS = ["mutex", "atomic", "queue", "percpu"]
 CAPABILITIES = {
     "mutex": {"linearizable", "fetch", "bounds", "peak", "update"},
@@ -55,12 +55,23 @@ AGAINST = {"mutex": "inline mutex", "atomic": "inline atomic", "queue": "inline 
 SENTENCE = "A ratio marked '?' proves nothing"
 MIN_ROUNDS = 5
 
+NAMES = ", ".join(BACKENDS[:-1]) + " and " + BACKENDS[-1] + ", or all or none"
+
+REPEATED = [
+    # command, option that takes a value, a value of it
+    ("stress", "backend", "none"), ("stress", "threads", "1"), ("stress", "ops", "1"),
+    ("bench", "backend", "none"), ("bench", "threads", "1"), ("bench", "read-percent", "1"), ("bench", "seconds", "1"),
+    ("bench", "json", "/dev/null"),
+]
+
 BAD_USAGE = [
     # arguments, what the message must say, where it must send the user
     ("stres", "unknown command 'stres'", "tscounter --help"),
     ("--frob", "unknown option '--frob'", "tscounter --help"),
     ("help frob", "unknown command 'frob'", "tscounter --help"),
-    ("help stress backends", "'backends' is one too many", "tscounter --help"),
+    ("help stress backends", "'backends' is one too many", "tscounter help --help"),
+    ("help --frob", "unknown option '--frob'", "tscounter help --help"),
+    ("--help frob", "unknown command 'frob'", "tscounter --help"),
     ("--version now", "unexpected argument 'now'", "tscounter --help"),
     ("backends mutex", "unexpected argument 'mutex'", "tscounter backends --help"),
     ("backends --frob", "unknown option '--frob'", "tscounter backends --help"),
@@ -80,9 +91,12 @@ BAD_USAGE = [
     ("stress --ops 1000000001", "from 1 to 1000000000", "tscounter stress --help"),
     ("stress --ops 99999999999999999999", "from 1 to 1000000000", "tscounter stress --help"),
     ("stress --backend", "'--backend' needs a value", "tscounter stress --help"),
-    ("stress --backend frob", "choose " + ", ".join(BACKENDS) + ", all or none", "tscounter stress --help"),
+    ("stress --backend frob", "unknown backend 'frob': choose some of " + NAMES, "tscounter stress --help"),
+    ("stress --backend mutex,frob", "unknown backend 'frob'", "tscounter stress --help"),
+    ("stress --backend mutex,", "unknown backend ''", "tscounter stress --help"),
+    ("stress --backend mutex,all", "unknown backend 'all'", "tscounter stress --help"),
     ("bench queue", "unexpected argument 'queue'", "tscounter bench --help"),
-    ("bench --backend frob", "choose " + ", ".join(BACKENDS) + ", all or none", "tscounter bench --help"),
+    ("bench --backend frob", "unknown backend 'frob': choose some of " + NAMES, "tscounter bench --help"),
     ("bench --threads 0", "from 1 to 100000, not '0'", "tscounter bench --help"),
     ("bench --threads 1,,2", "from 1 to 100000, not ''", "tscounter bench --help"),
     ("bench --threads 1,2,", "from 1 to 100000, not ''", "tscounter bench --help"),
@@ -92,6 +106,8 @@ BAD_USAGE = [
     ("bench --read-percent -1", "from 0 to 100, not '-1'", "tscounter bench --help"),
     ("bench --seconds 0", "from 1 to 86400, not '0'", "tscounter bench --help"),
     ("bench --json", "'--json' needs a value", "tscounter bench --help"),
+    *((f"{command} --{option} {value} --{option} {value}", f"'--{option}' is given twice", f"tscounter {command} --help")
+      for command, option, value in REPEATED),
 ]
 
 passed = 0
@@ -146,7 +162,7 @@ def check_help():
 
 
 def check_version():
-    for arguments in ["--version", "-V"]:
+    for arguments in [f"{command} {option}".strip() for command in ["", *COMMANDS] for option in ["--version", "-V"]]:
         process = tscounter(arguments)
         check(f"'{arguments}' shows program and library", process.returncode == STATUS_OK
               and process.stdout == f"tscounter {VERSION} (libtscounter {VERSION})\n", process)
@@ -242,7 +258,16 @@ def check_stress(built):
               process.returncode == STATUS_USAGE
               and f"'{name}' is not part of this build" in process.stderr, process)
 
+    process, report = stress(f"--backend {','.join(reversed(built))} --threads 2 --ops 10")
+    check("'--backend LIST' loads those of the list", process.returncode == STATUS_OK and report["skipped"] == []
+          and [row["name"] for row in report["backends"]] == built, report)
+    process, report = stress(f"--backend {built[0]},{built[-1]} --threads 2 --ops 10 --json")
+    check("…and no other; a repeated --json is no harm", process.returncode == STATUS_OK and report["skipped"] == []
+          and {row["name"] for row in report["backends"]} == {built[0], built[-1]}, report)
+
     process = tscounter("stress --backend all --threads 2 --ops 10")
+    check("the table says that it is no benchmark", "no benchmark: 'tscounter bench' measures" in process.stdout,
+          process)
     first_words = [line.split()[0] for line in process.stdout.splitlines() if line]
     check("the table has a row for the control and each backend", process.returncode == STATUS_OK
           and first_words[2:3 + len(BACKENDS)] == ["racy", *built, *not_built], process)

@@ -64,6 +64,13 @@ int main(void)
 # pkg-config finds the library that was built.
 STAND_INS = {
     'tscounter': '''#!/bin/sh
+count=$#
+while [ $count -gt 0 ]; do
+    case $1 in
+    --threads | --ops | --seconds) shift 2; count=$((count - 2)) ;;
+    *) set -- "$@" "$1"; shift; count=$((count - 1)) ;;
+    esac
+done
 case $1 in
 stress) set -- "$@" --threads 20 --ops 50 ;;
 bench) set -- "$@" --threads 2 --seconds 1 ;;
