@@ -2,6 +2,7 @@
 # What the scripts here share: sourced, with `source` set to the root of the sources.
 # shellcheck shell=sh disable=SC2154
 export LC_ALL=C
+. "$source/test/script.sh"
 
 me=packaging/$(basename "$0")
 started=$(date +%s)

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: MIT
 """Adds up what meson's test logs say: count.py BUILD/meson-logs/testlog.json...
 
+Names the programs that failed, and what was skipped, and no other.
+
 A program counts as many tests as its own closing line says: "N%: Checks: N, Failures: N, Errors: N" (Check) or
 "N passed, N failed". Otherwise it counts as one. "Skipped test: NAME" is one skipped. A log that is missing or empty is a failure.
 """
@@ -11,7 +13,7 @@ import re
 import sys
 
 CHECK_LINE = re.compile(r'^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)$', re.MULTILINE)
-SKIPPED_LINE = re.compile(r'^Skipped test: ', re.MULTILINE)
+SKIPPED_LINE = re.compile(r'^Skipped test: (.*)$', re.MULTILINE)
 PLAIN_LINE = re.compile(r'^(\d+) passed, (\d+) failed(?:, \d+ skipped)?$', re.MULTILINE)
 
 
@@ -35,6 +37,16 @@ def count_program(record):
     return max(tests - failures, 0), failures, len(SKIPPED_LINE.findall(output))
 
 
+def worth_telling(record, counts):
+    """One line for a program that failed or was skipped whole, and one for each test that it skipped."""
+    _, failed, skipped = counts
+    if failed or record['result'] == 'SKIP':
+        yield f'{record["result"]:8} {record["name"]}, {failed} failed, {record["duration"]:.1f} s'
+    elif skipped:
+        for name in SKIPPED_LINE.findall(record.get('stdout') or ''):
+            yield f'skipped  {record["name"]}: {name}'
+
+
 def main(paths):
     total = [0, 0, 0]
     for path in paths:
@@ -50,7 +62,8 @@ def main(paths):
         for record in records:
             counts = count_program(record)
             total = [a + b for a, b in zip(total, counts)]
-            print(f'{variant:6} {record["result"]:12} {record["duration"]:7.1f} s  {record["name"]}')
+            for line in worth_telling(record, counts):
+                print(f'{variant}: {line}')
     print('{} passed, {} failed, {} skipped'.format(*total))
     return 1 if total[1] or not total[0] else 0
 

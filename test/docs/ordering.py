@@ -8,6 +8,7 @@ Each operation in src/, but for the program, has a row that says its order, and 
 --list it prints the operations as rows, to be argued.
 """
 
+import argparse
 import re
 import sys
 from collections import Counter
@@ -106,9 +107,13 @@ def covering(root, text):
 
 
 def main():
-    root = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('root', metavar='SOURCE_ROOT', type=Path)
+    parser.add_argument('--list', action='store_true', help='print rows')
+    arguments = parser.parse_args()
+    root = arguments.root
     code = operations(root)
-    if '--list' in sys.argv:
+    if arguments.list:
         for (file, *row), times in code.items():
             name = row[2] + (f' ×{times}' if times > 1 else '')
             print(f'{file}: | `{row[0]}` | `{row[1]}` | {name} | {row[3]} |')

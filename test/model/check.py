@@ -9,6 +9,7 @@ In the head of a model stand the lines
     Mutation: OPTIONS: KIND: what happens   'assertion' or 'deadlock' must be found
 """
 
+import argparse
 import os
 import re
 import resource
@@ -78,7 +79,9 @@ def mutate(model, options, kind, folder):
 def main():
     # As an exception, which ends what runs then.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
-    model = os.path.abspath(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('model', metavar='MODEL.pml', type=os.path.abspath)
+    model = parser.parse_args().model
     with open(model, encoding='utf-8') as file:
         text = file.read()
     checks = re.findall(r'^ \* Check:(.*)$', text, re.MULTILINE)
