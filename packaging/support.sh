@@ -20,11 +20,13 @@ finish() {
 }
 trap finish EXIT
 
+# Names all that is missing at once.
 need() {
+    missing=
     for tool in "$@"; do
-        command -v "$tool" >/dev/null ||
-            die "there is no $tool: packaging/README.md says which packages are needed"
+        command -v "$tool" >/dev/null || missing="$missing $tool"
     done
+    [ -z "$missing" ] || die "these are missing:$missing; packaging/README.md says which packages have them"
 }
 
 # Its output goes into a log, which is shown where it fails.
