@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* At most ten at a time: an upper bound refuses the eleventh, and the peak proves it. */
+/*
+ * At most ten at a time: an upper bound refuses the eleventh, and the peak proves it.
+ *
+ *     cc admission-limit.c -o admission-limit $(pkg-config --cflags --libs libtscounter) -pthread
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>

@@ -1,23 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A service that SIGTERM ends without hurry: nobody new comes in, those inside finish, and whoever takes longer
- * than five seconds is told of. Run it, and send it SIGTERM, or press Ctrl-C.
+ * A service that SIGTERM ends without hurry: it refuses new requests, and waits for those inside. When its
+ * patience is over, it says which are late, and ends all the same. Send it SIGTERM, or press Ctrl-C.
+ *
+ *     cc drain-on-sigterm.c -o drain-on-sigterm $(pkg-config --cflags --libs libtscounter) -pthread
+ *     ./drain-on-sigterm [MILLISECONDS]     its patience; 5000 by default
  */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <tscounter/tscounter.h>
 
 enum { THREADS = 8 };
 
-static const int64_t patience_ns = INT64_C(5000000000);
-
 static tsc_counter_t *in_flight;
+
+static struct worker {
+    pthread_t thread;
+    atomic_int request; /* its number; 0: between two */
+} workers[THREADS];
 
 static void serve_a_request(void)
 {
@@ -26,11 +34,15 @@ static void serve_a_request(void)
 
 static void *work(void *arg)
 {
-    while (tsc_counter_inc(in_flight) != -ESHUTDOWN) {
+    struct worker *self = arg;
+
+    for (int number = 1; tsc_counter_inc(in_flight) != -ESHUTDOWN; number++) {
+        atomic_store(&self->request, number);
         serve_a_request();
+        atomic_store(&self->request, 0);
         tsc_counter_dec(in_flight);
     }
-    return arg;
+    return NULL;
 }
 
 /* Blocked in all threads, and waited for in one: no handler is needed. */
@@ -42,11 +54,25 @@ static void wait_for_the_end(const sigset_t *ends)
         ;
 }
 
-int main(void)
+static void report_late(void)
 {
-    pthread_t threads[THREADS];
+    int64_t late = 0;
+
+    tsc_counter_get(in_flight, &late);
+    printf("late: %" PRId64 "\n", late);
+    for (int i = 0; i < THREADS; i++) {
+        int request = atomic_load(&workers[i].request);
+
+        if (request != 0)
+            printf("worker %d is in its request %d\n", i, request);
+    }
+    fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+    int64_t patience_ns = INT64_C(1000000) * (argc > 1 ? atoi(argv[1]) : 5000);
     sigset_t ends;
-    int drained;
 
     sigemptyset(&ends);
     sigaddset(&ends, SIGTERM);
@@ -55,18 +81,21 @@ int main(void)
     if (tsc_counter_create(&in_flight, TSC_BACKEND_ATOMIC, NULL) != 0)
         return EXIT_FAILURE;
     for (int i = 0; i < THREADS; i++)
-        if (pthread_create(&threads[i], NULL, work, NULL) != 0)
+        if (pthread_create(&workers[i].thread, NULL, work, &workers[i]) != 0)
             return EXIT_FAILURE;
     puts("serving");
     fflush(stdout);
 
     wait_for_the_end(&ends);
     tsc_counter_close(in_flight);
-    drained = tsc_counter_wait_at_most(in_flight, 0, patience_ns);
-    puts(drained == 0 ? "drained" : "some requests are still inside");
+    if (tsc_counter_wait_at_most(in_flight, 0, patience_ns) != 0) {
+        report_late();
+        _exit(EXIT_FAILURE); /* late threads use the counter: free nothing, join nobody */
+    }
+    puts("drained");
 
     for (int i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
+        pthread_join(workers[i].thread, NULL);
     tsc_counter_unref(in_flight);
-    return drained == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return EXIT_SUCCESS;
 }

@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* How many requests are inside, counted by a scope guard: whichever way a request leaves, it is counted out. */
+/*
+ * How many requests are inside, counted by a scope guard: whichever way a request leaves, it is counted out.
+ *
+ *     cc in-flight-guard.c -o in-flight-guard $(pkg-config --cflags --libs libtscounter) -pthread
+ */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>

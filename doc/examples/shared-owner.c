@@ -2,6 +2,8 @@
 /*
  * A pipeline: one thread owns all counters of a stage, and applies what it is sent in one order. Who counts does
  * not wait; whoever reads, waits until what was sent before is applied.
+ *
+ *     cc shared-owner.c -o shared-owner $(pkg-config --cflags --libs libtscounter) -pthread
  */
 #include <inttypes.h>
 #include <pthread.h>

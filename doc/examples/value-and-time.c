@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* A value and the time of its last change, changed together: no reader sees one without the other. */
+/*
+ * A value and the time of its last change, changed together: no reader sees one without the other.
+ *
+ *     cc value-and-time.c -o value-and-time $(pkg-config --cflags --libs libtscounter) -pthread
+ */
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows.
+"""Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows. Of a
+program among the examples, the line that builds it is tried.
 
 On a page a literal block that includes a header is a program; the one behind it, if it includes none, is
 what it prints. Lines of tscounter(1) are given to the shell, with a small load. What tscounter(7) tells to write
@@ -207,6 +208,14 @@ def of_guide(guide, folder):
     return found
 
 
+def of_example(file):
+    """The line that builds it, which is in the comment at its head."""
+    found = re.findall(r'^ \*     (cc .*)$', file.read_text(), flags=re.M)
+    if len(found) != 1:
+        raise SystemExit(f'{len(found)} lines build {file}, not one')
+    return [Commands(f'cp {shlex.quote(str(file.resolve()))} .\n{found[0]}\ntest -x {file.stem}')]
+
+
 def leave_a_signal_pending():
     """For a program that waits for it: it is blocked, so it cannot come too early."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -340,10 +349,14 @@ def is_skipped(example, tools):
 
 
 def check(arguments, directory):
-    text = arguments.page.read_text()
-    is_guide = arguments.page.suffix == '.md'
-    found = of_guide(Guide(text), arguments.page.parent) if is_guide else of_page(Page(text))
-    if not found and not is_guide:
+    page = arguments.page
+    if page.suffix == '.c':
+        found = of_example(page)
+    elif page.suffix == '.md':
+        found = of_guide(Guide(page.read_text()), page.parent)
+    else:
+        found = of_page(Page(page.read_text()))
+    if not found and page.suffix != '.md':
         raise SystemExit('no examples')
     tools = Tools(arguments, directory)
     skipped = sum(is_skipped(example, tools) for example in found)
