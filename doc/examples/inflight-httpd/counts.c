@@ -45,7 +45,7 @@ int counts_enter(struct counts *counts, struct truth_slot *slot)
     for (size_t i = 1; i < counts->tally_count; i++)
         counts->tallies[i].ops->enter(&counts->tallies[i]);
     /* Between the truth's start and its finish, so that finished <= total <= started always holds. */
-    truth_start(slot);
+    truth_start(&counts->truth, slot);
     for (size_t i = 0; i < counts->tally_count; i++)
         counts->tallies[i].ops->count(&counts->tallies[i]);
     return 0;
@@ -55,7 +55,7 @@ void counts_leave(struct counts *counts, struct truth_slot *slot)
 {
     for (size_t i = 0; i < counts->tally_count; i++)
         counts->tallies[i].ops->leave(&counts->tallies[i]);
-    truth_finish(slot);
+    truth_finish(&counts->truth, slot);
 }
 
 void counts_close(struct counts *counts)

@@ -40,8 +40,10 @@ void report_json(FILE *out, struct counts *counts)
     read_all(counts, readings);
     struct truth_reading after = truth_read(&counts->truth);
 
-    fprintf(out, "{\"truth\":{\"in_flight\":%" PRId64 ",\"total_low\":%" PRId64 ",\"total_high\":%" PRId64 "}",
-            after.started - after.finished, before.finished, after.started);
+    fprintf(out,
+            "{\"truth\":{\"in_flight\":%" PRId64 ",\"total_low\":%" PRId64 ",\"total_high\":%" PRId64
+            ",\"peak\":%" PRId64 "}",
+            after.started - after.finished, before.finished, after.started, after.peak);
     fputs(",\"tallies\":[", out);
     for (size_t i = 0; i < counts->tally_count; i++) {
         fputs(i == 0 ? "" : ",", out);
@@ -52,7 +54,7 @@ void report_json(FILE *out, struct counts *counts)
 
 static void print_family(FILE *out, const char *name, const char *type, const char *help)
 {
-    fprintf(out, "# TYPE %s %s\n# HELP %s %s\n", name, type, name, help);
+    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
 static void print_sample(FILE *out, const char *name, const char *counted_by, int64_t value)
@@ -67,7 +69,7 @@ void report_metrics(FILE *out, struct counts *counts)
     read_all(counts, readings);
     struct truth_reading truth = truth_read(&counts->truth);
 
-    print_family(out, "httpd_requests", "counter", "Requests begun.");
+    print_family(out, "httpd_requests_total", "counter", "Requests begun.");
     print_sample(out, "httpd_requests_total", "truth", truth.started);
     for (size_t i = 0; i < n; i++)
         print_sample(out, "httpd_requests_total", counts->tallies[i].name, readings[i].total);
@@ -78,9 +80,9 @@ void report_metrics(FILE *out, struct counts *counts)
         print_sample(out, "httpd_requests_in_flight", counts->tallies[i].name, readings[i].in_flight);
 
     print_family(out, "httpd_requests_in_flight_peak", "gauge", "Most requests in flight at once.");
+    print_sample(out, "httpd_requests_in_flight_peak", "truth", truth.peak);
     for (size_t i = 0; i < n; i++) {
         if (readings[i].has_peak)
             print_sample(out, "httpd_requests_in_flight_peak", counts->tallies[i].name, readings[i].peak);
     }
-    fputs("# EOF\n", out);
 }

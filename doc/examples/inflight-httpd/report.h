@@ -9,6 +9,6 @@
 
 void report_page(FILE *out, struct counts *counts);    /* HTML, which polls the JSON */
 void report_json(FILE *out, struct counts *counts);    /* all ways of counting beside the truth */
-void report_metrics(FILE *out, struct counts *counts); /* the same as OpenMetrics */
+void report_metrics(FILE *out, struct counts *counts); /* the same, in the text format of Prometheus */
 
 #endif

@@ -87,7 +87,7 @@ static const struct report {
 } reports[] = {
     {"/", "text/html; charset=utf-8", report_page},
     {"/data.json", "application/json", report_json},
-    {"/metrics", "application/openmetrics-text; version=1.0.0; charset=utf-8", report_metrics},
+    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", report_metrics},
 };
 
 static const struct report *find_report(const char *url)
