@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "attr.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ int tsc_counter_attr_create(tsc_counter_attr_t **attr)
         return -ENOMEM;
     *created = tsc_counter_attr_default;
     *attr = created;
+    tsc_sanitizer_stored(created, sizeof(*created));
+    tsc_sanitizer_stored(attr, sizeof(*attr));
     return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/backend.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name)
         return NULL;
     memset(memory, 0, counter_size);
     ((struct tsc_counter *)memory)->name = memcpy((char *)memory + counter_size, name, name_size);
+    tsc_sanitizer_stored(memory, counter_size + name_size);
     return memory;
 }
 
@@ -78,11 +80,13 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
     created->ops = found->ops;
     created->backend = backend;
     error = start(created, attr);
-    if (error)
+    if (error) {
         free(created);
-    else
-        *counter = created;
-    return error;
+        return error;
+    }
+    created->ops = tsc_sanitizer_ops(found->ops, attr);
+    *counter = created;
+    return 0;
 }
 
 int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc_counter_attr_t *attr)
@@ -94,6 +98,7 @@ int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc
         return -EINVAL;
     *counter = NULL;
     error = create(counter, backend, attr != NULL ? attr : &tsc_counter_attr_default);
+    tsc_sanitizer_stored(counter, sizeof(*counter));
     errno = saved_errno;
     return error;
 }
@@ -182,6 +187,8 @@ int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64_t *delt
         return error;
     *delta = tsc_wrapping_sub(value, *cursor);
     *cursor = value;
+    tsc_sanitizer_stored(delta, sizeof(*delta));
+    tsc_sanitizer_stored(cursor, sizeof(*cursor));
     return 0;
 }
 
@@ -257,6 +264,7 @@ int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend)
     if (counter == NULL || backend == NULL)
         return -EINVAL;
     *backend = counter->backend;
+    tsc_sanitizer_stored(backend, sizeof(*backend));
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "backend/backend.h"
 #include "queue/life.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,6 +17,8 @@ int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
     if (tsc_backend_find(TSC_BACKEND_QUEUE)->ops == NULL)
         return -ENOTSUP;
     error = tsc_owner_make(owner, attr != NULL ? attr : &tsc_owner_attr_default);
+    if (!error)
+        tsc_sanitizer_stored(owner, sizeof(*owner));
     errno = saved_errno;
     return error;
 }
@@ -33,6 +36,8 @@ int tsc_owner_attr_create(tsc_owner_attr_t **attr)
         return -ENOMEM;
     *created = tsc_owner_attr_default;
     *attr = created;
+    tsc_sanitizer_stored(created, sizeof(*created));
+    tsc_sanitizer_stored(attr, sizeof(*attr));
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "backend/backend.h"
 
 #include "config.h"
+#include "sanitizer.h"
 
 #include <errno.h>
 #include <string.h>
@@ -43,6 +44,7 @@ int tsc_backend_from_name(const char *name, tsc_backend_t *backend)
     for (tsc_backend_t candidate = 0; candidate < backend_count; candidate++) {
         if (strcmp(backends[candidate].name, name) == 0) {
             *backend = candidate;
+            tsc_sanitizer_stored(backend, sizeof(*backend));
             return 0;
         }
     }
@@ -56,5 +58,6 @@ int tsc_backend_get_caps(tsc_backend_t backend, uint64_t *caps)
     if (found == NULL || caps == NULL)
         return -EINVAL;
     *caps = found->caps;
+    tsc_sanitizer_stored(caps, sizeof(*caps));
     return 0;
 }

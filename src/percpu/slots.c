@@ -2,6 +2,7 @@
 #include "percpu/slots.h"
 
 #include "percpu/add.h"
+#include "sanitizer.h"
 #include "sync/barrier.h"
 #include "sync/registry.h"
 
@@ -144,6 +145,7 @@ static struct tsc_slots_chunk *make_chunk(uint32_t sets)
         free(chunk);
         return NULL;
     }
+    tsc_sanitizer_release(chunk);
     return chunk;
 }
 
@@ -173,6 +175,8 @@ static void free_chunk(struct tsc_slots_chunk *chunk)
 {
     int saved_errno = errno;
 
+    /* pairs with the release in make_chunk: the lock in between is not seen. */
+    tsc_sanitizer_acquire(chunk);
     if (munmap(chunk->regions, chunk_bytes(chunk)) == 0)
         free(chunk);
     else

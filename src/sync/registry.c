@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/registry.h"
 
+#include "sanitizer.h"
 #include "sync/futex.h"
 #include "sync/lock.h"
 #include "sync/spin.h"
@@ -39,13 +40,17 @@ static bool drop_reference(struct tsc_object *object, uint64_t reference)
 {
     uint64_t found = atomic_load_explicit(&object->references, memory_order_relaxed);
 
+    tsc_sanitizer_release(object);
     /* acq_rel: every use of the object happens before it is freed. */
     do {
         if (tsc_unlikely(count_of(found) == TSC_OBJECT_COUNT_MAX))
             return false;
     } while (!atomic_compare_exchange_weak_explicit(&object->references, &found, found - reference,
                                                     memory_order_acq_rel, memory_order_relaxed));
-    return count_of(found) == 1;
+    if (count_of(found) != 1)
+        return false;
+    tsc_sanitizer_acquire(object);
+    return true;
 }
 
 void tsc_object_ref(struct tsc_object *object)

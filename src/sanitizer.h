@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef TSC_SANITIZER_H
+#define TSC_SANITIZER_H
+
+#include "compiler.h"
+
+#include <stddef.h>
+
+/*
+ * ThreadSanitizer and MemorySanitizer see only the code that they have instrumented. In an instrumented program
+ * with a library that is not, ThreadSanitizer does not see that counters synchronise, and MemorySanitizer does not
+ * see that outputs are stored: both report faults that are none. So the library calls the functions by which their
+ * runtimes are told. The references are weak: in all other programs they are NULL, and nothing is called.
+ *
+ * An instrumented library calls none of them, because that would hide its own faults.
+ */
+#ifdef __has_feature
+#if __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define TSC_INSTRUMENTED
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || !defined(__GNUC__)
+#define TSC_INSTRUMENTED
+#endif
+
+struct tsc_backend_ops;
+struct tsc_counter_attr;
+
+#ifdef TSC_INSTRUMENTED
+
+static inline void tsc_sanitizer_release(void *object)
+{
+    (void)object;
+}
+
+static inline void tsc_sanitizer_acquire(void *object)
+{
+    (void)object;
+}
+
+static inline void tsc_sanitizer_stored(const void *output, size_t bytes)
+{
+    (void)output;
+    (void)bytes;
+}
+
+static inline const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
+                                                              const struct tsc_counter_attr *attr)
+{
+    (void)attr;
+    return ops;
+}
+
+#else
+
+__attribute__((weak)) void __tsan_release(void *address);
+__attribute__((weak)) void __tsan_acquire(void *address);
+__attribute__((weak)) void __msan_unpoison(const volatile void *memory, size_t bytes);
+
+/* What comes before a release of an object happens before what comes after an acquire of it that follows. */
+static inline void tsc_sanitizer_release(void *object)
+{
+    if (tsc_unlikely(__tsan_release != NULL))
+        __tsan_release(object);
+}
+
+static inline void tsc_sanitizer_acquire(void *object)
+{
+    if (tsc_unlikely(__tsan_acquire != NULL))
+        __tsan_acquire(object);
+}
+
+/* The library has stored an output. */
+static inline void tsc_sanitizer_stored(const void *output, size_t bytes)
+{
+    if (tsc_unlikely(__msan_unpoison != NULL))
+        __msan_unpoison(output, bytes);
+}
+
+/*
+ * The operations for a new counter: the backend's own, or, where a runtime is there, a table of operations that
+ * call those and tell the runtime. What runs in all other programs is the same as without this.
+ */
+const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
+                                                const struct tsc_counter_attr *attr);
+
+#endif
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the library tells a sanitizer, written down by functions that have the names of those of its runtime; so it
+ * is seen without a sanitizer, and to the call. With TEST_THREAD they are ThreadSanitizer's, else
+ * MemorySanitizer's.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <tscounter/tscounter.h>
+
+#include "support/backends.h"
+
+static int failures;
+
+#define EXPECT(condition) \
+    do { \
+        if (!(condition)) { \
+            fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            failures++; \
+        } \
+    } while (0)
+
+static tsc_counter_t *new_counter(tsc_backend_t backend, bool bounded)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter;
+    uint64_t caps;
+
+    EXPECT(tsc_backend_get_caps(backend, &caps) == 0);
+    EXPECT(tsc_counter_attr_create(&attr) == 0);
+    if (bounded)
+        EXPECT(tsc_counter_attr_set_bounds(attr, 0, 100, TSC_BOUNDS_REJECT) == 0);
+    if (caps & TSC_CAP_PEAK)
+        EXPECT(tsc_counter_attr_set_track_peak(attr, 1) == 0);
+    EXPECT(tsc_counter_create(&counter, backend, attr) == 0);
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+#ifdef TEST_THREAD
+
+/* R and A: release and acquire of the counter. U: the callback. */
+static char told[16];
+static unsigned int releases_of_others;
+static unsigned int acquires_of_others;
+static size_t times_told;
+static void *counter_told_of;
+
+static void write_down(char what)
+{
+    if (times_told < sizeof(told) - 1)
+        told[times_told++] = what;
+}
+
+void __tsan_release(void *address);
+void __tsan_acquire(void *address);
+
+void __tsan_release(void *address)
+{
+    if (address == counter_told_of)
+        write_down('R');
+    else
+        releases_of_others++;
+}
+
+void __tsan_acquire(void *address)
+{
+    if (address == counter_told_of)
+        write_down('A');
+    else
+        acquires_of_others++;
+}
+
+static void expect_told(const char *operation, tsc_backend_t backend, const char *expected)
+{
+    if (strcmp(told, expected) != 0) {
+        fprintf(stderr, "%s, %s: told %s, not %s\n", tsc_backend_name(backend), operation, told, expected);
+        failures++;
+    }
+    memset(told, 0, sizeof(told));
+    times_told = 0;
+}
+
+#define EXPECT_TOLD(expected, operation, answer) \
+    do { \
+        EXPECT((operation) == (answer)); \
+        expect_told(#operation, backend, expected); \
+    } while (0)
+
+static int add_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    write_down('U');
+    ++*value;
+    return 0;
+}
+
+static int answer_of(tsc_backend_t backend, uint64_t capability)
+{
+    uint64_t caps;
+
+    EXPECT(tsc_backend_get_caps(backend, &caps) == 0);
+    return caps & capability ? 0 : -ENOTSUP;
+}
+
+static const char *where(tsc_backend_t backend, uint64_t capability, const char *expected)
+{
+    return answer_of(backend, capability) == 0 ? expected : "";
+}
+
+static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    int64_t low;
+    int64_t high;
+    int64_t cursor = 0;
+
+    EXPECT_TOLD("A", tsc_counter_get(counter, &low), 0);
+    EXPECT_TOLD("A", tsc_counter_get_interval(counter, &low, &high), 0);
+    EXPECT(low == high);
+    EXPECT_TOLD("A", tsc_counter_get_delta(counter, &cursor, &low), 0);
+    EXPECT_TOLD(where(backend, TSC_CAP_PEAK, "A"), tsc_counter_get_peak(counter, &high),
+                answer_of(backend, TSC_CAP_PEAK));
+    EXPECT_TOLD("A", tsc_counter_wait_at_most(counter, 1000, -1), 0);
+    EXPECT_TOLD("A", tsc_counter_wait_at_most(counter, -1, 0), -ETIMEDOUT);
+    EXPECT_TOLD("A", tsc_counter_flush(counter), 0);
+}
+
+static void fetches_are_both(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    const char *both = where(backend, TSC_CAP_FETCH, "RA");
+    int answer = answer_of(backend, TSC_CAP_FETCH);
+    int64_t value = 0;
+
+    EXPECT_TOLD(both, tsc_counter_fetch_add(counter, 1, &value), answer);
+    EXPECT_TOLD(both, tsc_counter_exchange(counter, 5, &value), answer);
+    EXPECT_TOLD(both, tsc_counter_set(counter, 5), answer);
+    EXPECT_TOLD(both, tsc_counter_compare_exchange(counter, &value, 7), answer);
+}
+
+static void updates_are_both(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    EXPECT_TOLD(where(backend, TSC_CAP_UPDATE, "RAUR"), tsc_counter_update(counter, add_one, NULL),
+                answer_of(backend, TSC_CAP_UPDATE));
+}
+
+static void nothing_else_is_told(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    EXPECT_TOLD("", tsc_counter_get_backend(counter, &backend), 0);
+    EXPECT_TOLD("", tsc_counter_get_name(counter)[0], '\0');
+}
+
+/* Of the references: a release for each that is given back, an acquire for the last and one to free the counter.
+ */
+static void the_end_is_both(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    unsigned int releases = releases_of_others;
+    unsigned int acquires = acquires_of_others;
+
+    EXPECT(tsc_counter_ref(counter) == counter);
+    EXPECT(releases_of_others == releases);
+    tsc_counter_unref(counter);
+    EXPECT(releases_of_others == releases + 1);
+    EXPECT(acquires_of_others == acquires);
+    tsc_counter_unref(counter);
+    EXPECT(releases_of_others >= releases + 2);
+    EXPECT(acquires_of_others >= acquires + 2);
+    expect_told("unref", backend, "");
+}
+
+static void without_bounds(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = counter_told_of = new_counter(backend, false);
+
+    expect_told("create", backend, "");
+    EXPECT_TOLD("R", tsc_counter_inc(counter), 0);
+    EXPECT_TOLD("R", tsc_counter_add(counter, 5), 0);
+    EXPECT_TOLD("R", tsc_counter_try_add(counter, 5), 0);
+    EXPECT_TOLD("R", tsc_counter_dec(counter), 0);
+    reads_are_acquires(counter, backend);
+    fetches_are_both(counter, backend);
+    updates_are_both(counter, backend);
+    nothing_else_is_told(counter, backend);
+    EXPECT_TOLD("R", tsc_counter_close(counter), 0);
+    EXPECT_TOLD("RA", tsc_counter_inc(counter), -ESHUTDOWN);
+    EXPECT_TOLD("RA", tsc_counter_try_add(counter, 1), -ESHUTDOWN);
+    EXPECT_TOLD("R", tsc_counter_dec(counter), 0);
+    the_end_is_both(counter, backend);
+}
+
+static void with_bounds(tsc_backend_t backend)
+{
+    tsc_counter_t *counter;
+    int try_answer = backend == TSC_BACKEND_QUEUE ? -ENOTSUP : 0;
+
+    if (answer_of(backend, TSC_CAP_BOUNDS) != 0)
+        return;
+    counter = counter_told_of = new_counter(backend, true);
+    EXPECT_TOLD("RA", tsc_counter_inc(counter), 0);
+    EXPECT_TOLD("RA", tsc_counter_try_add(counter, 1), try_answer);
+    EXPECT_TOLD("RA", tsc_counter_add(counter, 1000), -ERANGE);
+    EXPECT_TOLD("RA", tsc_counter_dec(counter), 0);
+    fetches_are_both(counter, backend);
+    updates_are_both(counter, backend);
+    the_end_is_both(counter, backend);
+}
+
+static void try_backend(tsc_backend_t backend)
+{
+    without_bounds(backend);
+    with_bounds(backend);
+}
+
+#else
+
+enum { OUTPUTS_MAX = 64 };
+
+static struct {
+    const char *begin, *end;
+} stored[OUTPUTS_MAX];
+static size_t stored_count;
+static size_t parameters_told;
+
+void __msan_unpoison(const volatile void *memory, size_t bytes);
+void __msan_unpoison_param(size_t parameters);
+
+void __msan_unpoison(const volatile void *memory, size_t bytes)
+{
+    const char *begin = (const char *)memory;
+
+    if (stored_count == OUTPUTS_MAX)
+        abort();
+    stored[stored_count].begin = begin;
+    stored[stored_count].end = begin + bytes;
+    stored_count++;
+}
+
+void __msan_unpoison_param(size_t parameters)
+{
+    parameters_told = parameters;
+}
+
+static bool is_stored(const void *memory, size_t bytes)
+{
+    const char *begin = memory;
+
+    for (size_t i = 0; i < stored_count; i++)
+        if (stored[i].begin <= begin && begin + bytes <= stored[i].end)
+            return true;
+    return false;
+}
+
+static void forget(void)
+{
+    stored_count = 0;
+    parameters_told = 0;
+}
+
+/* A refused call leaves its output untouched, and tells nothing of it. */
+#define EXPECT_STORED(output, operation, answer) \
+    do { \
+        forget(); \
+        EXPECT((operation) == (answer)); \
+        EXPECT(is_stored(output, sizeof(*(output))) == ((answer) >= 0)); \
+    } while (0)
+
+static int look_at_parameters(int64_t *value, void *counter)
+{
+    int64_t low;
+    int64_t high;
+
+    EXPECT(parameters_told == 2);
+    EXPECT(is_stored(value, sizeof(*value)));
+    EXPECT_STORED(&low, tsc_counter_get_interval(counter, &low, &high), -EDEADLK);
+    return -ECANCELED;
+}
+
+static void values(tsc_counter_t *counter, uint64_t caps)
+{
+    int fetch = caps & TSC_CAP_FETCH ? 0 : -ENOTSUP;
+    int64_t value;
+    int64_t high;
+    int64_t expected = 1000;
+
+    EXPECT_STORED(&value, tsc_counter_get(counter, &value), 0);
+    EXPECT_STORED(&value, tsc_counter_get_interval(counter, &value, &high), 0);
+    EXPECT(is_stored(&high, sizeof(high)));
+    EXPECT_STORED(&value, tsc_counter_get_delta(counter, &expected, &value), 0);
+    EXPECT(is_stored(&expected, sizeof(expected)));
+    EXPECT_STORED(&value, tsc_counter_get_peak(counter, &value), caps & TSC_CAP_PEAK ? 0 : -ENOTSUP);
+    EXPECT_STORED(&value, tsc_counter_fetch_add(counter, 1, &value), fetch);
+    EXPECT_STORED(&value, tsc_counter_exchange(counter, 1, &value), fetch);
+    expected = 1000;
+    EXPECT_STORED(&expected, tsc_counter_compare_exchange(counter, &expected, 1), fetch);
+    forget();
+    EXPECT(tsc_counter_update(counter, look_at_parameters, counter) ==
+           (caps & TSC_CAP_UPDATE ? -ECANCELED : -ENOTSUP));
+    EXPECT(tsc_counter_close(counter) == 0);
+    EXPECT_STORED(&value, tsc_counter_exchange(counter, 1, &value), fetch == 0 ? -ESHUTDOWN : fetch);
+}
+
+static void handles(void)
+{
+    tsc_counter_t *counter;
+    tsc_counter_attr_t *attr;
+    tsc_owner_attr_t *owner_attr;
+    tsc_owner_t *owner;
+
+    EXPECT_STORED(&attr, tsc_counter_attr_create(&attr), 0);
+    EXPECT_STORED(&owner_attr, tsc_owner_attr_create(&owner_attr), 0);
+    EXPECT(is_stored(owner_attr, 1));
+    forget();
+    if (tsc_owner_create(&owner, owner_attr) == 0) {
+        EXPECT(is_stored(&owner, sizeof(owner)));
+        tsc_owner_unref(owner);
+    }
+    forget();
+    EXPECT(tsc_counter_create(&counter, 1000, attr) == -EINVAL);
+    EXPECT(is_stored(&counter, sizeof(counter)));
+    tsc_counter_attr_destroy(attr);
+    tsc_owner_attr_destroy(owner_attr);
+}
+
+static void try_backend(tsc_backend_t backend)
+{
+    tsc_counter_t *counter;
+    tsc_backend_t found;
+    uint64_t caps;
+
+    EXPECT_STORED(&caps, tsc_backend_get_caps(backend, &caps), 0);
+    EXPECT_STORED(&found, tsc_backend_from_name(tsc_backend_name(backend), &found), 0);
+    forget();
+    counter = new_counter(backend, false);
+    EXPECT(is_stored(tsc_counter_get_name(counter), 1));
+    EXPECT_STORED(&found, tsc_counter_get_backend(counter, &found), 0);
+    values(counter, caps);
+    tsc_counter_unref(counter);
+    handles();
+}
+
+#endif
+
+int main(void)
+{
+    for (tsc_backend_t backend = 0; tsc_backend_name(backend) != NULL; backend++)
+        if (support_is_built(backend))
+            try_backend(backend);
+    return failures != 0;
+}

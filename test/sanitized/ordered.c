@@ -1,0 +1,629 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Programs that are correct, because counters order their threads and nothing else does. ThreadSanitizer has
+ * nothing to report.
+ */
+#include "scenario.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+
+enum { THREADS = 4, ROUNDS = 50, PUBLISHED = 42 };
+
+/*
+ * Something that is no atomic, and what says that it is there. It is static, here and below: a compiler may leave
+ * out of the reports what lies on a thread's own stack.
+ */
+struct publication {
+    tsc_counter_t *counter;
+    int data;
+    void (*publish)(tsc_counter_t *counter);
+};
+
+static void *write_and_publish(void *arg)
+{
+    struct publication *publication = arg;
+
+    publication->data = PUBLISHED;
+    publication->publish(publication->counter);
+    return NULL;
+}
+
+/* `learn` returns once it has read what `publish` has changed. */
+static void hand_over(tsc_counter_t *counter, void (*publish)(tsc_counter_t *), void (*learn)(tsc_counter_t *))
+{
+    static struct publication publication;
+    pthread_t thread;
+
+    publication = (struct publication){.counter = counter, .publish = publish};
+    thread = start(write_and_publish, &publication);
+    learn(counter);
+    REQUIRE(publication.data == PUBLISHED);
+    join(thread);
+    tsc_counter_unref(counter);
+}
+
+static void publish_inc(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_inc(counter) == 0);
+}
+
+static void publish_dec(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_dec(counter) == 0);
+}
+
+static void publish_try_add(tsc_counter_t *counter)
+{
+    int answer;
+
+    while ((answer = tsc_counter_try_add(counter, 1)) == -EAGAIN)
+        sched_yield();
+    REQUIRE(answer == 0);
+}
+
+static void publish_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    REQUIRE(tsc_counter_fetch_add(counter, 1, &previous) == 0);
+}
+
+static void publish_set(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_set(counter, 1) == 0);
+}
+
+static void publish_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = 0;
+
+    while (tsc_counter_compare_exchange(counter, &expected, 1) != 1)
+        expected = 0;
+}
+
+static int raise_to_one(int64_t *value, void *arg)
+{
+    (void)arg;
+    *value = 1;
+    return 0;
+}
+
+static void publish_update(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_update(counter, raise_to_one, NULL) == 0);
+}
+
+static void publish_close(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_close(counter) == 0);
+}
+
+static void learn_by_get(tsc_counter_t *counter)
+{
+    int64_t value = 0;
+
+    for (; value < 1; sched_yield())
+        REQUIRE(tsc_counter_get(counter, &value) == 0);
+}
+
+static void learn_by_interval(tsc_counter_t *counter)
+{
+    int64_t low = 0;
+    int64_t high;
+
+    for (; low < 1; sched_yield())
+        REQUIRE(tsc_counter_get_interval(counter, &low, &high) == 0);
+}
+
+static void learn_by_delta(tsc_counter_t *counter)
+{
+    int64_t cursor = 0;
+    int64_t delta = 0;
+
+    for (; delta < 1; sched_yield())
+        REQUIRE(tsc_counter_get_delta(counter, &cursor, &delta) == 0);
+}
+
+static void learn_by_peak(tsc_counter_t *counter)
+{
+    int64_t peak = 0;
+
+    for (; peak < 1; sched_yield())
+        REQUIRE(tsc_counter_get_peak(counter, &peak) == 0);
+}
+
+static void learn_by_wait(tsc_counter_t *counter)
+{
+    REQUIRE(tsc_counter_wait_at_most(counter, 0, -1) == 0);
+}
+
+static void learn_by_look(tsc_counter_t *counter)
+{
+    int answer;
+
+    while ((answer = tsc_counter_wait_at_most(counter, 0, 0)) == -ETIMEDOUT)
+        sched_yield();
+    REQUIRE(answer == 0);
+}
+
+static void learn_by_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous = 0;
+
+    for (; previous < 1; sched_yield())
+        REQUIRE(tsc_counter_fetch_add(counter, 0, &previous) == 0);
+}
+
+static void learn_by_exchange(tsc_counter_t *counter)
+{
+    int64_t previous = 0;
+
+    for (; previous < 1; sched_yield())
+        REQUIRE(tsc_counter_exchange(counter, 0, &previous) == 0);
+}
+
+static void learn_by_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = 1;
+
+    while (tsc_counter_compare_exchange(counter, &expected, 2) != 1) {
+        expected = 1;
+        sched_yield();
+    }
+}
+
+static void learn_by_failing_to_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = 0;
+
+    while (tsc_counter_compare_exchange(counter, &expected, 0) == 1)
+        sched_yield();
+    REQUIRE(expected == 1);
+}
+
+static void learn_by_refusal(tsc_counter_t *counter)
+{
+    while (tsc_counter_inc(counter) == 0)
+        sched_yield();
+    REQUIRE(tsc_counter_inc(counter) == -ESHUTDOWN);
+}
+
+static void learn_by_place(tsc_counter_t *counter)
+{
+    int answer;
+
+    while ((answer = tsc_counter_inc(counter)) == -ERANGE)
+        sched_yield();
+    REQUIRE(answer == 0);
+}
+
+static void set_initial_one(tsc_counter_attr_t *attr)
+{
+    tsc_counter_attr_set_initial(attr, 1);
+}
+
+static void set_peak(tsc_counter_attr_t *attr)
+{
+    tsc_counter_attr_set_track_peak(attr, 1);
+}
+
+static void set_one_place(tsc_counter_attr_t *attr)
+{
+    tsc_counter_attr_set_bounds(attr, 0, 1, TSC_BOUNDS_REJECT);
+}
+
+static void set_one_place_taken(tsc_counter_attr_t *attr)
+{
+    set_one_place(attr);
+    set_initial_one(attr);
+}
+
+static void wait_for_dec(tsc_backend_t backend)
+{
+    hand_over(new_counter_with(backend, set_initial_one), publish_dec, learn_by_wait);
+}
+
+static void look_for_dec(tsc_backend_t backend)
+{
+    hand_over(new_counter_with(backend, set_initial_one), publish_dec, learn_by_look);
+}
+
+static void get_inc(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_get);
+}
+
+static void get_try_add(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_try_add, learn_by_get);
+}
+
+static void get_fetch_add(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_fetch_add, learn_by_get);
+}
+
+static void get_set(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_set, learn_by_get);
+}
+
+static void get_compare_exchange(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_compare_exchange, learn_by_get);
+}
+
+static void get_update(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_update, learn_by_get);
+}
+
+static void interval(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_interval);
+}
+
+static void delta(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_delta);
+}
+
+static void peak(tsc_backend_t backend)
+{
+    hand_over(new_counter_with(backend, set_peak), publish_inc, learn_by_peak);
+}
+
+static void fetch_add_inc(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_fetch_add);
+}
+
+static void exchange_inc(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_exchange);
+}
+
+static void compare_exchange_inc(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_compare_exchange);
+}
+
+static void failed_compare_exchange(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_inc, learn_by_failing_to_exchange);
+}
+
+static void refused(tsc_backend_t backend)
+{
+    hand_over(new_counter(backend), publish_close, learn_by_refusal);
+}
+
+static void place_given_back(tsc_backend_t backend)
+{
+    hand_over(new_counter_with(backend, set_one_place_taken), publish_dec, learn_by_place);
+}
+
+/* -------- several threads -------- */
+
+/* Two numbers that callbacks alone touch. */
+struct guarded {
+    tsc_counter_t *counter;
+    int sum;
+    int calls;
+};
+
+struct change {
+    struct guarded *guarded;
+    int amount; /* written by the caller */
+    int sum;    /* written by the callback */
+};
+
+static int change_both(int64_t *value, void *arg)
+{
+    struct change *change = arg;
+
+    change->guarded->sum += change->amount;
+    change->guarded->calls++;
+    change->sum = change->guarded->sum;
+    *value = change->guarded->calls;
+    return 0;
+}
+
+static void *change_often(void *arg)
+{
+    struct change *change = arg;
+
+    for (int i = 0; i < ROUNDS; i++) {
+        change->amount = 2;
+        change->sum = 0;
+        REQUIRE(tsc_counter_update(change->guarded->counter, change_both, change) == 0);
+        REQUIRE(change->sum >= 2);
+    }
+    return NULL;
+}
+
+static void guarded_by_callback(tsc_backend_t backend)
+{
+    static struct guarded guarded;
+    static struct change changes[THREADS];
+    static struct change none = {.guarded = &guarded};
+    pthread_t threads[THREADS];
+
+    guarded.counter = new_counter(backend);
+    for (int i = 0; i < THREADS; i++) {
+        changes[i].guarded = &guarded;
+        threads[i] = start(change_often, &changes[i]);
+    }
+    do
+        REQUIRE(tsc_counter_update(guarded.counter, change_both, &none) == 0);
+    while (none.sum < 2 * THREADS * ROUNDS);
+    for (int i = 0; i < THREADS; i++)
+        join(threads[i]);
+    tsc_counter_unref(guarded.counter);
+}
+
+static int write_and_exit(int64_t *value, void *arg)
+{
+    (void)value;
+    *(int *)arg = PUBLISHED;
+    pthread_exit(NULL);
+}
+
+static int read_guarded(int64_t *value, void *arg)
+{
+    (void)value;
+    return *(int *)arg == PUBLISHED ? -ECANCELED : -EAGAIN;
+}
+
+static void *leave_callback(void *arg)
+{
+    struct publication *publication = arg;
+
+    tsc_counter_update(publication->counter, write_and_exit, &publication->data);
+    return NULL;
+}
+
+/* The callback does not return; what it guards is ordered nevertheless. */
+static void left_callback(tsc_backend_t backend)
+{
+    static struct publication publication;
+    pthread_t thread;
+
+    publication.counter = new_counter(backend);
+    thread = start(leave_callback, &publication);
+    while (tsc_counter_update(publication.counter, read_guarded, &publication.data) != -ECANCELED)
+        sched_yield();
+    join(thread);
+    tsc_counter_unref(publication.counter);
+}
+
+struct resource {
+    tsc_counter_t *counter;
+    int uses;
+};
+
+static void use_in_turn(struct resource *resource, int (*enter)(tsc_counter_t *counter))
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        int answer;
+
+        while ((answer = enter(resource->counter)) != 0) {
+            REQUIRE(answer == -ERANGE || answer == -EAGAIN);
+            sched_yield();
+        }
+        resource->uses++;
+        REQUIRE(tsc_counter_dec(resource->counter) == 0);
+    }
+}
+
+static void *use_by_inc(void *arg)
+{
+    use_in_turn(arg, tsc_counter_inc);
+    return NULL;
+}
+
+static int try_inc(tsc_counter_t *counter)
+{
+    return tsc_counter_try_add(counter, 1);
+}
+
+static void *use_by_try_add(void *arg)
+{
+    use_in_turn(arg, try_inc);
+    return NULL;
+}
+
+/* A bound of 1 is a lock. */
+static void use_by_many(tsc_backend_t backend, void *(*use)(void *arg))
+{
+    static struct resource resource;
+    pthread_t threads[THREADS];
+
+    resource.counter = new_counter_with(backend, set_one_place);
+    for (int i = 0; i < THREADS; i++)
+        threads[i] = start(use, &resource);
+    for (int i = 0; i < THREADS; i++)
+        join(threads[i]);
+    REQUIRE(resource.uses == THREADS * ROUNDS);
+    tsc_counter_unref(resource.counter);
+}
+
+static void one_place(tsc_backend_t backend)
+{
+    use_by_many(backend, use_by_inc);
+}
+
+static void one_place_tried(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = new_counter_with(backend, set_one_place);
+    int answer = tsc_counter_try_add(counter, 1);
+
+    tsc_counter_unref(counter);
+    if (answer != -ENOTSUP)
+        use_by_many(backend, use_by_try_add);
+}
+
+struct service {
+    tsc_counter_t *in_flight;
+    int *requests[THREADS];
+};
+
+struct server {
+    struct service *service;
+    int number;
+};
+
+/* It has entered already. */
+static void *serve_until_closed(void *arg)
+{
+    struct server *server = arg;
+    struct service *service = server->service;
+
+    do {
+        ++*service->requests[server->number];
+        REQUIRE(tsc_counter_dec(service->in_flight) == 0);
+    } while (tsc_counter_inc(service->in_flight) == 0);
+    return NULL;
+}
+
+/* What those in flight use is freed once they are out; they are joined later. */
+static void close_and_drain(tsc_backend_t backend)
+{
+    struct service service = {.in_flight = new_counter(backend)};
+    struct server servers[THREADS];
+    pthread_t threads[THREADS];
+
+    for (int i = 0; i < THREADS; i++) {
+        REQUIRE(tsc_counter_inc(service.in_flight) == 0);
+        service.requests[i] = calloc(1, sizeof(int));
+        servers[i] = (struct server){.service = &service, .number = i};
+        threads[i] = start(serve_until_closed, &servers[i]);
+    }
+    REQUIRE(tsc_counter_close(service.in_flight) == 0);
+    REQUIRE(tsc_counter_wait_at_most(service.in_flight, 0, -1) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        REQUIRE(*service.requests[i] > 0);
+        free(service.requests[i]);
+    }
+    for (int i = 0; i < THREADS; i++)
+        join(threads[i]);
+    tsc_counter_unref(service.in_flight);
+}
+
+/* -------- what the library frees on another thread than it was made on -------- */
+
+static int give_back(int64_t *value, void *counter)
+{
+    (void)value;
+    tsc_counter_unref(counter);
+    return 0;
+}
+
+struct donation {
+    tsc_counter_t *counter; /* in whose callback the other one is given back */
+    tsc_owner_t *owner;     /* of the other one, which it ends with */
+};
+
+static void *give_back_in_callback(void *arg)
+{
+    struct donation *donation = arg;
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *given;
+
+    REQUIRE(tsc_counter_attr_create(&attr) == 0);
+    REQUIRE(tsc_counter_attr_set_owner(attr, donation->owner) == 0);
+    REQUIRE(tsc_counter_create(&given, TSC_BACKEND_QUEUE, attr) == 0);
+    tsc_counter_attr_destroy(attr);
+    tsc_owner_unref(donation->owner);
+    REQUIRE(tsc_counter_update(donation->counter, give_back, given) == 0);
+    return NULL;
+}
+
+static int threads_of_process(void)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    int count = 0;
+
+    REQUIRE(tasks != NULL);
+    while (readdir(tasks) != NULL)
+        count++;
+    closedir(tasks);
+    return count;
+}
+
+/* By the thread of an owner that is older than the counter, and that sees it for the first time. */
+static void freed_by_its_owner(tsc_backend_t backend)
+{
+    struct donation donation = {.counter = new_counter(backend)};
+    int threads = threads_of_process();
+
+    REQUIRE(tsc_owner_create(&donation.owner, NULL) == 0);
+    join(start(give_back_in_callback, &donation));
+    while (threads_of_process() > threads)
+        sched_yield();
+    tsc_counter_unref(donation.counter);
+}
+
+/* The first has what it is made in allocated, and the second has that freed. */
+static void *make_first_and_give_back(void *arg)
+{
+    tsc_counter_t *counter = new_counter(*(tsc_backend_t *)arg);
+
+    next_turn();
+    wait_for_turn(2);
+    tsc_counter_unref(counter);
+    next_turn();
+    return NULL;
+}
+
+static void *make_second_and_give_back(void *arg)
+{
+    tsc_counter_t *counter;
+
+    wait_for_turn(1);
+    counter = new_counter(*(tsc_backend_t *)arg);
+    next_turn();
+    wait_for_turn(3);
+    tsc_counter_unref(counter);
+    return NULL;
+}
+
+static void neighbours(tsc_backend_t backend)
+{
+    pthread_t first = start(make_first_and_give_back, &backend);
+    pthread_t second = start(make_second_and_give_back, &backend);
+
+    join(first);
+    join(second);
+}
+
+const struct scenario scenarios[] = {
+    {"wait-for-dec", 0, NULL, wait_for_dec},
+    {"look-for-dec", 0, NULL, look_for_dec},
+    {"get-inc", 0, NULL, get_inc},
+    {"get-try-add", 0, NULL, get_try_add},
+    {"get-fetch-add", TSC_CAP_FETCH, NULL, get_fetch_add},
+    {"get-set", TSC_CAP_FETCH, NULL, get_set},
+    {"get-compare-exchange", TSC_CAP_FETCH, NULL, get_compare_exchange},
+    {"get-update", TSC_CAP_UPDATE, NULL, get_update},
+    {"interval", 0, NULL, interval},
+    {"delta", 0, NULL, delta},
+    {"peak", TSC_CAP_PEAK, NULL, peak},
+    {"fetch-add-inc", TSC_CAP_FETCH, NULL, fetch_add_inc},
+    {"exchange-inc", TSC_CAP_FETCH, NULL, exchange_inc},
+    {"compare-exchange-inc", TSC_CAP_FETCH, NULL, compare_exchange_inc},
+    {"failed-compare-exchange", TSC_CAP_FETCH, NULL, failed_compare_exchange},
+    {"refused", 0, NULL, refused},
+    {"place-given-back", TSC_CAP_BOUNDS, NULL, place_given_back},
+    {"guarded-by-callback", TSC_CAP_UPDATE, NULL, guarded_by_callback},
+    {"left-callback", TSC_CAP_UPDATE, "mutex", left_callback},
+    {"one-place", TSC_CAP_BOUNDS, NULL, one_place},
+    {"one-place-tried", TSC_CAP_BOUNDS, NULL, one_place_tried},
+    {"close-and-drain", 0, NULL, close_and_drain},
+    {"freed-by-its-owner", 0, "queue", freed_by_its_owner},
+    {"neighbours", 0, "percpu", neighbours},
+    {0},
+};
