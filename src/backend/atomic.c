@@ -101,6 +101,7 @@ static void raise_peak(struct atomic_counter *atomic, int64_t value)
 {
     int64_t peak = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
 
+    TSC_TEST_POINT(atomic_raising);
     while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value,
                                                                   memory_order_release, memory_order_relaxed))
         ;

@@ -54,6 +54,11 @@ static bool is_careful_atomic(const struct variant *variant)
     return is_atomic(variant) && is_careful(variant);
 }
 
+static bool is_atomic_with_peak(const struct variant *variant)
+{
+    return is_atomic(variant) && variant->track_peak;
+}
+
 static bool is_careful_sequential(const struct variant *variant)
 {
     return (is_mutex(variant) || is_queue(variant)) && is_careful(variant);
@@ -77,6 +82,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(atomic_swapping, is_careful_atomic, ALL, false) \
     ROW(atomic_left, is_careful_atomic, ALL, false) \
     ROW(atomic_closed, is_atomic, ALL, false) \
+    /* knows the peak, about to raise it */ \
+    ROW(atomic_raising, is_atomic_with_peak, ALL, false) \
     /* as for the atomic backend */ \
     ROW(percpu_looked, is_percpu, ALL, false) \
     ROW(percpu_added, is_percpu, ALL, false) \

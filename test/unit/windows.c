@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdint.h>
 
 #include <tscounter/tscounter.h>
 
@@ -13,9 +14,11 @@
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/futex.h"
 #include "sync/lock.h"
+#include "sync/parker.h"
 #include "sync/watch.h"
 
 enum { INITIAL = 5 };
@@ -209,6 +212,64 @@ START_TEST(sleeper_gets_up_while_it_is_woken)
 }
 END_TEST
 
+/* -------- a parker, a count -------- */
+
+enum { OF_ANOTHER = 4711 };
+
+static struct tsc_parker parker;
+
+/* Once it is notified the sleeper may be back, and what it slept on may be something else. */
+static void use_memory_for_something_else(void *used)
+{
+    if (tsc_parker_is_notified(&parker)) {
+        atomic_store(&parker.state, OF_ANOTHER);
+        *(bool *)used = true;
+    }
+}
+
+START_TEST(parker_is_gone_before_unpark_returns)
+{
+    uint64_t step = 0;
+    int used_times = 0;
+    bool acted;
+
+    do {
+        bool used = false;
+
+        atomic_store(&parker.state, TSC_PARKER_AWAKE);
+        ck_assert(tsc_parker_prepare(&parker));
+        stepper_begin(++step, use_memory_for_something_else, &used);
+        tsc_parker_unpark(&parker);
+        acted = stepper_end();
+        ck_assert_uint_eq(atomic_load(&parker.state), used ? OF_ANOTHER : TSC_PARKER_NOTIFIED);
+        used_times += used;
+    } while (acted);
+    ck_assert_int_gt(used_times, 0);
+}
+END_TEST
+
+static void count_down_for_another(void *count)
+{
+    tsc_count_down(count, memory_order_relaxed);
+}
+
+START_TEST(another_counts_down)
+{
+    uint64_t step = 0;
+    bool acted;
+
+    do {
+        _Atomic uint32_t count = 3;
+
+        stepper_begin(++step, count_down_for_another, &count);
+        tsc_count_down(&count, memory_order_relaxed);
+        acted = stepper_end();
+        ck_assert_uint_eq(atomic_load(&count), acted ? 1 : 2);
+    } while (acted);
+    ck_assert_uint_gt(step, 3);
+}
+END_TEST
+
 /* -------- a change of an atomic counter with bounds -------- */
 
 static tsc_counter_t *counter;
@@ -281,7 +342,44 @@ START_TEST(value_changes_under_a_compare_exchange)
 }
 END_TEST
 
-/* -------- a change that lowers an atomic counter with a peak -------- */
+/* The sum is made anew from what another left. */
+START_TEST(value_changes_under_an_addition)
+{
+    uint64_t step = 0;
+    bool acted;
+    int result;
+
+    do {
+        make_bounded();
+        stepper_begin(++step, add_from_another, NULL);
+        result = tsc_counter_add(counter, 1);
+        acted = stepper_end();
+        ck_assert_int_eq(result, 0);
+        ck_assert_int_eq(value_at_the_end(), INITIAL + 1 + acted);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+/* -------- the peak of an atomic counter -------- */
+
+enum { HIGH = 10 };
+
+static void make_with_peak(void)
+{
+    tsc_counter_attr_t *attr;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, 1), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_ATOMIC, attr), 0);
+    tsc_counter_attr_destroy(attr);
+}
+
+static void read_peak(void *peak)
+{
+    tsc_counter_get_peak(counter, peak);
+}
 
 static int lower_by_add(void)
 {
@@ -304,7 +402,7 @@ static int lower_by_exchange(void)
 
 static int lower_by_compare_exchange(void)
 {
-    int64_t expected = INITIAL;
+    int64_t expected = HIGH;
 
     return tsc_counter_compare_exchange(counter, &expected, 0) - 1;
 }
@@ -312,41 +410,79 @@ static int lower_by_compare_exchange(void)
 static int (*const ways_to_lower[])(void) = {lower_by_add, lower_by_fetch_add, lower_by_exchange,
                                              lower_by_compare_exchange};
 
-static void read_peak(void *arg)
-{
-    ck_assert_int_eq(tsc_counter_get_peak(counter, arg), 0);
-}
-
-/* The value was reached by a change, so the peak is first raised to it by the change that lowers it. */
-static void make_with_peak(void)
-{
-    tsc_counter_attr_t *attr;
-
-    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
-    ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, 1), 0);
-    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_ATOMIC, attr), 0);
-    tsc_counter_attr_destroy(attr);
-    ck_assert_int_eq(tsc_counter_add(counter, INITIAL), 0);
-}
-
+/* The value that is lowered was held: there is no moment at which it is in neither number. */
 START_TEST(peak_is_read_while_the_value_falls)
 {
     uint64_t step = 0;
     bool acted;
 
     do {
-        int64_t peak = INITIAL;
-        int result;
+        int64_t peak = HIGH;
 
         make_with_peak();
+        ck_assert_int_eq(tsc_counter_add(counter, HIGH - INITIAL), 0);
         stepper_begin(++step, read_peak, &peak);
-        result = ways_to_lower[_i]();
+        ck_assert_int_eq(ways_to_lower[_i](), 0);
         acted = stepper_end();
-        ck_assert_int_eq(result, 0);
-        ck_assert_int_eq(peak, INITIAL);
+        ck_assert_int_eq(peak, HIGH);
+        ck_assert_int_lt(value_at_the_end(), HIGH);
+    } while (acted);
+    ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+static void subtract_for_another(void *arg)
+{
+    (void)arg;
+    tsc_counter_dec(counter);
+}
+
+/* Then the addition begins anew, and what it would have made of the value was never held. */
+START_TEST(value_falls_while_it_is_raised)
+{
+    uint64_t step = 0;
+    bool acted;
+
+    do {
+        int64_t previous = -1;
+        int64_t peak = -1;
+
+        make_with_peak();
+        stepper_begin(++step, subtract_for_another, NULL);
+        tsc_counter_fetch_add(counter, 1, &previous);
+        acted = stepper_end();
+        read_peak(&peak);
+        ck_assert_int_eq(peak, previous + 1 > INITIAL ? previous + 1 : INITIAL);
         tsc_counter_unref(counter);
     } while (acted);
     ck_assert_uint_gt(step, 10);
+}
+END_TEST
+
+static void rise_and_fall(void *arg)
+{
+    (void)arg;
+    tsc_counter_add(counter, HIGH - INITIAL);
+    tsc_counter_dec(counter);
+}
+
+/* It was the highest value before, or is that now. */
+START_TEST(value_rises_and_falls_while_the_peak_is_read)
+{
+    uint64_t step = 0;
+    bool acted;
+
+    do {
+        int64_t peak = -1;
+
+        make_with_peak();
+        stepper_begin(++step, rise_and_fall, NULL);
+        tsc_counter_get_peak(counter, &peak);
+        acted = stepper_end();
+        ck_assert_msg(peak == HIGH || peak == INITIAL, "%jd", (intmax_t)peak);
+        tsc_counter_unref(counter);
+    } while (acted);
+    ck_assert_uint_gt(step, 5);
 }
 END_TEST
 
@@ -359,9 +495,14 @@ int main(void)
     tcase_add_test(tcase, watch_is_armed_by_another);
     tcase_add_test(tcase, another_falls_asleep_first);
     tcase_add_test(tcase, sleeper_gets_up_while_it_is_woken);
+    tcase_add_test(tcase, parker_is_gone_before_unpark_returns);
+    tcase_add_test(tcase, another_counts_down);
     tcase_add_test(tcase, value_changes_under_an_exchange);
     tcase_add_test(tcase, value_changes_under_a_compare_exchange);
+    tcase_add_test(tcase, value_changes_under_an_addition);
     tcase_add_loop_test(tcase, peak_is_read_while_the_value_falls, 0,
                         sizeof ways_to_lower / sizeof *ways_to_lower);
+    tcase_add_test(tcase, value_falls_while_it_is_raised);
+    tcase_add_test(tcase, value_rises_and_falls_while_the_peak_is_read);
     return stepper_run_suite(suite);
 }

@@ -1,0 +1,469 @@
+/* SPDX-License-Identifier: MIT */
+/* Threads that stop at named points, in the one order in which a change of two statements is seen: each test is
+ * the answer to mutations of test/mutate. */
+#include <errno.h>
+#include <signal.h>
+
+#include "fork/child.h"
+#include "point.h"
+#include "stopped.h"
+#include "support/answers.h"
+#include "support/backends.h"
+#include "support/procfs.h"
+#include "support/suite.h"
+#include "support/threads.h"
+
+enum { CASE_SECONDS = 10 };
+
+/* -------- counters and calls -------- */
+
+static tsc_counter_attr_t *new_attr(void)
+{
+    tsc_counter_attr_t *attr;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    return attr;
+}
+
+static tsc_counter_t *make(tsc_backend_t backend, tsc_counter_attr_t *attr)
+{
+    tsc_counter_t *counter;
+
+    ck_assert_int_eq(tsc_counter_create(&counter, backend, attr), 0);
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+static tsc_counter_t *make_plain(tsc_backend_t backend)
+{
+    return make(backend, new_attr());
+}
+
+static tsc_counter_t *make_bounded(tsc_backend_t backend, int64_t max)
+{
+    tsc_counter_attr_t *attr = new_attr();
+
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, 0, max, TSC_BOUNDS_REJECT), 0);
+    return make(backend, attr);
+}
+
+static tsc_counter_t *make_with_peak(tsc_backend_t backend, int64_t initial)
+{
+    tsc_counter_attr_t *attr = new_attr();
+
+    ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, 1), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, initial), 0);
+    return make(backend, attr);
+}
+
+static int add(struct call *call)
+{
+    return tsc_counter_add(call->counter, call->operand);
+}
+
+static int fetch_add(struct call *call)
+{
+    return tsc_counter_fetch_add(call->counter, call->operand, &call->result);
+}
+
+static int close_it(struct call *call)
+{
+    return tsc_counter_close(call->counter);
+}
+
+static int drain(struct call *call)
+{
+    return tsc_counter_wait_at_most(call->counter, 0, -1);
+}
+
+static int get_peak(struct call *call)
+{
+    return tsc_counter_get_peak(call->counter, &call->result);
+}
+
+static int change_by(int64_t *value, void *delta)
+{
+    *value += *(int64_t *)delta;
+    return 0;
+}
+
+static int update(struct call *call)
+{
+    return tsc_counter_update(call->counter, change_by, &call->operand);
+}
+
+/* -------- atomic: additions and the close -------- */
+
+START_TEST(refused_addition_wakes_who_drains)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call drainer = {.make = drain, .counter = counter};
+
+    ck_assert(call_stops(&inc, "atomic_added"));
+    ANSWERS(0, tsc_counter_close(counter));
+    call_falls_asleep(&drainer);
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
+    ck_assert_int_eq(call_ends(&drainer), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(what_begins_after_the_close_shows_nowhere)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+
+    ANSWERS(0, tsc_counter_close(counter));
+    ck_assert(!call_stops(&inc, "atomic_added"));
+    ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(close_waits_for_all_that_are_admitted)
+{
+    tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
+    struct call first = {.make = add, .counter = counter, .operand = 1};
+    struct call second = first;
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&first, "atomic_swapping"));
+    ck_assert(call_stops(&second, "atomic_swapping"));
+    call_falls_asleep(&closer);
+    call_goes_on(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    call_sleeps_on(&closer);
+    call_goes_on(&second);
+    ck_assert_int_eq(call_ends(&second), 0);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    HOLDS(counter, 2);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* Who is woken before it is counted out finds it there, and sleeps again. */
+START_TEST(close_is_woken_after_the_last_is_counted_out)
+{
+    tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&inc, "atomic_swapping"));
+    call_falls_asleep(&closer);
+    ck_assert(call_stops_again(&inc, "atomic_left"));
+    call_sleeps_on(&closer);
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), 0);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* The last one leaves after the close has looked, and moves the epoch on before the close has read it. */
+START_TEST(close_looks_once_more_before_it_sleeps)
+{
+    tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&inc, "atomic_swapping"));
+    ck_assert(call_stops(&closer, "eventcount_counted"));
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), 0);
+    call_goes_on(&closer);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(close_admits_nobody_once_it_waits)
+{
+    tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&closer, "atomic_closed"));
+    ck_assert(!call_stops(&inc, "atomic_swapping"));
+    ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
+    call_goes_on(&closer);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* -------- atomic: the peak -------- */
+
+enum { LOW = 5, BETWEEN = 7, HIGH = 10 };
+
+/* One knows a value that is no longer there, and the peak of that time; others have raised that meanwhile. */
+START_TEST(peak_is_not_lowered_by_one_that_comes_late)
+{
+    tsc_counter_t *counter = make_with_peak(TSC_BACKEND_ATOMIC, LOW);
+    struct call stale = {.make = add, .counter = counter, .operand = -1};
+    int64_t peak = UNTOUCHED;
+
+    ANSWERS(0, tsc_counter_add(counter, BETWEEN - LOW));
+    ck_assert(call_stops(&stale, "atomic_raising"));
+    ANSWERS(0, tsc_counter_add(counter, HIGH - BETWEEN));
+    ANSWERS(0, tsc_counter_add(counter, -HIGH));
+    call_goes_on(&stale);
+    ck_assert_int_eq(call_ends(&stale), 0);
+    ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+    ck_assert_int_eq(peak, HIGH);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* -------- queue: the place of a close -------- */
+
+/* Who was refused is behind the close, and so is all that it calls after that. */
+START_TEST(refusal_settles_the_close)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    struct call closer = {.make = close_it, .counter = counter};
+    int64_t expected = 0;
+
+    ck_assert(call_stops(&closer, "queue_closed"));
+    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &expected));
+    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
+    call_goes_on(&closer);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+START_TEST(refusal_settles_the_close_for_try_add)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&closer, "queue_closed"));
+    ANSWERS(-ESHUTDOWN, tsc_counter_try_add(counter, 1));
+    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 5));
+    call_goes_on(&closer);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+struct stay {
+    sem_t begun;
+    sem_t may_end;
+};
+
+static int stay_inside(int64_t *value, void *arg)
+{
+    struct stay *stay = arg;
+
+    (void)value;
+    sem_post(&stay->begun);
+    while (sem_wait(&stay->may_end) != 0)
+        ;
+    return 0;
+}
+
+static int occupy(struct call *call)
+{
+    return tsc_counter_update(call->counter, stay_inside, call->arg);
+}
+
+/* The owner of both counters is inside a callback of the first. */
+static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct call *occupation,
+                          struct stay *stay)
+{
+    tsc_counter_attr_t *attr = new_attr();
+    tsc_owner_t *owner;
+
+    ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_owner(attr, owner), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, 1), 0);
+    tsc_owner_unref(owner);
+    ck_assert_int_eq(tsc_counter_create(first, TSC_BACKEND_QUEUE, attr), 0);
+    ck_assert_int_eq(tsc_counter_create(second, TSC_BACKEND_QUEUE, attr), 0);
+    tsc_counter_attr_destroy(attr);
+    ck_assert_int_eq(sem_init(&stay->begun, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&stay->may_end, 0, 0), 0);
+    *occupation = (struct call){.make = occupy, .counter = *first, .arg = stay};
+}
+
+static void occupation_begins(struct call *occupation, struct stay *stay)
+{
+    call_falls_asleep(occupation);
+    while (sem_wait(&stay->begun) != 0)
+        ;
+}
+
+static void occupation_ends(struct call *occupation, struct stay *stay)
+{
+    sem_post(&stay->may_end);
+    ck_assert_int_eq(call_ends(occupation), 0);
+    sem_destroy(&stay->begun);
+    sem_destroy(&stay->may_end);
+}
+
+/* An update that is admitted is done before the close returns, also one that came while the close was under way.
+ */
+START_TEST(close_waits_for_what_comes_before_its_place)
+{
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call closer = {.make = close_it};
+    struct call updater = {.make = update, .operand = 1};
+
+    make_occupied(&first, &second, &occupation, &stay);
+    closer.counter = updater.counter = second;
+    ck_assert(call_stops(&closer, "queue_closed"));
+    occupation_begins(&occupation, &stay);
+    call_falls_asleep(&updater);
+    call_goes_on_and_falls_asleep(&closer);
+    occupation_ends(&occupation, &stay);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    ck_assert_int_eq(call_ends(&updater), 0);
+    HOLDS(second, 1);
+    tsc_counter_unref(first);
+    tsc_counter_unref(second);
+}
+END_TEST
+
+START_TEST(peak_includes_all_earlier_adds)
+{
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call reader = {.make = get_peak};
+
+    make_occupied(&first, &second, &occupation, &stay);
+    reader.counter = second;
+    occupation_begins(&occupation, &stay);
+    ANSWERS(0, tsc_counter_add(second, HIGH));
+    ANSWERS(0, tsc_counter_add(second, -HIGH));
+    call_falls_asleep(&reader);
+    occupation_ends(&occupation, &stay);
+    ck_assert_int_eq(call_ends(&reader), 0);
+    ck_assert_int_eq(reader.result, HIGH);
+    tsc_counter_unref(first);
+    tsc_counter_unref(second);
+}
+END_TEST
+
+/* -------- queue: the reply -------- */
+
+static void ignore(int signal_number)
+{
+    (void)signal_number;
+}
+
+static bool is_back_when_interrupted(void *arg)
+{
+    struct call *call = arg;
+
+    pthread_kill(call->thread, SIGUSR1);
+    return atomic_load(&call->is_back);
+}
+
+static int update_beyond(int64_t *value, void *unused)
+{
+    (void)value;
+    (void)unused;
+    return -ERANGE;
+}
+
+static int update_in_vain(struct call *call)
+{
+    return tsc_counter_update(call->counter, update_beyond, NULL);
+}
+
+/* The owner has notified the caller, and stands before it wakes it; the caller gets up by itself. */
+START_TEST(reply_comes_with_the_answer)
+{
+    const struct sigaction ignoring = {.sa_handler = ignore};
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call updater = {.make = update_in_vain};
+
+    ck_assert_int_eq(sigaction(SIGUSR1, &ignoring, NULL), 0);
+    make_occupied(&first, &second, &occupation, &stay);
+    updater.counter = second;
+    occupation_begins(&occupation, &stay);
+    call_falls_asleep(&updater);
+    others_stop("parker_waking");
+    sem_post(&stay.may_end);
+    others_have_stopped();
+    others_stop_again("parker_waking");
+    ck_assert(support_eventually(is_back_when_interrupted, &updater));
+    others_go_on();
+    ck_assert_int_eq(call_ends(&updater), -ERANGE);
+    occupation_ends(&occupation, &stay);
+    tsc_counter_unref(first);
+    tsc_counter_unref(second);
+}
+END_TEST
+
+/* -------- forks -------- */
+
+static void look_at_the_peak(void *arg)
+{
+    tsc_counter_t *counter = arg;
+    int64_t value = value_in_child(counter);
+    int64_t peak = -1;
+
+    CHILD_CHECK(value == HIGH);
+    CHILD_CHECK(tsc_counter_get_peak(counter, &peak) == 0);
+    CHILD_CHECK(peak == HIGH);
+}
+
+/* Between its two stores the value is there, and the peak is not. */
+static void fork_between_the_stores(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = make_with_peak(backend, LOW);
+    struct call raising = {.make = fetch_add, .counter = counter, .operand = HIGH - LOW};
+
+    ck_assert(call_stops(&raising, "sequential_stored"));
+    ck_assert_int_eq(child_run(look_at_the_peak, counter), 0);
+    call_goes_on(&raising);
+    ck_assert_int_eq(call_ends(&raising), 0);
+    tsc_counter_unref(counter);
+}
+
+START_TEST(child_has_the_peak_of_its_value)
+{
+    fork_between_the_stores(TSC_BACKEND_MUTEX);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("held");
+    TCase *tcase = support_add_case(suite, "atomic", CASE_SECONDS);
+
+    if (support_is_built(TSC_BACKEND_ATOMIC)) {
+        tcase_add_test(tcase, refused_addition_wakes_who_drains);
+        tcase_add_test(tcase, what_begins_after_the_close_shows_nowhere);
+        tcase_add_test(tcase, close_waits_for_all_that_are_admitted);
+        tcase_add_test(tcase, close_is_woken_after_the_last_is_counted_out);
+        tcase_add_test(tcase, close_looks_once_more_before_it_sleeps);
+        tcase_add_test(tcase, close_admits_nobody_once_it_waits);
+        tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
+    }
+    tcase = support_add_case(suite, "queue", CASE_SECONDS);
+    if (support_is_built(TSC_BACKEND_QUEUE)) {
+        tcase_add_test(tcase, refusal_settles_the_close);
+        tcase_add_test(tcase, refusal_settles_the_close_for_try_add);
+        tcase_add_test(tcase, close_waits_for_what_comes_before_its_place);
+        tcase_add_test(tcase, peak_includes_all_earlier_adds);
+        tcase_add_test(tcase, reply_comes_with_the_answer);
+    }
+    tcase = support_add_case(suite, "mutex", CASE_SECONDS);
+    if (support_is_built(TSC_BACKEND_MUTEX))
+        tcase_add_test(tcase, child_has_the_peak_of_its_value);
+    return support_run_suite(suite);
+}
