@@ -144,6 +144,7 @@ START_TEST(bounds_hold_on_a_closed_counter)
     tsc_counter_t *counter = make_counter(&variants[_i], &rejecting);
 
     ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
     ANSWERS(-ERANGE, tsc_counter_add(counter, -2));
     ANSWERS(0, tsc_counter_dec(counter));
     ANSWERS(-ERANGE, tsc_counter_dec(counter));

@@ -6,6 +6,7 @@
 
 #include "support/answers.h"
 #include "support/backends.h"
+#include "support/procfs.h"
 #include "support/suite.h"
 
 enum { LARGEST_QUEUE = 1 << 24, LONGEST_NAME = 255, LONGEST_THREAD_NAME = 15, SMALL_STACK = 1 << 18 };
@@ -323,12 +324,34 @@ START_TEST(threads_of_owners_may_have_a_start_function)
 }
 END_TEST
 
+/* Whoever made the owner need not keep a reference; and the same one may be set again. */
+START_TEST(owners_are_held_until_another_is_set)
+{
+    tsc_counter_attr_t *attr = make_attr();
+    tsc_owner_t *owner;
+
+    ANSWERS(0, tsc_owner_create(&owner, NULL));
+    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    tsc_owner_unref(owner);
+    ck_assert(support_threads_named_become("tscounter", 1));
+    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    ck_assert(support_threads_named_become("tscounter", 1));
+    ANSWERS(0, tsc_owner_create(&owner, NULL));
+    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    tsc_owner_unref(owner);
+    ck_assert(support_threads_named_become("tscounter", 1));
+    tsc_counter_attr_destroy(attr);
+    ck_assert(support_threads_named_become("tscounter", 0));
+}
+END_TEST
+
 #define ADD_FOR_EACH(tcase, test, table) tcase_add_loop_test(tcase, test, 0, sizeof(table) / sizeof((table)[0]))
 
 int main(void)
 {
     Suite *suite = suite_create("attr");
     TCase *tcase = support_add_case(suite, "attributes", 10);
+    TCase *owners = support_add_case(suite, "owners", 30);
 
     tcase_add_test(tcase, attributes_need_a_place);
     tcase_add_test(tcase, setters_need_attributes);
@@ -343,5 +366,7 @@ int main(void)
     tcase_add_test(tcase, thread_names_have_a_longest_length);
     tcase_add_test(tcase, threads_of_owners_have_stacks_that_the_system_knows);
     tcase_add_test(tcase, threads_of_owners_may_have_a_start_function);
+    if (support_is_built(TSC_BACKEND_QUEUE))
+        tcase_add_test(owners, owners_are_held_until_another_is_set);
     return support_run_suite(suite);
 }

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: MIT
+"""Makes C++ of the library's C, in which each atomic object is one of Relacy's and each operation keeps its order.
+
+What is translated is spelling alone: the statements, their sequence and their orders are those of src/.
+"""
+
+import re
+
+REPLACED = [
+    (r'#include <stdatomic\.h>', '#include "relacy-atomic.h"'),
+    (r'\b((?:struct )?\w+ \*)_Atomic (\w+)', r'rl::atomic<\1> \2'),
+    (r'\b_Atomic ((?:struct )?\w+)', r'rl::atomic<\1>'),
+    (r'\b_Alignas\(', 'alignas('),
+    (r'\b_Thread_local\b', 'thread_local'),
+    (r'\bmemory_order_(\w+)\b', r'rl::mo_\1'),
+    (r'\bmemory_order (\w+)\b', r'rl::memory_order \1'),
+]
+# What is no atomic, and is handed from thread to thread by the order of those: Relacy finds a race there.
+PLAIN = {
+    'src/queue/ring.h': [
+        (r'(?<=\n    )int64_t argument;', 'rl::var<int64_t> argument;'),
+        (r'cell->argument\b', 'cell->argument(RL_INFO)'),
+    ],
+}
+
+
+def translated(text, path):
+    for pattern, replacement in REPLACED + PLAIN.get(path, []):
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def translate(root, target):
+    """All of src/ but the program, as a folder of the same layout."""
+    for source in sorted((root / 'src').rglob('*.[ch]')):
+        path = source.relative_to(root).as_posix()
+        if path.startswith('src/cli/'):
+            continue
+        file = target / source.relative_to(root / 'src')
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(translated(source.read_text(encoding='utf-8'), path), encoding='utf-8')
