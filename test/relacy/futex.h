@@ -21,7 +21,7 @@ static void futexes_begin()
         word = nullptr;
 }
 
-bool tsc_futex_wait(rl::atomic<uint32_t> *word, uint32_t expected, int64_t)
+bool tsc_futex_wait(zeroed_atomic<uint32_t> *word, uint32_t expected, int64_t)
 {
     rl::thread_id_t self = rl::ctx().threadx_->index_;
 
@@ -34,12 +34,12 @@ bool tsc_futex_wait(rl::atomic<uint32_t> *word, uint32_t expected, int64_t)
     return true;
 }
 
-bool tsc_futex_wait_cancellable(rl::atomic<uint32_t> *word, uint32_t expected, int64_t deadline)
+bool tsc_futex_wait_cancellable(zeroed_atomic<uint32_t> *word, uint32_t expected, int64_t deadline)
 {
     return tsc_futex_wait(word, expected, deadline);
 }
 
-void tsc_futex_wake(rl::atomic<uint32_t> *word, int sleepers)
+void tsc_futex_wake(zeroed_atomic<uint32_t> *word, int sleepers)
 {
     for (rl::thread_id_t thread = 0; thread < THREADS_MAX && sleepers > 0; thread++)
         if (asleep_on[thread] == word) {

@@ -21,6 +21,11 @@
 #undef new
 #undef realloc
 
+/* In the library objects lie in memory that is zero. */
+template <typename T> struct zeroed_atomic : rl::atomic<T> {
+    zeroed_atomic() : rl::atomic<T>(T()) {}
+};
+
 #define atomic_thread_fence(order) rl::atomic_thread_fence(order, RL_INFO)
 #define atomic_signal_fence(order) rl::atomic_signal_fence(order, RL_INFO)
 #define atomic_init(object, value) (object)->store(value, rl::mo_relaxed, RL_INFO)

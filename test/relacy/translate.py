@@ -8,8 +8,9 @@ import re
 
 REPLACED = [
     (r'#include <stdatomic\.h>', '#include "relacy-atomic.h"'),
-    (r'\b((?:struct )?\w+ \*)_Atomic (\w+)', r'rl::atomic<\1> \2'),
-    (r'\b_Atomic ((?:struct )?\w+)', r'rl::atomic<\1>'),
+    (r'\b((?:struct )?\w+ \*)_Atomic (\w+)', r'zeroed_atomic<\1> \2'),
+    (r'\b_Atomic\(([^()]+)\)', r'zeroed_atomic<\1>'),
+    (r'\b_Atomic ((?:struct )?\w+)', r'zeroed_atomic<\1>'),
     (r'\b_Alignas\(', 'alignas('),
     (r'\b_Thread_local\b', 'thread_local'),
     (r'\bmemory_order_(\w+)\b', r'rl::mo_\1'),

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The queue backend on the real ring, with an owner's thread that only delivers: the place of a close among the
+ * messages, and the drain.
+ */
+#include "explore.h"
+#include "futex.h"
+
+#include "backend/queue.c"
+#include "sync/eventcount.c"
+#include "sync/parker.c"
+#include "sync/watch.c"
+
+/* -------- what the owner does -------- */
+
+void tsc_ring_let_others() {}
+
+int tsc_owner_attend(struct tsc_owner *, uint32_t)
+{
+    return 0;
+}
+
+int tsc_owner_may_wait(struct tsc_owner *)
+{
+    return 0;
+}
+
+void tsc_owner_help_or_wake(struct tsc_owner *, uint64_t) {}
+
+uint64_t tsc_owner_reserve_when_there_is_room(struct tsc_owner *owner)
+{
+    uint64_t position;
+
+    while (!tsc_owner_try_reserve(owner, &position))
+        rl::yield(1, RL_INFO);
+    return position;
+}
+
+int tsc_owner_flush(struct tsc_owner *owner, int64_t)
+{
+    uint64_t tail = tsc_owner_tail(owner);
+
+    while ((int64_t)(tail - tsc_ring_head(&owner->ring)) > 0)
+        rl::yield(1, RL_INFO);
+    return 0;
+}
+
+void tsc_owner_await_reply(struct tsc_owner *, struct tsc_parker *parker)
+{
+    if (tsc_parker_prepare(parker))
+        tsc_parker_commit(parker);
+}
+
+/* No scenario has callbacks, or ends. */
+void tsc_owner_begin_callback(struct tsc_owner *) {}
+
+void tsc_owner_end_callback(struct tsc_owner *) {}
+
+bool tsc_owner_is_started(struct tsc_owner *)
+{
+    return true;
+}
+
+void tsc_owner_retire(struct tsc_owner *, struct tsc_retirement *) {}
+
+tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
+{
+    return owner;
+}
+
+void tsc_owner_unref(tsc_owner_t *) {}
+
+int tsc_owner_make(struct tsc_owner **, size_t, const char *)
+{
+    return -ENOMEM;
+}
+
+bool tsc_callback_running()
+{
+    return false;
+}
+
+void tsc_counter_free(struct tsc_counter *) {}
+
+void tsc_counter_ref_by_call(struct tsc_counter *) {}
+
+void tsc_counter_unref_by_call(struct tsc_counter *) {}
+
+void tsc_counter_forget_calls(struct tsc_counter *) {}
+
+/* -------- scenarios -------- */
+
+enum { CAPACITY = 16 };
+
+struct queueing {
+    struct tsc_owner owner;
+    struct tsc_ring_cell cells[CAPACITY];
+    struct queue_counter counter;
+    rl::atomic<int> callers;
+
+    void open(int number_of_callers)
+    {
+        struct tsc_counter_attr attr = {};
+
+        futexes_begin();
+        owner.ring.cells = cells;
+        owner.ring.capacity = CAPACITY;
+        owner.ring.next = 0;
+        attr.owner = &owner;
+        queue_init(&counter.base, &attr);
+        atomic_init(&callers, number_of_callers);
+    }
+
+    void deliver_until_all_are_back()
+    {
+        while (atomic_load_explicit(&callers, rl::mo_acquire) != 0 || tsc_ring_occupancy(&owner.ring) != 0) {
+            void *recipient;
+            int64_t argument;
+
+            if (!tsc_ring_read(&owner.ring, owner.ring.next, &recipient, &argument)) {
+                rl::yield(1, RL_INFO);
+                continue;
+            }
+            if (recipient != nullptr)
+                ((struct tsc_recipient *)recipient)->deliver((struct tsc_recipient *)recipient, argument);
+            owner.ring.next++;
+            tsc_ring_release(&owner.ring);
+        }
+    }
+
+    int add(int64_t delta)
+    {
+        return queue_add(&counter.base, delta);
+    }
+
+    void is_back()
+    {
+        atomic_fetch_sub_explicit(&callers, 1, rl::mo_acq_rel);
+    }
+};
+
+/* Who was refused is behind the close, and so is what it calls next. */
+struct place : rl::test_suite<place, 3>, queueing {
+    void before()
+    {
+        open(2);
+    }
+
+    void thread(unsigned index)
+    {
+        int64_t previous;
+
+        if (index == 2) {
+            deliver_until_all_are_back();
+            return;
+        }
+        if (index == 1)
+            RL_ASSERT(queue_close(&counter.base) == 0);
+        if (add(1) == -ESHUTDOWN)
+            RL_ASSERT(queue_exchange(&counter.base, 7, &previous) == -ESHUTDOWN);
+        else
+            RL_ASSERT(index == 0);
+        is_back();
+    }
+};
+
+/* Nobody comes in after the drain, which sees what was done by those who went out. */
+struct drain : rl::test_suite<drain, 3>, queueing {
+    rl::var<int> trace;
+    rl::atomic<int> drained;
+
+    void before()
+    {
+        open(2);
+        trace(RL_INFO) = 0;
+        atomic_init(&drained, 0);
+    }
+
+    void visit()
+    {
+        if (add(1) != 0)
+            return;
+        RL_ASSERT(atomic_load_explicit(&drained, rl::mo_relaxed) == 0);
+        trace(RL_INFO) = 1;
+        RL_ASSERT(add(-1) == 0);
+    }
+
+    void thread(unsigned index)
+    {
+        int64_t value;
+
+        if (index == 2) {
+            deliver_until_all_are_back();
+            return;
+        }
+        if (index == 0) {
+            visit();
+        } else {
+            RL_ASSERT(queue_close(&counter.base) == 0);
+            RL_ASSERT(queue_wait_at_most(&counter.base, 0, -1) == 0);
+            atomic_store_explicit(&drained, 1, rl::mo_relaxed);
+            RL_ASSERT(queue_get(&counter.base, &value) == 0 && value == 0);
+            trace(RL_INFO) = 2;
+        }
+        is_back();
+    }
+};
+
+int main()
+{
+    return explore<place>(30000, 1) || explore<drain>(30000, 1);
+}
