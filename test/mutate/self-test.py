@@ -17,6 +17,8 @@ project('sum', 'c')
 test('sum', executable('sum', 'sum.c'), suite: 'unit')
 """
 SOURCE = """\
+#include <unistd.h>
+
 int main(void)
 {
     int sum = 1;
@@ -38,6 +40,8 @@ HANGS = mutation('hangs', '    sum += 2;\n', '    for (;;)\n        ;\n', 'ends:
 SURVIVES = mutation('survives', '    int unused = 0;\n', '    int unused = 1;\n')
 UNEXPECTED_HANG = mutation('hangs-too', '    sum += 2;\n', '    for (;;)\n        ;\n', 'limit: 2\n')
 NO_HANG = mutation('does-not-hang', '    sum += 2;\n', '    sum -= 2;\n', 'ends: hangs\nlimit: 2\n')
+LEAVES = mutation('leaves-a-child', '    sum += 2;\n', '    if (fork() == 0)\n        setpgid(0, 0);\n    for (;;)\n        ;\n',
+                  'ends: hangs\nlimit: 2\n')
 NOT_C = mutation('is-not-c', '    sum += 2;\n', '    sum +=;\n')
 NOT_THERE = mutation('is-gone', '    sum += 4;\n', '    sum -= 4;\n')
 OFTEN = mutation('is-there-often', '\n', '')
@@ -47,6 +51,7 @@ NO_TEST = RIGHT.replace('unit/sum', 'unit/product').replace('is-found', 'has-no-
 # What is in the list, the arguments, the exit status, and what the output has to say.
 ROWS = [
     (RIGHT + HANGS, [], 0, ['^ok   unchanged: ', '^ok   is-found: ', '^ok   hangs: ', '^3 passed, 0 failed$']),
+    (LEAVES, [], 0, ['^2 passed, 0 failed$']),
     (RIGHT + SURVIVES, [], 1, ['^FAIL survives: SURVIVES', '^2 passed, 1 failed$']),
     (UNEXPECTED_HANG + NO_HANG, [], 1, ['^FAIL hangs-too: ', '^FAIL does-not-hang: ', ', 2 failed$']),
     (NOT_C + NOT_THERE, [], 1, ['^FAIL is-not-c: cannot', '^FAIL is-gone: cannot', ', 2 failed$']),
@@ -54,7 +59,7 @@ ROWS = [
     (RIGHT + SURVIVES, ['is-*'], 0, ['^2 passed, 0 failed$']),
     (RIGHT + HANGS, ['--check'], 0, ['^2 passed, 0 failed$']),
     (RIGHT + NOT_THERE, ['--check'], 1, ['is-gone: the old text stands 0 times', '^1 passed, 1 failed$']),
-    (OFTEN, ['--check'], 1, [r'is-there-often: the old text stands 9 times']),
+    (OFTEN, ['--check'], 1, [r'is-there-often: the old text stands 11 times']),
     (RIGHT + NO_CHANGE, ['--check'], 1, ['changes-nothing: nothing is changed']),
     (RIGHT + RIGHT, ['--check'], 1, ['the name is used twice']),
     (RIGHT.replace('end\n', ''), ['--check'], 1, ['no line "end"']),
@@ -69,16 +74,29 @@ ROWS = [
 ]
 
 
+def running_in(folder):
+    """The programs from there that run."""
+    left = []
+    for link in Path('/proc').glob('[0-9]*/exe'):
+        try:
+            if folder.resolve() in link.resolve().parents:
+                left.append(link.parent.name)
+        except OSError:
+            pass
+    return left
+
+
 def try_row(run, folder, row):
     mutations, arguments, status, expected = row
     (folder / 'lists/sum.mut').write_text(mutations, encoding='utf-8')
     process = subprocess.run(
         [sys.executable, run, '--root', folder / 'sources', '--lists', folder / 'lists', '--builds', folder / 'builds',
          *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    left = running_in(folder)
     missing = [text for text in expected if not re.search(text, process.stdout, re.MULTILINE)]
-    if process.returncode == status and not missing:
+    if process.returncode == status and not missing and not left:
         return True
-    print(f'{arguments} ended with {process.returncode} and did not say {missing}, but:')
+    print(f'{arguments} ended with {process.returncode}, left {left} and did not say {missing}, but:')
     print(textwrap.indent(process.stdout, '    '))
     return False
 

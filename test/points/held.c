@@ -3,6 +3,7 @@
  * the answer to mutations of test/mutate. */
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 #include "fork/child.h"
 #include "point.h"
@@ -394,6 +395,32 @@ START_TEST(peak_includes_all_earlier_adds)
 }
 END_TEST
 
+static int drop(struct call *call)
+{
+    tsc_counter_unref(call->counter);
+    return 0;
+}
+
+/* Nothing that was sent is dropped, and whoever gives the last reference back knows that it is applied. */
+START_TEST(last_unref_waits_for_what_was_sent)
+{
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call dropper = {.make = drop};
+
+    make_occupied(&first, &second, &occupation, &stay);
+    dropper.counter = second;
+    occupation_begins(&occupation, &stay);
+    ANSWERS(0, tsc_counter_inc(second));
+    call_falls_asleep(&dropper);
+    occupation_ends(&occupation, &stay);
+    ck_assert_int_eq(call_ends(&dropper), 0);
+    tsc_counter_unref(first);
+}
+END_TEST
+
 /* -------- queue: the reply -------- */
 
 static void ignore(int signal_number)
@@ -480,32 +507,51 @@ START_TEST(child_has_the_peak_of_its_value)
 }
 END_TEST
 
-int main(void)
+static void add_atomic_tests(Suite *suite)
 {
-    Suite *suite = suite_create("held");
     TCase *tcase = support_add_case(suite, "atomic", CASE_SECONDS);
 
-    if (support_is_built(TSC_BACKEND_ATOMIC)) {
-        tcase_add_test(tcase, refused_addition_wakes_who_drains);
-        tcase_add_test(tcase, what_begins_after_the_close_shows_nowhere);
-        tcase_add_test(tcase, close_waits_for_all_that_are_admitted);
-        tcase_add_test(tcase, close_is_woken_after_the_last_is_counted_out);
-        tcase_add_test(tcase, close_looks_once_more_before_it_sleeps);
-        tcase_add_test(tcase, close_admits_nobody_once_it_waits);
-        tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
-        tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
-        tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
-    }
-    tcase = support_add_case(suite, "queue", CASE_SECONDS);
-    if (support_is_built(TSC_BACKEND_QUEUE)) {
-        tcase_add_test(tcase, refusal_settles_the_close);
-        tcase_add_test(tcase, refusal_settles_the_close_for_try_add);
-        tcase_add_test(tcase, close_waits_for_what_comes_before_its_place);
-        tcase_add_test(tcase, peak_includes_all_earlier_adds);
-        tcase_add_test(tcase, reply_comes_with_the_answer);
-    }
-    tcase = support_add_case(suite, "mutex", CASE_SECONDS);
-    if (support_is_built(TSC_BACKEND_MUTEX))
-        tcase_add_test(tcase, child_has_the_peak_of_its_value);
+    tcase_add_test(tcase, refused_addition_wakes_who_drains);
+    tcase_add_test(tcase, what_begins_after_the_close_shows_nowhere);
+    tcase_add_test(tcase, close_waits_for_all_that_are_admitted);
+    tcase_add_test(tcase, close_is_woken_after_the_last_is_counted_out);
+    tcase_add_test(tcase, close_looks_once_more_before_it_sleeps);
+    tcase_add_test(tcase, close_admits_nobody_once_it_waits);
+    tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
+    tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
+    tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
+}
+
+static void add_queue_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "queue", CASE_SECONDS);
+
+    tcase_add_test(tcase, refusal_settles_the_close);
+    tcase_add_test(tcase, refusal_settles_the_close_for_try_add);
+    tcase_add_test(tcase, close_waits_for_what_comes_before_its_place);
+    tcase_add_test(tcase, peak_includes_all_earlier_adds);
+    tcase_add_test(tcase, last_unref_waits_for_what_was_sent);
+    tcase_add_test(tcase, reply_comes_with_the_answer);
+}
+
+static void add_fork_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "forks", CASE_SECONDS);
+
+    tcase_add_test(tcase, child_has_the_peak_of_its_value);
+}
+
+/* What forks is left out, and with the argument "forks" all else is. */
+int main(int argc, char **argv)
+{
+    Suite *suite = suite_create("held");
+    bool forks = argc > 1 && strcmp(argv[1], "forks") == 0;
+
+    if (forks && support_is_built(TSC_BACKEND_MUTEX))
+        add_fork_tests(suite);
+    if (!forks && support_is_built(TSC_BACKEND_ATOMIC))
+        add_atomic_tests(suite);
+    if (!forks && support_is_built(TSC_BACKEND_QUEUE))
+        add_queue_tests(suite);
     return support_run_suite(suite);
 }
