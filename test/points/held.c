@@ -194,6 +194,23 @@ START_TEST(close_admits_nobody_once_it_waits)
 }
 END_TEST
 
+/* It came before the close, is counted, and finds the counter closed. */
+START_TEST(refused_at_admission_is_counted_out)
+{
+    tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call closer = {.make = close_it, .counter = counter};
+
+    ck_assert(call_stops(&inc, "atomic_counted"));
+    call_falls_asleep(&closer);
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
+    ck_assert_int_eq(call_ends(&closer), 0);
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(refused_by_bounds_is_not_waited_for)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 1);
@@ -517,6 +534,7 @@ static void add_atomic_tests(Suite *suite)
     tcase_add_test(tcase, close_is_woken_after_the_last_is_counted_out);
     tcase_add_test(tcase, close_looks_once_more_before_it_sleeps);
     tcase_add_test(tcase, close_admits_nobody_once_it_waits);
+    tcase_add_test(tcase, refused_at_admission_is_counted_out);
     tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
     tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
     tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
