@@ -176,18 +176,12 @@ static void wait_in_vain(void *arg)
     scene->waited = wait_for(scene, 1);
 }
 
-/* The waits of all backends have most of their instructions in common. */
-static uint64_t stride_of(const struct variant *variant)
-{
-    return variant->backend == TSC_BACKEND_ATOMIC && !variant->bounded ? 1 : walk_stride(OTHERS_STRIDE);
-}
-
-static void walk_through(const struct variant *variant, const char *what, walk_fn visit,
+static void walk_through(const struct variant *variant, const char *what, uint64_t stride, walk_fn visit,
                          void (*check)(struct scene *scene))
 {
     struct scene scene;
 
-    if (!is_counted(variant) || !walk_begin(&scene.walk, variant, "wait_at_most", what, stride_of(variant)))
+    if (!is_counted(variant) || !walk_begin(&scene.walk, variant, "wait_at_most", what, stride))
         return;
     while (walk_on(&scene.walk)) {
         bool visited;
@@ -220,9 +214,13 @@ static void wake_the_other(struct scene *scene)
     WALK_CHECK(&scene->walk, scene->waited_too == 0);
 }
 
+/* Between two of the last instructions a wake-up would be lost; most are those of each backend's waits. */
 START_TEST(test_a_waiter_comes_while_another_leaves)
 {
-    walk_through(variant_at(_i, 0), "and another comes", wait_too, wake_the_other);
+    const struct variant *variant = variant_at(_i, 0);
+    bool all = variant->backend == TSC_BACKEND_ATOMIC && !variant->bounded;
+
+    walk_through(variant, "and another comes", all ? 1 : walk_stride(OTHERS_STRIDE), wait_too, wake_the_other);
 }
 END_TEST
 
@@ -242,7 +240,8 @@ static void check_the_other(struct scene *scene)
 
 START_TEST(test_a_waiter_comes_and_leaves)
 {
-    walk_through(variant_at(_i, 0), "and another comes and leaves", wait_in_vain_too, check_the_other);
+    walk_through(variant_at(_i, 0), "and another comes and leaves", walk_stride(OTHERS_STRIDE), wait_in_vain_too,
+                 check_the_other);
 }
 END_TEST
 
@@ -262,7 +261,8 @@ static void check_the_child(struct scene *scene)
 
 START_TEST(test_another_thread_forks)
 {
-    walk_through(variant_at(_i, 0), "and another thread forks", fork_and_measure, check_the_child);
+    walk_through(variant_at(_i, 0), "and another thread forks", walk_stride(OTHERS_STRIDE), fork_and_measure,
+                 check_the_child);
 }
 END_TEST
 
