@@ -195,9 +195,12 @@ inline pass_on()
 #endif
     if
     :: done ->
+        if
 #ifndef WAKES_PATIENT
-        wake_one(STARVED_SET);
+        :: word & STARVED -> wake_one(STARVED_SET)
 #endif
+        :: else
+        fi;
         if
 #ifndef WAKES_STARVED
         :: !woken -> wake_one(PATIENT_SET)

@@ -99,6 +99,19 @@ START_TEST(reserved_lock_is_not_for_newcomers)
 }
 END_TEST
 
+/* It is for this one once it has starved itself. */
+START_TEST(reserved_lock_is_had_after_a_millisecond)
+{
+    int64_t began = support_now_ns();
+
+    atomic_store(&lock.word, TSC_LOCK_STARVED);
+    tsc_lock_take(&lock);
+    ck_assert_int_ge(support_now_ns() - began, SUPPORT_MILLISECOND_NS);
+    tsc_lock_give(&lock);
+    ck_assert(!tsc_lock_is_held(&lock));
+}
+END_TEST
+
 /* As in the child of a fork, where those that marked the word are not. */
 START_TEST(marks_of_nobody_hold_nobody_up)
 {
@@ -154,6 +167,7 @@ int main(void)
     tcase_add_test(alone, another_thread_does_not_get_it);
     tcase_add_test(alone, starved_thread_gets_it_next);
     tcase_add_test(alone, reserved_lock_is_not_for_newcomers);
+    tcase_add_test(alone, reserved_lock_is_had_after_a_millisecond);
     tcase_add_test(alone, marks_of_nobody_hold_nobody_up);
     tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
     return support_run_suite(suite);
