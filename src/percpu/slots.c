@@ -50,8 +50,8 @@ static bool can_add_by_sequence(const struct tsc_processors *processors)
 }
 
 /*
- * The lock is held, but not while the system is asked, which takes milliseconds. Threads that do so at the same
- * time find the same; the first one's counts.
+ * Called with the lock held, and releases it while it asks the system, which takes milliseconds. Threads that ask
+ * at the same time find the same; the answer of the first one counts.
  */
 static int set_up(void)
 {
@@ -155,7 +155,8 @@ static void keep_chunk(struct tsc_slots_chunk *chunk)
     sets_of_all_chunks += chunk->sets;
 }
 
-/* The lock is held, but not while the system is asked. A fork meanwhile leaves the child a chunk that it lacks. */
+/* Called with the lock held, and releases it for the system calls. A fork in between leaks the chunk in its child.
+ */
 static int add_chunk(void)
 {
     uint32_t sets = sets_of_next_chunk();
