@@ -19,6 +19,12 @@ struct tsc_counter {
     struct tsc_object object;
 };
 
+/* A call that is left for later; none where `run` is NULL. */
+struct tsc_deferred {
+    void (*run)(void *arg);
+    void *arg;
+};
+
 /*
  * What a backend does. The public functions have checked the pointers. An operation that is NULL is not supported:
  * they answer -ENOTSUP. Where a comment does not say otherwise, an operation means what the public function of its
@@ -29,10 +35,10 @@ struct tsc_backend_ops {
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
     int (*init)(struct tsc_counter *counter, const struct tsc_counter_attr *attr);
     /*
-     * Releases what init acquired, with the registry locked; NULL where init acquires nothing. Returns an object
-     * that lost its last reference by that, to be released once the registry is unlocked, or NULL.
+     * Releases what init acquired, with the registry locked; NULL where init acquires nothing. Returns what is
+     * still to be done once the registry is unlocked.
      */
-    struct tsc_object *(*fini)(struct tsc_counter *counter);
+    struct tsc_deferred (*fini)(struct tsc_counter *counter);
     struct tsc_object_ops object;
 
     int (*add)(struct tsc_counter *counter, int64_t delta);

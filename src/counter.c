@@ -33,25 +33,25 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name)
 }
 
 /* The registry is locked. */
-static struct tsc_object *finish(struct tsc_counter *counter)
+static struct tsc_deferred finish(struct tsc_counter *counter)
 {
-    return counter->ops->fini != NULL ? counter->ops->fini(counter) : NULL;
+    return counter->ops->fini != NULL ? counter->ops->fini(counter) : (struct tsc_deferred){.run = NULL};
 }
 
-static void release_orphan(struct tsc_object *orphan)
+static void run_deferred(struct tsc_deferred deferred)
 {
-    if (orphan != NULL)
-        orphan->ops->release(orphan);
+    if (deferred.run != NULL)
+        deferred.run(deferred.arg);
 }
 
 static void undo_init(struct tsc_counter *counter)
 {
-    struct tsc_object *orphan;
+    struct tsc_deferred deferred;
 
     tsc_registry_lock();
-    orphan = finish(counter);
+    deferred = finish(counter);
     tsc_registry_unlock();
-    release_orphan(orphan);
+    run_deferred(deferred);
 }
 
 static int start(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -106,14 +106,14 @@ int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc
 void tsc_counter_free(struct tsc_object *object)
 {
     struct tsc_counter *counter = tsc_counter_of_object(object);
-    struct tsc_object *orphan;
+    struct tsc_deferred deferred;
 
     tsc_registry_lock();
     tsc_registry_remove(object);
-    orphan = finish(counter);
+    deferred = finish(counter);
     tsc_registry_unlock();
     free(counter);
-    release_orphan(orphan);
+    run_deferred(deferred);
 }
 
 tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)

@@ -214,10 +214,11 @@ static int told_wait_at_most(struct tsc_counter *counter, int64_t threshold, int
 }
 
 /* The thread that frees the counter need not be the one that gave back the last reference. */
-static struct tsc_object *told_fini(struct tsc_counter *counter)
+static struct tsc_deferred told_fini(struct tsc_counter *counter)
 {
     tsc_sanitizer_acquire(&counter->object);
-    return backend_ops(counter)->fini != NULL ? backend_ops(counter)->fini(counter) : NULL;
+    return backend_ops(counter)->fini != NULL ? backend_ops(counter)->fini(counter)
+                                              : (struct tsc_deferred){.run = NULL};
 }
 
 /* A counter is initialised and registered with the table of its backend. */

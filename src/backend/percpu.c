@@ -189,10 +189,11 @@ static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_att
     return tsc_slots_take(&percpu->slots);
 }
 
-static struct tsc_object *percpu_fini(struct tsc_counter *counter)
+static struct tsc_deferred percpu_fini(struct tsc_counter *counter)
 {
-    tsc_slots_give_back(&percpu_counter(counter)->slots);
-    return NULL;
+    struct tsc_slots_chunk *empty = tsc_slots_give_back(&percpu_counter(counter)->slots);
+
+    return (struct tsc_deferred){.run = empty != NULL ? tsc_slots_free_chunk : NULL, .arg = empty};
 }
 
 static void percpu_child(struct tsc_object *object)

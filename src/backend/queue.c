@@ -342,11 +342,18 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
     return error;
 }
 
-static struct tsc_object *queue_fini(struct tsc_counter *counter)
+static void release_owner(void *owner)
+{
+    struct tsc_object *object = owner;
+
+    object->ops->release(object);
+}
+
+static struct tsc_deferred queue_fini(struct tsc_counter *counter)
 {
     struct tsc_object *owner = &queue_counter(counter)->owner->object;
 
-    return tsc_object_drop(owner) ? owner : NULL;
+    return (struct tsc_deferred){.run = tsc_object_drop(owner) ? release_owner : NULL, .arg = owner};
 }
 
 static void free_retired(struct tsc_retirement *retirement)

@@ -172,16 +172,20 @@ static int add_chunk(void)
 }
 
 /* munmap can fail with ENOMEM when it splits a mapping; then the chunk is kept. */
-static void free_chunk(struct tsc_slots_chunk *chunk)
+void tsc_slots_free_chunk(void *empty)
 {
+    struct tsc_slots_chunk *chunk = empty;
     int saved_errno = errno;
 
     /* pairs with the release in make_chunk: the lock in between is not seen. */
     tsc_sanitizer_acquire(chunk);
-    if (munmap(chunk->regions, chunk_bytes(chunk)) == 0)
+    if (munmap(chunk->regions, chunk_bytes(chunk)) == 0) {
         free(chunk);
-    else
+    } else {
+        tsc_registry_lock();
         keep_chunk(chunk);
+        tsc_registry_unlock();
+    }
     errno = saved_errno;
 }
 
@@ -253,12 +257,8 @@ static struct tsc_slots_chunk *give_back(struct tsc_slots *slots)
     return chunk;
 }
 
-void tsc_slots_give_back(struct tsc_slots *slots)
+struct tsc_slots_chunk *tsc_slots_give_back(struct tsc_slots *slots)
 {
-    struct tsc_slots_chunk *empty;
-
     clear(slots);
-    empty = give_back(slots);
-    if (empty != NULL)
-        free_chunk(empty);
+    return give_back(slots);
 }

@@ -33,7 +33,11 @@ uint32_t tsc_slot_count(void);
 /* All slots are 0. 0 or -ENOMEM. */
 int tsc_slots_take(struct tsc_slots *slots);
 
-/* The registry is locked. */
-void tsc_slots_give_back(struct tsc_slots *slots);
+/*
+ * The registry is locked. Returns a chunk that no set is taken from any more, to be freed once the registry is
+ * unlocked; or NULL.
+ */
+struct tsc_slots_chunk *tsc_slots_give_back(struct tsc_slots *slots);
+void tsc_slots_free_chunk(void *chunk);
 
 #endif
