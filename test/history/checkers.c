@@ -75,6 +75,8 @@ struct known {
 #define DID_CLOSE(thread, from, to) CALL(thread, from, to, CLOSE, 0, TELLS_NOTHING)
 #define DID_WAIT(thread, from, to, threshold, timeout, gives) \
     CALL(thread, from, to, WAIT_AT_MOST, gives, TAKES(threshold, timeout), TELLS_NOTHING)
+#define DID_HELD_WAIT(thread, from, to, threshold, timeout, gives) \
+    CALL(thread, from, to, WAIT_AT_MOST, gives, TAKES(threshold, timeout), TELLS_NOTHING, .is_held = true)
 
 #define ON_MUTEX .attributes = {.backend = TSC_BACKEND_MUTEX}
 #define ON_ATOMIC .attributes = {.backend = TSC_BACKEND_ATOMIC}
@@ -264,6 +266,8 @@ static const struct known known[] = {
      .changes = {{ANSWER, 0, 0}}},
     {"a look does not see that the value is low enough", FROM(1), .calls = {DID_WAIT(0, 0, 10, 1, 0, 0)},
      .changes = {{ANSWER, 0, -ETIMEDOUT}}},
+    {"a wait does not look when its time is over", FROM(1), .calls = {DID_WAIT(0, 0, 200, 1, 100, 0)},
+     .changes = {{ANSWER, 0, -ETIMEDOUT}}},
     {"a wait ends before its time", FROM(1), .calls = {DID_WAIT(0, 0, 100, 0, 100, -ETIMEDOUT)},
      .changes = {{RETURNED, 0, 99}}},
     {"a wait ends after a dip that came before it", FROM(1),
@@ -330,7 +334,8 @@ static const struct known known[] = {
      .calls = {DID_ADD(0, 0, 10, 1, 0), DID_WAIT(0, 11, 20, 0, 0, -ETIMEDOUT), DID_TRY_ADD(1, 20, 30, 1, -EAGAIN)},
      .changes = {{INVOKED, 2, 21}}},
     {"a try_add fails after a wait that saw a value", ON_QUEUE_OF(1),
-     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_WAIT(0, 11, 20, 5, 9, -ETIMEDOUT), DID_TRY_ADD(1, 30, 40, 1, -EAGAIN)},
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_HELD_WAIT(0, 11, 20, 5, 9, -ETIMEDOUT),
+               DID_TRY_ADD(1, 30, 40, 1, -EAGAIN)},
      .changes = {{ANSWER, 1, 0}}},
 
     /* -------- the per-CPU backend -------- */

@@ -39,7 +39,7 @@ static bool has_flushed(const struct call *call)
     case GET_PEAK:
         return call->answer == 0;
     case WAIT_AT_MOST:
-        return call->answer == 0 || call->argument[1] == 0;
+        return call->answer == 0 || !call->is_held;
     default:
         return false;
     }

@@ -202,6 +202,31 @@ static void add_call(struct history *history, size_t thread, const struct call *
     history->calls[thread][history->count[thread]++] = call;
 }
 
+static bool is_held_by_an_update(size_t own_player, const struct call *call)
+{
+    for (size_t player = 0; player < stage.round.players; player++) {
+        for (size_t i = 0; player != own_player && i < stage.round.count[player]; i++) {
+            const struct call *other = &stage.round.steps[player][i].call;
+
+            if (other->operation == UPDATE && other->invoked <= call->returned && call->invoked <= other->returned)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* All counters of a round have one owner. */
+static void find_held_calls(void)
+{
+    for (size_t player = 0; player < stage.round.players; player++) {
+        for (size_t i = 0; i < stage.round.count[player]; i++) {
+            struct call *call = &stage.round.steps[player][i].call;
+
+            call->is_held = stage.backend == TSC_BACKEND_QUEUE && is_held_by_an_update(player, call);
+        }
+    }
+}
+
 static void write_histories(void)
 {
     for (size_t counter = 0; counter < stage.life.attributes.counters; counter++) {
@@ -215,6 +240,7 @@ static void write_histories(void)
         for (size_t i = 0; i < FINAL_CALLS; i++)
             add_call(history, CONDUCTOR, &stage.final_calls[counter][i]);
     }
+    find_held_calls();
     for (size_t player = 0; player < stage.round.players; player++)
         for (size_t i = 0; i < stage.round.count[player]; i++)
             add_call(&stage.histories[stage.round.steps[player][i].counter], player,

@@ -159,16 +159,14 @@ static bool allows_read(const struct call *call, const struct state *state)
     }
 }
 
-/* A dip may be missed in between, and the time may be up before the first look: then it says nothing of the value.
- */
+/* The last look comes when the time is over: so at some moment the value was too high, or a callback held the
+ * owner. */
 static bool allows_wait(const struct call *call, const struct state *state)
 {
     if (call->answer == 0)
         return state->value <= call->argument[0];
-    if (call->answer != -ETIMEDOUT)
-        return false;
-    return call->argument[1] == 0 ? state->value > call->argument[0]
-                                  : call->returned - call->invoked >= call->argument[1];
+    return call->answer == -ETIMEDOUT && call->returned - call->invoked >= call->argument[1] &&
+           (state->value > call->argument[0] || call->is_held);
 }
 
 static bool allows_close(const struct call *call, struct state *state)
