@@ -14,6 +14,7 @@
 #include <tscounter/tscounter.h>
 
 #include "percpu/add.h"
+#include "support/answers.h"
 #include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
@@ -390,6 +391,18 @@ START_TEST(one_processor_is_enough)
 }
 END_TEST
 
+/* A sandbox may refuse it, and older C libraries on machines of more than 1024 processors. */
+START_TEST(a_waiter_keeps_errno_where_affinity_is_refused)
+{
+    machine.allowed = -1;
+    is_pretended = true;
+    errno = UNTOUCHED;
+    (void)tsc_spin_pays();
+    ck_assert_int_eq(errno, UNTOUCHED);
+    is_pretended = false;
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("processor");
@@ -406,5 +419,6 @@ int main(void)
     tcase_add_test(tcase, slow_getcpu_is_left_alone);
     tcase_add_loop_test(tcase, slow_way_finds_the_processor_too, 0, 2);
     tcase_add_test(tcase, one_processor_is_enough);
+    tcase_add_test(tcase, a_waiter_keeps_errno_where_affinity_is_refused);
     return support_run_suite(suite);
 }
