@@ -53,16 +53,11 @@ static inline bool tsc_eventcount_has_sleepers(struct tsc_eventcount *eventcount
     return atomic_load_explicit(&eventcount->sleepers, memory_order_seq_cst) != 0;
 }
 
+/* Safe in a signal handler. */
 static inline void tsc_eventcount_notify(struct tsc_eventcount *eventcount, int sleepers)
 {
     if (tsc_eventcount_has_sleepers(eventcount))
         tsc_eventcount_wake(eventcount, sleepers);
-}
-
-/* Both are safe in a signal handler. */
-static inline void tsc_eventcount_notify_one(struct tsc_eventcount *eventcount)
-{
-    tsc_eventcount_notify(eventcount, 1);
 }
 
 static inline void tsc_eventcount_notify_all(struct tsc_eventcount *eventcount)

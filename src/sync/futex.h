@@ -2,15 +2,13 @@
 #ifndef TSC_FUTEX_H
 #define TSC_FUTEX_H
 
-#include "config.h"
-
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /*
- * Sleeping on a word, by the system call of Linux or, without it, by semaphores. All keep errno. A wake may be
- * called with the address of a word that is already gone: the address is looked up, not trusted.
+ * Sleeping on a word. All keep errno. A wake may be called with the address of a word that is already gone: the
+ * kernel looks the address up, and does not trust it.
  */
 
 /* Sleeps while the word has the value. False once the deadline has passed; true at any other time, or for no
@@ -25,20 +23,9 @@ void tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 
 /*
  * The same for sleepers of which each is in one of several sets, which are bits: a wake is for those in its set.
- * It returns how many were asleep and are woken for certain; that is 0 where sleepers are not told apart, and all
- * are woken.
+ * It returns how many were asleep and are woken.
  */
 bool tsc_futex_wait_in_set(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline);
 int tsc_futex_wake_in_set(_Atomic uint32_t *word, uint32_t set, int sleepers);
-
-/* In the child of a fork: the sleepers are not in it. */
-#ifdef TSC_HAVE_FUTEX
-static inline void tsc_futex_forget_sleepers(void)
-{
-    /* They are the kernel's to know. */
-}
-#else
-void tsc_futex_forget_sleepers(void);
-#endif
 
 #endif

@@ -13,8 +13,8 @@
  * STARVED: one of them has waited for longer than a millisecond, and is to get the lock next.
  *
  * Without a holder the lock is free, unless STARVED is set: then it is reserved for a thread that has starved.
- * Releasing it clears the thread id and nothing else, so nobody comes in between. What the lock lies in has to live
- * until tsc_lock_give() has returned.
+ * Releasing it clears the thread id and nothing else, so nobody comes in between. What the lock lies in has to
+ * live until tsc_lock_give() has returned.
  */
 struct tsc_lock {
     _Atomic uint32_t word;

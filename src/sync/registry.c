@@ -2,7 +2,6 @@
 #include "sync/registry.h"
 
 #include "sanitizer.h"
-#include "sync/futex.h"
 #include "sync/lock.h"
 #include "sync/spin.h"
 #include "test-point.h"
@@ -183,7 +182,6 @@ static void after_fork_in_child(void)
 
     TSC_TEST_POINT(fork_in_child);
     tsc_spin_forget_others();
-    tsc_futex_forget_sleepers();
     found_unreferenced = repair_all();
     unlock_all();
     tsc_lock_forget_thread();

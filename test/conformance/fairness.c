@@ -12,13 +12,6 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* Where sleepers are not told apart nothing is handed over. */
-#ifdef TEST_SLEEPS_ON_FUTEXES
-#define HANDS_OVER true
-#else
-#define HANDS_OVER false
-#endif
-
 /* It has starved after a millisecond. The callback in which it does so ends before it has its turn; and one more
  * may have begun just before. */
 enum { ROUNDS = 120, CALLBACKS_MAX = 2 };
@@ -130,6 +123,6 @@ void add_fairness_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "fairness", 60);
 
-    if (TEST_BUILT_MUTEX && HANDS_OVER)
+    if (TEST_BUILT_MUTEX)
         tcase_add_test(tcase, waiter_gets_its_turn_beside_callbacks);
 }

@@ -6,7 +6,6 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
-#include <semaphore.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -207,20 +206,6 @@ static bool is_futex_wait(long number, long operation)
 #endif
     return false;
 }
-
-/* A semaphore's wait fails where a signal interrupts it. */
-WRAPPED(int, sem_wait, sem_t *semaphore)
-{
-    return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_wait(semaphore);
-}
-
-/* Not every C library has it; then it is not what the library sleeps on. */
-#ifndef TEST_SLEEPS_ON_FUTEXES
-WRAPPED(int, sem_clockwait, sem_t *semaphore, clockid_t clock, const struct timespec *until)
-{
-    return is_to_fail_with(REQUEST_WAIT, EINTR) ? -1 : __real_sem_clockwait(semaphore, clock, until);
-}
-#endif
 
 WRAPPED(long, syscall, long number, ...)
 {

@@ -246,8 +246,6 @@ START_TEST(each_request_fails_once)
 }
 END_TEST
 
-#ifdef TEST_SLEEPS_ON_FUTEXES
-
 /* What a wait may answer, and what it answers where it is forbidden, or missing. */
 static const int wait_errors[] = {EINTR, EAGAIN, ETIMEDOUT, ENOMEM, EPERM, ENOSYS};
 
@@ -271,16 +269,12 @@ START_TEST(all_waits_fail)
 }
 END_TEST
 
-#endif
-
 int main(void)
 {
     Suite *suite = suite_create("life");
     TCase *tcase = support_add_case(suite, "life", 60);
 
     tcase_add_loop_test(tcase, each_request_fails_once, 0, KINDS);
-#ifdef TEST_SLEEPS_ON_FUTEXES
     tcase_add_loop_test(tcase, all_waits_fail, 0, KINDS);
-#endif
     return support_run_suite(suite);
 }

@@ -41,11 +41,11 @@ START_TEST(who_was_notified_does_not_sleep)
 {
     uint32_t key = tsc_eventcount_prepare(&eventcount);
 
-    tsc_eventcount_notify_one(&eventcount);
+    tsc_eventcount_notify(&eventcount, 1);
     ck_assert(tsc_eventcount_commit(&eventcount, key, LONG_AGO));
     ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
     key = tsc_eventcount_prepare(&eventcount);
-    tsc_eventcount_notify_one(&eventcount);
+    tsc_eventcount_notify(&eventcount, 1);
     ck_assert(tsc_eventcount_commit_cancellable(&eventcount, key, LONG_AGO));
     ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
 }
@@ -63,7 +63,7 @@ START_TEST(nobody_is_woken_where_nobody_sleeps)
 {
     uint32_t epoch = atomic_load(&eventcount.epoch);
 
-    tsc_eventcount_notify_one(&eventcount);
+    tsc_eventcount_notify(&eventcount, 1);
     tsc_eventcount_notify_all(&eventcount);
     ck_assert_int_eq(wakes, 0);
     ck_assert_uint_eq(atomic_load(&eventcount.epoch), epoch);
@@ -73,7 +73,7 @@ END_TEST
 START_TEST(one_or_all_are_woken)
 {
     (void)tsc_eventcount_prepare(&eventcount);
-    tsc_eventcount_notify_one(&eventcount);
+    tsc_eventcount_notify(&eventcount, 1);
     ck_assert_int_eq(woken_at_most, 1);
     tsc_eventcount_notify_all(&eventcount);
     ck_assert_int_eq(woken_at_most, INT32_MAX);
@@ -133,7 +133,7 @@ static void wake_for_no_reason(struct sleeper *sleeper)
     tsc_futex_wake(&eventcount.epoch, 1);
     ck_assert(support_eventually(is_asleep_or_back, sleeper));
     ck_assert(!atomic_load(&sleeper->is_back));
-    tsc_eventcount_notify_one(&eventcount);
+    tsc_eventcount_notify(&eventcount, 1);
     pthread_join(sleeper->thread, NULL);
     ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
 }

@@ -9,13 +9,6 @@
 #include "support/threads.h"
 #include "sync/futex.h"
 
-/* On semaphores a wake wakes all and knows of nobody, so nothing is handed over. */
-#ifdef TSC_HAVE_FUTEX
-#define HANDS_OVER true
-#else
-#define HANDS_OVER false
-#endif
-
 static struct tsc_lock lock;
 
 START_TEST(held_and_free)
@@ -173,8 +166,7 @@ int main(void)
 
     tcase_add_test(alone, held_and_free);
     tcase_add_test(alone, another_thread_does_not_get_it);
-    if (HANDS_OVER)
-        tcase_add_test(alone, starved_thread_gets_it_next);
+    tcase_add_test(alone, starved_thread_gets_it_next);
     tcase_add_test(alone, reserved_lock_is_not_for_newcomers);
     tcase_add_test(alone, reserved_lock_is_had_after_a_millisecond);
     tcase_add_test(alone, marks_of_nobody_hold_nobody_up);

@@ -106,112 +106,6 @@ START_TEST(watch_is_armed_by_another)
 }
 END_TEST
 
-/* -------- sleeping on a word -------- */
-
-static _Atomic uint32_t word;
-
-static struct {
-    pthread_t thread;
-    pid_t id;
-    atomic_int interruptions;
-    atomic_bool is_up;
-    int kept; /* how often it was asleep still, for all interruptions */
-} sleeper;
-
-static void count_interruption(int signal_number)
-{
-    (void)signal_number;
-    atomic_fetch_add(&sleeper.interruptions, 1);
-}
-
-static void *sleep_until_changed(void *arg)
-{
-    while (atomic_load(&word) == 0)
-        tsc_futex_wait(&word, 0, TSC_NEVER);
-    atomic_store(&sleeper.is_up, true);
-    return arg;
-}
-
-static void start_sleeper(void)
-{
-    atomic_store(&word, 0);
-    atomic_store(&sleeper.interruptions, 0);
-    atomic_store(&sleeper.is_up, false);
-    sleeper.thread = support_start_sleeper(sleep_until_changed, NULL, &sleeper.id);
-}
-
-static void end_sleeper(void)
-{
-    atomic_store(&word, 1);
-    tsc_futex_wake(&word, 1);
-    pthread_join(sleeper.thread, NULL);
-}
-
-static void start_another_sleeper(void *arg)
-{
-    (void)arg;
-    start_sleeper();
-}
-
-/* On semaphores both are on one list: who pushes itself finds the other there, and wakes it for no reason. */
-START_TEST(another_falls_asleep_first)
-{
-    uint64_t step = 0;
-    bool acted;
-    bool in_time;
-
-    do {
-        atomic_store(&word, 0);
-        stepper_begin(++step, start_another_sleeper, NULL);
-        in_time = tsc_futex_wait(&word, 1, TSC_NEVER);
-        acted = stepper_end();
-        ck_assert(in_time);
-        if (acted)
-            end_sleeper();
-    } while (acted);
-    ck_assert_uint_gt(step, 5);
-}
-END_TEST
-
-static void interrupt_sleeper(void *arg)
-{
-    (void)arg;
-    for (int sent = 1; sent <= 2; sent++) {
-        pthread_kill(sleeper.thread, SIGUSR1);
-        while (!atomic_load(&sleeper.is_up) &&
-               (atomic_load(&sleeper.interruptions) < sent || !support_is_asleep(sleeper.id)))
-            sched_yield();
-    }
-    sleeper.kept += !atomic_load(&sleeper.is_up);
-}
-
-#ifdef TSC_HAVE_FUTEX
-#define IS_KEPT false
-#else
-#define IS_KEPT true
-#endif
-
-/* On semaphores one that gets up by itself, and was taken off the list, has to wait until it is posted. */
-START_TEST(sleeper_gets_up_while_it_is_woken)
-{
-    const struct sigaction counting = {.sa_handler = count_interruption};
-    uint64_t step = 0;
-    bool acted;
-
-    ck_assert_int_eq(sigaction(SIGUSR1, &counting, NULL), 0);
-    do {
-        start_sleeper();
-        atomic_store(&word, 1);
-        stepper_begin(++step, interrupt_sleeper, NULL);
-        tsc_futex_wake(&word, 1);
-        acted = stepper_end();
-        pthread_join(sleeper.thread, NULL);
-    } while (acted);
-    ck_assert_uint_gt(step, 5);
-    ck_assert_int_eq(sleeper.kept != 0, IS_KEPT);
-}
-END_TEST
-
 /* -------- a parker, a count -------- */
 
 enum { OF_ANOTHER = 4711 };
@@ -493,8 +387,6 @@ int main(void)
 
     tcase_add_test(tcase, lock_is_taken_by_another);
     tcase_add_test(tcase, watch_is_armed_by_another);
-    tcase_add_test(tcase, another_falls_asleep_first);
-    tcase_add_test(tcase, sleeper_gets_up_while_it_is_woken);
     tcase_add_test(tcase, parker_is_gone_before_unpark_returns);
     tcase_add_test(tcase, another_counts_down);
     tcase_add_test(tcase, value_changes_under_an_exchange);
