@@ -15,7 +15,7 @@
 
 void tsc_ring_let_others() {}
 
-int tsc_owner_attend(struct tsc_owner *, uint32_t)
+int tsc_owner_may_send_slow(struct tsc_owner *, uint32_t)
 {
     return 0;
 }
@@ -27,7 +27,7 @@ int tsc_owner_may_wait(struct tsc_owner *)
 
 void tsc_owner_help_or_wake(struct tsc_owner *, uint64_t) {}
 
-uint64_t tsc_owner_reserve_when_there_is_room(struct tsc_owner *owner)
+uint64_t tsc_owner_reserve_slow(struct tsc_owner *owner)
 {
     uint64_t position;
 
@@ -68,9 +68,9 @@ tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
     return owner;
 }
 
-void tsc_owner_unref(tsc_owner_t *) {}
+const struct tsc_owner_attr tsc_owner_attr_default = {};
 
-int tsc_owner_make(struct tsc_owner **, size_t, const char *)
+int tsc_owner_make(struct tsc_owner **, const struct tsc_owner_attr *)
 {
     return -ENOMEM;
 }
@@ -80,13 +80,16 @@ bool tsc_callback_running()
     return false;
 }
 
-void tsc_counter_free(struct tsc_counter *) {}
+void tsc_counter_free(struct tsc_object *) {}
 
-void tsc_counter_ref_by_call(struct tsc_counter *) {}
+bool tsc_object_drop(struct tsc_object *)
+{
+    return false;
+}
 
-void tsc_counter_unref_by_call(struct tsc_counter *) {}
+void tsc_object_ref_by_call(struct tsc_object *) {}
 
-void tsc_counter_forget_calls(struct tsc_counter *) {}
+void tsc_object_unref_by_call(struct tsc_object *) {}
 
 /* -------- scenarios -------- */
 
@@ -111,18 +114,25 @@ struct queueing {
         atomic_init(&callers, number_of_callers);
     }
 
+    static void deliver(void *message, int64_t argument)
+    {
+        auto *recipient = (struct tsc_recipient *)((uintptr_t)message & ~TSC_MESSAGE_KIND_BITS);
+
+        if (recipient != nullptr)
+            recipient->deliver(recipient, argument);
+    }
+
     void deliver_until_all_are_back()
     {
         while (atomic_load_explicit(&callers, rl::mo_acquire) != 0 || tsc_ring_occupancy(&owner.ring) != 0) {
-            void *recipient;
+            void *message;
             int64_t argument;
 
-            if (!tsc_ring_read(&owner.ring, owner.ring.next, &recipient, &argument)) {
+            if (!tsc_ring_read(&owner.ring, owner.ring.next, &message, &argument)) {
                 rl::yield(1, RL_INFO);
                 continue;
             }
-            if (recipient != nullptr)
-                ((struct tsc_recipient *)recipient)->deliver((struct tsc_recipient *)recipient, argument);
+            deliver(message, argument);
             owner.ring.next++;
             tsc_ring_release(&owner.ring);
         }
