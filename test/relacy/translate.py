@@ -18,6 +18,10 @@ REPLACED = [
 ]
 # What is no atomic, and is handed from thread to thread by the order of those: Relacy finds a race there.
 PLAIN = {
+    'src/backend/mutex.c': [
+        (r'(?<=\n    )bool closed;', 'rl::var<bool> closed;'),
+        (r'mutex->closed\b', 'mutex->closed(RL_INFO)'),
+    ],
     'src/queue/ring.h': [
         (r'(?<=\n    )int64_t argument;', 'rl::var<int64_t> argument;'),
         (r'cell->argument\b', 'cell->argument(RL_INFO)'),

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The mutex backend, with a lock that nobody sleeps on: a waiter that passes by the lock, and what is protected by
+ * it.
+ */
+#include "explore.h"
+#include "futex.h"
+
+#include "backend/mutex.c"
+#include "sync/eventcount.c"
+#include "sync/watch.c"
+
+/* -------- what lies outside -------- */
+
+thread_local uint32_t tsc_lock_thread_id;
+
+uint32_t tsc_lock_identify_thread()
+{
+    return rl::ctx().threadx_->index_ + 1;
+}
+
+void tsc_lock_take_slowly(struct tsc_lock *lock)
+{
+    while (!tsc_lock_try(lock))
+        rl::yield(1, RL_INFO);
+}
+
+void tsc_lock_pass_on(struct tsc_lock *) {}
+
+/* No scenario has callbacks, or ends. */
+void tsc_callback_enter() {}
+
+void tsc_callback_leave() {}
+
+void tsc_counter_free(struct tsc_object *) {}
+
+void tsc_object_ref_by_call(struct tsc_object *) {}
+
+void tsc_object_unref_by_call(struct tsc_object *) {}
+
+/* -------- scenarios -------- */
+
+struct counting {
+    struct mutex_counter counter;
+
+    void open()
+    {
+        struct tsc_counter_attr attr = {};
+
+        futexes_begin();
+        atomic_init(&counter.watch.waiters.epoch, 0);
+        atomic_init(&counter.watch.waiters.sleepers, 0);
+        counter.closed(RL_INFO) = false;
+        mutex_init(&counter.base, &attr);
+    }
+
+    int add(int64_t delta)
+    {
+        return mutex_add(&counter.base, delta);
+    }
+};
+
+/* A waiter is woken, and sees what came before the value. */
+struct wakeup : rl::test_suite<wakeup, 3>, counting {
+    rl::var<int> trace[2];
+
+    void before()
+    {
+        open();
+        trace[0](RL_INFO) = trace[1](RL_INFO) = 0;
+        add(2);
+    }
+
+    void thread(unsigned index)
+    {
+        if (index < 2) {
+            trace[index](RL_INFO) = 1;
+            add(-1);
+            return;
+        }
+        RL_ASSERT(mutex_wait_at_most(&counter.base, 0, -1) == 0);
+        RL_ASSERT(trace[0](RL_INFO) == 1 && trace[1](RL_INFO) == 1);
+    }
+};
+
+/* Nobody comes in after the drain, which sees what was done by those who went out. */
+struct drain : rl::test_suite<drain, 3>, counting {
+    rl::var<int> trace[2];
+    rl::atomic<int> drained;
+
+    void before()
+    {
+        open();
+        trace[0](RL_INFO) = trace[1](RL_INFO) = 0;
+        atomic_init(&drained, 0);
+    }
+
+    void visit(unsigned visitor)
+    {
+        if (add(1) != 0)
+            return;
+        RL_ASSERT(atomic_load_explicit(&drained, rl::mo_relaxed) == 0);
+        trace[visitor](RL_INFO) = 1;
+        RL_ASSERT(add(-1) == 0);
+    }
+
+    void thread(unsigned index)
+    {
+        if (index < 2) {
+            visit(index);
+            return;
+        }
+        RL_ASSERT(mutex_close(&counter.base) == 0);
+        RL_ASSERT(add(1) == -ESHUTDOWN);
+        RL_ASSERT(mutex_wait_at_most(&counter.base, 0, -1) == 0);
+        atomic_store_explicit(&drained, 1, rl::mo_relaxed);
+        trace[0](RL_INFO) = trace[1](RL_INFO) = 2;
+    }
+};
+
+int main()
+{
+    return explore<wakeup>(30000, 1) || explore<drain>(30000, 1);
+}
