@@ -18,6 +18,7 @@ struct sum {
 };
 
 static struct tsc_owner *owner;
+static uint64_t unpublished;
 
 static void add_up(struct tsc_recipient *recipient, int64_t argument)
 {
@@ -39,12 +40,23 @@ static struct sum *map_for_this_process_alone(void)
     return memory;
 }
 
+/* If a cell has not the bit of its lap, a message of the next lap looks published before it is. */
+static bool is_published(uint64_t position)
+{
+    void *message;
+    int64_t argument;
+
+    return tsc_ring_read(&owner->ring, position, &message, &argument);
+}
+
 static void look_in_child(void *arg)
 {
     const struct sum *additions = arg;
 
     CHILD_CHECK(additions->sum == MESSAGES);
     CHILD_CHECK(tsc_ring_occupancy(&owner->ring) == 0);
+    CHILD_CHECK(is_published(unpublished));
+    CHILD_CHECK(!is_published(unpublished + owner->ring.capacity));
     CHILD_CHECK(!tsc_owner_is_started(owner));
     tsc_owner_unref(owner);
     child_check_owners(0);
@@ -57,7 +69,6 @@ START_TEST(child_has_what_it_is_to_have)
     struct held_callback callback;
     struct sum additions = {.recipient = {.deliver = add_up}};
     struct sum *requests = map_for_this_process_alone();
-    uint64_t unpublished;
 
     requests->recipient.deliver = add_up;
     ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);

@@ -132,6 +132,20 @@ START_TEST(marks_of_nobody_hold_nobody_up)
 }
 END_TEST
 
+/* A thread that comes between a release and what it leads to acquires the lock, and the marks with it. */
+START_TEST(passing_on_leaves_the_next_holder_alone)
+{
+    uint32_t held;
+
+    tsc_lock_take(&lock);
+    held = atomic_fetch_or(&lock.word, TSC_LOCK_MARKS) | TSC_LOCK_MARKS;
+    tsc_lock_pass_on(&lock);
+    ck_assert_uint_eq(atomic_load(&lock.word), held);
+    tsc_lock_give(&lock);
+    ck_assert(!tsc_lock_is_held(&lock));
+}
+END_TEST
+
 /* The yield makes holders lose their processor, so that the others sleep. */
 static void count(size_t index, void *arg)
 {
@@ -170,6 +184,7 @@ int main(void)
     tcase_add_test(alone, reserved_lock_is_not_for_newcomers);
     tcase_add_test(alone, reserved_lock_is_had_after_a_millisecond);
     tcase_add_test(alone, marks_of_nobody_hold_nobody_up);
+    tcase_add_test(alone, passing_on_leaves_the_next_holder_alone);
     tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
     return support_run_suite(suite);
 }
