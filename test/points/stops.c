@@ -165,12 +165,19 @@ static void find_it_freed(void *arg)
     child_check_owners(0);
 }
 
+/* While it is still on the list, and when it no longer is. */
+static struct tsc_test_point *const before_freeing_points[] = {
+    &tsc_test_point_owner_freeing,
+    &tsc_test_point_owner_took_retired,
+};
+
 START_TEST(a_child_frees_what_the_owners_thread_was_about_to_free)
 {
     struct stop before_free;
 
     open_counters();
-    stop_at(&before_free, 0, &tsc_test_point_owner_took_retired);
+    ck_assert(support_eventually(is_asleep, NULL));
+    stop_at(&before_free, 0, before_freeing_points[_i]);
     retire();
     wait_for(&before_free.reached);
     ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
@@ -220,7 +227,7 @@ int main(void)
     TCase *tcase = support_add_case(suite, "stops", 30);
 
     tcase_add_test(tcase, what_is_retired_is_freed_whoever_delivers_what_was_before_it);
-    tcase_add_test(tcase, a_child_frees_what_the_owners_thread_was_about_to_free);
+    tcase_add_loop_test(tcase, a_child_frees_what_the_owners_thread_was_about_to_free, 0, 2);
     tcase_add_test(tcase, a_child_frees_what_only_a_call_in_the_parent_refers_to);
     return support_run_suite(suite);
 }
