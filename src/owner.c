@@ -72,8 +72,9 @@ int tsc_owner_attr_set_stack_size(tsc_owner_attr_t *attr, size_t bytes)
     pthread_attr_t thread_attr;
     int error;
 
-    if (attr == NULL || pthread_attr_init(&thread_attr) != 0)
+    if (attr == NULL)
         return -EINVAL;
+    pthread_attr_init(&thread_attr);
     error = pthread_attr_setstacksize(&thread_attr, bytes);
     pthread_attr_destroy(&thread_attr);
     if (error)

@@ -125,7 +125,7 @@ void tsc_owner_wake_all_that_fit(struct tsc_owner *owner)
     uint64_t room = owner->ring.capacity - tsc_ring_occupancy(&owner->ring);
 
     if (room != 0)
-        tsc_eventcount_notify(&owner->room, room < INT32_MAX ? (int)room : INT32_MAX);
+        tsc_eventcount_notify(&owner->room, (int)room);
 }
 
 /*

@@ -77,10 +77,9 @@ static void *run(void *arg)
 static int create_thread(struct tsc_owner *owner)
 {
     pthread_attr_t attr;
-    int error = pthread_attr_init(&attr);
+    int error;
 
-    if (error)
-        return -EAGAIN;
+    pthread_attr_init(&attr);
     if (owner->attr.stack_size != 0)
         pthread_attr_setstacksize(&attr, owner->attr.stack_size);
     error = pthread_create(&owner->thread, &attr, run, owner);

@@ -14,17 +14,10 @@ static void enter(struct tsc_gate *gate)
     atomic_fetch_add_explicit(&gate->state, TSC_GATE_WAITER, memory_order_seq_cst);
 }
 
-/* relaxed: a change that sees one waiter less leaves out one that looks no more. It stops at 0 as tsc_count_down
- * does, and for the same reason. */
+/* relaxed: a change that sees one waiter less leaves out one that looks no more. */
 static void leave(void *arg)
 {
-    struct tsc_gate *gate = arg;
-    uint32_t state = atomic_load_explicit(&gate->state, memory_order_relaxed);
-
-    while (state >= TSC_GATE_WAITER &&
-           !atomic_compare_exchange_weak_explicit(&gate->state, &state, state - TSC_GATE_WAITER,
-                                                  memory_order_relaxed, memory_order_relaxed))
-        ;
+    atomic_fetch_sub_explicit(&((struct tsc_gate *)arg)->state, TSC_GATE_WAITER, memory_order_relaxed);
 }
 
 int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,

@@ -26,7 +26,7 @@ static uint32_t count_processors(void)
     else
         count = sysconf(_SC_NPROCESSORS_ONLN);
     errno = saved_errno;
-    return count > 0 ? (uint32_t)count : 1;
+    return (uint32_t)count;
 }
 
 static uint32_t processor_count(void)

@@ -122,6 +122,22 @@ START_TEST(a_child_frees_what_only_calls_refer_to)
 }
 END_TEST
 
+static void find_it_kept_for_ever(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(freed == 0);
+    CHILD_CHECK((atomic_load(&object.references) & TSC_OBJECT_COUNT_MAX) == TSC_OBJECT_COUNT_MAX);
+}
+
+START_TEST(a_child_keeps_what_has_too_many_references_to_count)
+{
+    open_object();
+    tsc_object_ref_by_call(&object);
+    set_references(atomic_load(&object.references) | TSC_OBJECT_COUNT_MAX);
+    ck_assert_int_eq(child_run(find_it_kept_for_ever, NULL), 0);
+}
+END_TEST
+
 START_TEST(a_child_keeps_what_others_refer_to)
 {
     open_object();
@@ -142,5 +158,6 @@ int main(void)
     tcase_add_test(forks, a_child_frees_what_has_no_references);
     tcase_add_test(forks, a_child_frees_what_only_calls_refer_to);
     tcase_add_test(forks, a_child_keeps_what_others_refer_to);
+    tcase_add_test(forks, a_child_keeps_what_has_too_many_references_to_count);
     return support_run_suite(suite);
 }
