@@ -283,6 +283,7 @@ START_TEST(processors_are_counted_to_the_highest_number)
     is_pretended = true;
     errno = 77;
     tsc_processors_find(&processors);
+    is_pretended = false; /* also for what writes down at the end what was covered */
     ck_assert_int_eq(errno, 77);
     ck_assert_uint_eq(processors.count, machines[_i].count);
 }
