@@ -18,8 +18,8 @@
 #include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
-#include "sync/registry.h"
 #include "sync/spin.h"
+#include "unit/give-back.h"
 
 enum { THREADS = 8, ADDS = 20000, SLOW_CALL_NS = 200, FAR_NUMBER = 5000 };
 
@@ -216,17 +216,6 @@ START_TEST(numbers_with_gaps)
 }
 END_TEST
 
-static void give_back(struct tsc_slots *slots)
-{
-    struct tsc_slots_chunk *empty;
-
-    tsc_registry_lock();
-    empty = tsc_slots_give_back(slots);
-    tsc_registry_unlock();
-    if (empty != NULL)
-        tsc_slots_free_chunk(empty);
-}
-
 /* What lies behind the slots of processors is added to atomically, by all alike. */
 START_TEST(nobody_adds_plainly_beyond_the_count)
 {
@@ -254,20 +243,13 @@ static const struct {
     int allowed;
     uint32_t count;
 } machines[] = {
-    {"0\n", false, 1, 0, 1},
-    {"0-239\n", false, 4, 3, 240},
-    {"0-3,8-11", false, 8, 0, 12},
-    {"0-3\n~", false, 4, 0, 4},
-    {"0,2,4,6\n", false, 4, 0, 7},
-    {TEN_TIMES("0,2,4,6,8,10,12,") "1200-1279\n", false, 1, 0, 1280},
-    {"\n", false, 6, 0, 6},
-    {"0-99999999\n", false, 6, 0, 6},
-    {"0-239\n", true, 6, 0, 6},
-    {NULL, false, 6, 0, 6},
-    {NULL, false, 2, 7, 8},
-    {"0-1\n", false, 2, 7, 8},
-    {NULL, false, -1, -1, 1},
-    {NULL, false, 1, 16383, 16384},
+    {"0\n", false, 1, 0, 1},       {"0-239\n", false, 4, 3, 240},
+    {"0-3,8-11", false, 8, 0, 12}, {"0-3\n~", false, 4, 0, 4},
+    {"0,2,4,6\n", false, 4, 0, 7}, {TEN_TIMES("0,2,4,6,8,10,12,") "1200-1279\n", false, 1, 0, 1280},
+    {"\n", false, 6, 0, 6},        {"0-99999999\n", false, 6, 0, 6},
+    {"0-239\n", true, 6, 0, 6},    {NULL, false, 6, 0, 6},
+    {NULL, false, 2, 7, 8},        {"0-1\n", false, 2, 7, 8},
+    {NULL, false, -1, -1, 1},      {NULL, false, 1, 16383, 16384},
 };
 
 enum { MACHINES = sizeof machines / sizeof *machines };

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "give-back.h"
 #include "percpu/slots.h"
 #include "support/suite.h"
-#include "sync/registry.h"
 
 enum { MANY = 10000, PAGE = 4096, LINE = 64, FIRST_CHUNK_SETS = PAGE / TSC_SLOT_BYTES };
 
@@ -20,17 +20,6 @@ static void take_many(void)
 {
     for (size_t i = 0; i < MANY; i++)
         ck_assert_int_eq(tsc_slots_take(&many[i]), 0);
-}
-
-static void give_back(struct tsc_slots *slots)
-{
-    struct tsc_slots_chunk *empty;
-
-    tsc_registry_lock();
-    empty = tsc_slots_give_back(slots);
-    tsc_registry_unlock();
-    if (empty != NULL)
-        tsc_slots_free_chunk(empty);
 }
 
 static void give_many_back(void)

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+/* Gives a set of slots back, as the library does when a counter goes. */
+#ifndef UNIT_GIVE_BACK_H
+#define UNIT_GIVE_BACK_H
+
+#include "percpu/slots.h"
+#include "sync/registry.h"
+
+static inline void give_back(struct tsc_slots *slots)
+{
+    struct tsc_slots_chunk *empty;
+
+    tsc_registry_lock();
+    empty = tsc_slots_give_back(slots);
+    tsc_registry_unlock();
+    if (empty != NULL)
+        tsc_slots_free_chunk(empty);
+}
+
+#endif
