@@ -3,7 +3,7 @@
 
 #include "compiler.h"
 
-static _Thread_local unsigned int depth TSC_ALLOCATED_WITH_THE_THREAD;
+static _Thread_local unsigned int depth TSC_TLS_INITIAL_EXEC;
 
 void tsc_callback_enter(void)
 {
@@ -15,7 +15,7 @@ void tsc_callback_leave(void)
     depth--;
 }
 
-bool tsc_callback_running(void)
+bool tsc_thread_must_not_join(void)
 {
     return depth != 0;
 }

@@ -10,6 +10,6 @@
  */
 void tsc_callback_enter(void);
 void tsc_callback_leave(void);
-bool tsc_callback_running(void);
+bool tsc_thread_must_not_join(void);
 
 #endif

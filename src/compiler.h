@@ -28,9 +28,9 @@
  * little.
  */
 #ifdef __GLIBC__
-#define TSC_ALLOCATED_WITH_THE_THREAD __attribute__((tls_model("initial-exec")))
+#define TSC_TLS_INITIAL_EXEC __attribute__((tls_model("initial-exec")))
 #else
-#define TSC_ALLOCATED_WITH_THE_THREAD
+#define TSC_TLS_INITIAL_EXEC
 #endif
 
 /* Two lines: the adjacent-line prefetcher of x86 fetches pairs, so one line apart is still false sharing. */

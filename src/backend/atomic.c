@@ -11,7 +11,7 @@
 /* Set where there are bounds or a peak: such changes are compare-and-swap loops. */
 enum { CAREFUL = TSC_GATE_OWN };
 
-struct atomic_counter {
+struct atom_counter {
     struct tsc_counter base;
     struct tsc_gate gate;
     bool track_peak;
@@ -24,35 +24,35 @@ struct atomic_counter {
     _Atomic uint32_t admitted;
 };
 
-static struct atomic_counter *as_atomic(struct tsc_counter *counter)
+static struct atom_counter *to_atom(struct tsc_counter *counter)
 {
-    return (struct atomic_counter *)counter;
+    return (struct atom_counter *)counter;
 }
 
 /* seq_cst: the read after a close or a waiter has written the state. See sync/gate.h. */
-static int64_t look_at_value(struct atomic_counter *atomic)
+static int64_t look_at_value(struct atom_counter *atom)
 {
-    return atomic_load_explicit(&atomic->value, memory_order_seq_cst);
+    return atomic_load_explicit(&atom->value, memory_order_seq_cst);
 }
 
 /* Ends a change for whoever waits for a lower value. */
-static void check_watch(struct atomic_counter *atomic)
+static void check_watch(struct atom_counter *atom)
 {
-    if (tsc_gate_has_waiters(&atomic->gate))
-        tsc_watch_check(&atomic->gate.watch, look_at_value(atomic));
+    if (tsc_gate_has_waiters(&atom->gate))
+        tsc_watch_check(&atom->gate.watch, look_at_value(atom));
 }
 
 /* Ends an addition that was made while the state was, or became, other than 0. */
-TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
+TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 {
     int result = 0;
 
-    if (tsc_gate_refuses(tsc_gate_look(&atomic->gate), delta)) {
+    if (tsc_gate_refuses(tsc_gate_look(&atom->gate), delta)) {
         TSC_TEST_POINT(atomic_refusing);
-        atomic_fetch_sub_explicit(&atomic->value, delta, memory_order_seq_cst);
+        atomic_fetch_sub_explicit(&atom->value, delta, memory_order_seq_cst);
         result = -ESHUTDOWN;
     }
-    check_watch(atomic);
+    check_watch(atom);
     return result;
 }
 
@@ -61,33 +61,33 @@ TSC_COLD static int settle(struct atomic_counter *atomic, int64_t delta)
  * addition back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees
  * TSC_GATE_CLOSED, or close sees this. Model: test/model/close-careful.pml
  */
-static void leave(struct atomic_counter *atomic)
+static void leave(struct atom_counter *atom)
 {
-    tsc_count_down(&atomic->admitted, memory_order_seq_cst);
+    tsc_count_down(&atom->admitted, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_left);
-    tsc_eventcount_notify_all(&atomic->admitted_left);
+    tsc_eventcount_notify_all(&atom->admitted_left);
 }
 
-static bool admit(struct atomic_counter *atomic)
+static bool admit(struct atom_counter *atom)
 {
-    atomic_fetch_add_explicit(&atomic->admitted, 1, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&atom->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_counted);
-    if (!(tsc_gate_look(&atomic->gate) & TSC_GATE_CLOSED))
+    if (!(tsc_gate_look(&atom->gate) & TSC_GATE_CLOSED))
         return true;
-    leave(atomic);
+    leave(atom);
     return false;
 }
 
-static void wait_until_admitted_left(struct atomic_counter *atomic)
+static void wait_until_admitted_left(struct atom_counter *atom)
 {
-    while (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) != 0) {
-        uint32_t key = tsc_eventcount_prepare(&atomic->admitted_left);
+    while (atomic_load_explicit(&atom->admitted, memory_order_seq_cst) != 0) {
+        uint32_t key = tsc_eventcount_prepare(&atom->admitted_left);
 
         TSC_TEST_POINT(eventcount_prepared);
-        if (atomic_load_explicit(&atomic->admitted, memory_order_seq_cst) == 0)
-            tsc_eventcount_cancel(&atomic->admitted_left);
+        if (atomic_load_explicit(&atom->admitted, memory_order_seq_cst) == 0)
+            tsc_eventcount_cancel(&atom->admitted_left);
         else
-            tsc_eventcount_commit(&atomic->admitted_left, key, TSC_NEVER);
+            tsc_eventcount_commit(&atom->admitted_left, key, TSC_NEVER);
     }
 }
 
@@ -97,65 +97,65 @@ static void wait_until_admitted_left(struct atomic_counter *atomic)
  * came before the value that it is told; the one who raises the peak has acquired that value.
  * Model: test/model/peak.pml
  */
-static void raise_peak(struct atomic_counter *atomic, int64_t value)
+static void raise_peak(struct atom_counter *atom, int64_t value)
 {
-    int64_t peak = atomic_load_explicit(&atomic->peak, memory_order_relaxed);
+    int64_t peak = atomic_load_explicit(&atom->peak, memory_order_relaxed);
 
     TSC_TEST_POINT(atomic_raising);
-    while (peak < value && !atomic_compare_exchange_weak_explicit(&atomic->peak, &peak, value,
-                                                                  memory_order_release, memory_order_relaxed))
+    while (peak < value && !atomic_compare_exchange_weak_explicit(&atom->peak, &peak, value, memory_order_release,
+                                                                  memory_order_relaxed))
         ;
 }
 
 /* False, and `current` is the value found, where another change came in between. */
-static bool swap(struct atomic_counter *atomic, int64_t *current, int64_t wanted)
+static bool swap(struct atom_counter *atom, int64_t *current, int64_t wanted)
 {
-    if (atomic->track_peak)
-        raise_peak(atomic, *current);
+    if (atom->track_peak)
+        raise_peak(atom, *current);
     TSC_TEST_POINT(atomic_swapping);
-    return atomic_compare_exchange_weak_explicit(&atomic->value, current, wanted, memory_order_seq_cst,
+    return atomic_compare_exchange_weak_explicit(&atom->value, current, wanted, memory_order_seq_cst,
                                                  memory_order_acquire);
 }
 
-static int careful_add(struct atomic_counter *atomic, int64_t delta, int64_t *previous)
+static int careful_add(struct atom_counter *atom, int64_t delta, int64_t *previous)
 {
-    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t current = atomic_load_explicit(&atom->value, memory_order_acquire);
     int64_t sum;
     int result;
 
-    if (delta > 0 && !admit(atomic))
+    if (delta > 0 && !admit(atom))
         return -ESHUTDOWN;
     do
-        result = tsc_bounds_add(&atomic->bounds, current, delta, &sum);
-    while (result >= 0 && !swap(atomic, &current, sum));
+        result = tsc_bounds_add(&atom->bounds, current, delta, &sum);
+    while (result >= 0 && !swap(atom, &current, sum));
     if (result >= 0)
         *previous = current;
     if (delta > 0)
-        leave(atomic);
-    check_watch(atomic);
+        leave(atom);
+    check_watch(atom);
     return result;
 }
 
-static int careful_exchange(struct atomic_counter *atomic, int64_t value, int64_t *previous)
+static int careful_exchange(struct atom_counter *atom, int64_t value, int64_t *previous)
 {
-    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t current = atomic_load_explicit(&atom->value, memory_order_acquire);
     int64_t allowed;
-    int result = tsc_bounds_set(&atomic->bounds, value, &allowed);
+    int result = tsc_bounds_set(&atom->bounds, value, &allowed);
 
     if (result < 0)
         return result;
-    while (!swap(atomic, &current, allowed))
+    while (!swap(atom, &current, allowed))
         ;
     *previous = current;
-    check_watch(atomic);
+    check_watch(atom);
     return result;
 }
 
-static int careful_compare_exchange(struct atomic_counter *atomic, int64_t *expected, int64_t desired)
+static int careful_compare_exchange(struct atom_counter *atom, int64_t *expected, int64_t desired)
 {
-    int64_t current = atomic_load_explicit(&atomic->value, memory_order_acquire);
+    int64_t current = atomic_load_explicit(&atom->value, memory_order_acquire);
     int64_t allowed;
-    int result = tsc_bounds_set(&atomic->bounds, desired, &allowed);
+    int result = tsc_bounds_set(&atom->bounds, desired, &allowed);
 
     do {
         if (current != *expected) {
@@ -164,122 +164,122 @@ static int careful_compare_exchange(struct atomic_counter *atomic, int64_t *expe
         }
         if (result < 0)
             return result;
-    } while (!swap(atomic, &current, allowed));
-    check_watch(atomic);
+    } while (!swap(atom, &current, allowed));
+    check_watch(atom);
     return 1;
 }
 
-static int add_unless_closed(struct atomic_counter *atomic, uint32_t state, int64_t delta, int64_t *previous)
+static int add_unless_closed(struct atom_counter *atom, uint32_t state, int64_t delta, int64_t *previous)
 {
     if (tsc_gate_refuses(state, delta))
         return -ESHUTDOWN;
     if (state & CAREFUL)
-        return careful_add(atomic, delta, previous);
+        return careful_add(atom, delta, previous);
     TSC_TEST_POINT(atomic_looked);
-    *previous = atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    *previous = atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
-    return tsc_gate_look(&atomic->gate) != 0 ? settle(atomic, delta) : 0;
+    return tsc_gate_look(&atom->gate) != 0 ? settle(atom, delta) : 0;
 }
 
-TSC_COLD static int add_slowly(struct atomic_counter *atomic, uint32_t state, int64_t delta)
+TSC_COLD static int add_slowly(struct atom_counter *atom, uint32_t state, int64_t delta)
 {
     int64_t previous;
 
-    return add_unless_closed(atomic, state, delta, &previous);
+    return add_unless_closed(atom, state, delta, &previous);
 }
 
-static int atomic_counter_add(struct tsc_counter *counter, int64_t delta)
+static int atom_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = tsc_gate_first_look(&atomic->gate);
+    struct atom_counter *atom = to_atom(counter);
+    uint32_t state = tsc_gate_first_look(&atom->gate);
 
     if (tsc_unlikely(state != 0))
-        return add_slowly(atomic, state, delta);
+        return add_slowly(atom, state, delta);
     TSC_TEST_POINT(atomic_looked);
-    atomic_fetch_add_explicit(&atomic->value, delta, memory_order_seq_cst);
+    atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
-    if (tsc_unlikely(tsc_gate_look(&atomic->gate) != 0))
-        return settle(atomic, delta);
+    if (tsc_unlikely(tsc_gate_look(&atom->gate) != 0))
+        return settle(atom, delta);
     return 0;
 }
 
-static int atomic_counter_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
+static int atom_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
+    struct atom_counter *atom = to_atom(counter);
     int64_t found;
-    int result = add_unless_closed(atomic, tsc_gate_first_look(&atomic->gate), delta, &found);
+    int result = add_unless_closed(atom, tsc_gate_first_look(&atom->gate), delta, &found);
 
     if (result >= 0)
         *previous = found;
     return result;
 }
 
-static int atomic_counter_get(struct tsc_counter *counter, int64_t *value)
+static int atom_get(struct tsc_counter *counter, int64_t *value)
 {
     /* acquire: pairs with the release in every change. */
-    *value = atomic_load_explicit(&as_atomic(counter)->value, memory_order_acquire);
+    *value = atomic_load_explicit(&to_atom(counter)->value, memory_order_acquire);
     return 0;
 }
 
-static int atomic_counter_get_peak(struct tsc_counter *counter, int64_t *peak)
+static int atom_get_peak(struct tsc_counter *counter, int64_t *peak)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
+    struct atom_counter *atom = to_atom(counter);
     int64_t value;
     int64_t highest_before;
 
-    if (!atomic->track_peak)
+    if (!atom->track_peak)
         return -ENOTSUP;
     /* In this order: the peak that comes with a value covers all values before it. acquire: pairs with raise_peak.
      */
-    value = atomic_load_explicit(&atomic->value, memory_order_acquire);
-    highest_before = atomic_load_explicit(&atomic->peak, memory_order_acquire);
+    value = atomic_load_explicit(&atom->value, memory_order_acquire);
+    highest_before = atomic_load_explicit(&atom->peak, memory_order_acquire);
     *peak = value > highest_before ? value : highest_before;
     return 0;
 }
 
-static int atomic_counter_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
+static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = tsc_gate_first_look(&atomic->gate);
+    struct atom_counter *atom = to_atom(counter);
+    uint32_t state = tsc_gate_first_look(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
     if (state & CAREFUL)
-        return careful_exchange(atomic, value, previous);
-    *previous = atomic_exchange_explicit(&atomic->value, value, memory_order_seq_cst);
-    check_watch(atomic);
+        return careful_exchange(atom, value, previous);
+    *previous = atomic_exchange_explicit(&atom->value, value, memory_order_seq_cst);
+    check_watch(atom);
     return 0;
 }
 
-static int atomic_counter_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
+static int atom_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
-    uint32_t state = tsc_gate_first_look(&atomic->gate);
+    struct atom_counter *atom = to_atom(counter);
+    uint32_t state = tsc_gate_first_look(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
     if (state & CAREFUL)
-        return careful_compare_exchange(atomic, expected, desired);
-    if (!atomic_compare_exchange_strong_explicit(&atomic->value, expected, desired, memory_order_seq_cst,
+        return careful_compare_exchange(atom, expected, desired);
+    if (!atomic_compare_exchange_strong_explicit(&atom->value, expected, desired, memory_order_seq_cst,
                                                  memory_order_acquire))
         return 0;
-    check_watch(atomic);
+    check_watch(atom);
     return 1;
 }
 
-static int atomic_counter_flush(struct tsc_counter *counter)
+static int atom_flush(struct tsc_counter *counter)
 {
     (void)counter;
     return 0;
 }
 
-static int atomic_counter_close(struct tsc_counter *counter)
+static int atom_close(struct tsc_counter *counter)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
+    struct atom_counter *atom = to_atom(counter);
 
-    tsc_gate_close(&atomic->gate);
+    tsc_gate_close(&atom->gate);
     TSC_TEST_POINT(atomic_closed);
-    wait_until_admitted_left(atomic);
+    wait_until_admitted_left(atom);
     return 0;
 }
 
@@ -290,46 +290,46 @@ static int look(void *subject, int64_t deadline, int64_t *value)
     return 0;
 }
 
-static int atomic_counter_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
+static int atom_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    return tsc_gate_wait(&as_atomic(counter)->gate, threshold, timeout_ns, look, counter);
+    return tsc_gate_wait(&to_atom(counter)->gate, threshold, timeout_ns, look, counter);
 }
 
-static int atomic_counter_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
+static int atom_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
-    struct atomic_counter *atomic = as_atomic(counter);
+    struct atom_counter *atom = to_atom(counter);
 
-    atomic->bounds = attr->bounds;
-    atomic->track_peak = attr->track_peak;
-    tsc_gate_init(&atomic->gate, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
-    atomic_init(&atomic->value, attr->initial);
-    atomic_init(&atomic->peak, attr->initial);
+    atom->bounds = attr->bounds;
+    atom->track_peak = attr->track_peak;
+    tsc_gate_init(&atom->gate, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
+    atomic_init(&atom->value, attr->initial);
+    atomic_init(&atom->peak, attr->initial);
     return 0;
 }
 
 /* Only what is not as it should be is written, so that a fork copies no page for nothing. */
-static void atomic_counter_child(struct tsc_object *object)
+static void atom_child(struct tsc_object *object)
 {
-    struct atomic_counter *atomic = as_atomic(tsc_counter_of_object(object));
+    struct atom_counter *atom = to_atom(tsc_counter_of_object(object));
 
-    if (atomic_load_explicit(&atomic->admitted, memory_order_relaxed) != 0)
-        atomic_store_explicit(&atomic->admitted, 0, memory_order_relaxed);
-    tsc_eventcount_forget_sleepers(&atomic->admitted_left);
-    tsc_gate_forget_waiters(&atomic->gate);
+    if (atomic_load_explicit(&atom->admitted, memory_order_relaxed) != 0)
+        atomic_store_explicit(&atom->admitted, 0, memory_order_relaxed);
+    tsc_eventcount_forget_sleepers(&atom->admitted_left);
+    tsc_gate_forget_waiters(&atom->gate);
 }
 
 const struct tsc_backend_ops tsc_atomic_ops = {
-    .counter_size = sizeof(struct atomic_counter),
-    .init = atomic_counter_init,
-    .object = {.child = atomic_counter_child, .release = tsc_counter_free, .free = tsc_counter_free},
-    .add = atomic_counter_add,
-    .try_add = atomic_counter_add,
-    .get = atomic_counter_get,
-    .get_peak = atomic_counter_get_peak,
-    .fetch_add = atomic_counter_fetch_add,
-    .exchange = atomic_counter_exchange,
-    .compare_exchange = atomic_counter_compare_exchange,
-    .flush = atomic_counter_flush,
-    .close = atomic_counter_close,
-    .wait_at_most = atomic_counter_wait_at_most,
+    .counter_size = sizeof(struct atom_counter),
+    .init = atom_init,
+    .object = {.child = atom_child, .release = tsc_counter_free, .free = tsc_counter_free},
+    .add = atom_add,
+    .try_add = atom_add,
+    .get = atom_get,
+    .get_peak = atom_get_peak,
+    .fetch_add = atom_fetch_add,
+    .exchange = atom_exchange,
+    .compare_exchange = atom_compare_exchange,
+    .flush = atom_flush,
+    .close = atom_close,
+    .wait_at_most = atom_wait_at_most,
 };

@@ -22,7 +22,7 @@ struct mutex_counter {
     struct tsc_sequential state;
 };
 
-static struct mutex_counter *mutex_counter(struct tsc_counter *counter)
+static struct mutex_counter *to_mutex(struct tsc_counter *counter)
 {
     return (struct mutex_counter *)counter;
 }
@@ -44,7 +44,7 @@ static TSC_HOT int lock(struct mutex_counter *mutex)
 {
     if (inside_own_callback(mutex))
         return -EDEADLK;
-    tsc_lock_take(&mutex->lock);
+    tsc_lock_acquire(&mutex->lock);
     TSC_TEST_POINT(mutex_locked);
     return 0;
 }
@@ -59,7 +59,7 @@ static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 {
     int64_t value = tsc_sequential_value(&mutex->state);
 
-    tsc_lock_give(&mutex->lock);
+    tsc_lock_release(&mutex->lock);
     TSC_TEST_POINT(mutex_unlocked);
     tsc_watch_check(&mutex->watch, value);
     return result;
@@ -67,7 +67,7 @@ static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 
 static int mutex_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int64_t previous;
     int error = lock(mutex);
 
@@ -78,7 +78,7 @@ static int mutex_add(struct tsc_counter *counter, int64_t delta)
 
 static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int64_t previous;
 
     if (inside_own_callback(mutex))
@@ -91,7 +91,7 @@ static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
 /* Without the lock: a thread that is stopped inside it, or runs a callback, holds up no reader. */
 static int mutex_get(struct tsc_counter *counter, int64_t *value)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
 
     if (inside_own_callback(mutex))
         return -EDEADLK;
@@ -101,7 +101,7 @@ static int mutex_get(struct tsc_counter *counter, int64_t *value)
 
 static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int error;
 
     if (!mutex->state.track_peak)
@@ -110,13 +110,13 @@ static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
     if (error)
         return error;
     *peak = atomic_load_explicit(&mutex->state.peak, memory_order_relaxed);
-    tsc_lock_give(&mutex->lock);
+    tsc_lock_release(&mutex->lock);
     return 0;
 }
 
 static int mutex_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int error = lock(mutex);
 
     if (error)
@@ -126,7 +126,7 @@ static int mutex_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *
 
 static int mutex_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int error = lock(mutex);
 
     if (error)
@@ -136,7 +136,7 @@ static int mutex_exchange(struct tsc_counter *counter, int64_t value, int64_t *p
 
 static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int error = lock(mutex);
 
     if (error)
@@ -167,7 +167,7 @@ static void end_callback(void *arg)
     tsc_callback_leave();
     if (callback->has_returned)
         return;
-    tsc_lock_give(&mutex->lock);
+    tsc_lock_release(&mutex->lock);
     tsc_object_unref_by_call(&mutex->base.object);
 }
 
@@ -202,7 +202,7 @@ static int run_callback(struct mutex_counter *mutex, tsc_update_fn update, int64
 
 static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int64_t value;
     int result = lock(mutex);
 
@@ -217,18 +217,18 @@ static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void 
 
 static int mutex_flush(struct tsc_counter *counter)
 {
-    return inside_own_callback(mutex_counter(counter)) ? -EDEADLK : 0;
+    return inside_own_callback(to_mutex(counter)) ? -EDEADLK : 0;
 }
 
 static int mutex_close(struct tsc_counter *counter)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
     int error = lock(mutex);
 
     if (error)
         return error;
     mutex->closed = true;
-    tsc_lock_give(&mutex->lock);
+    tsc_lock_release(&mutex->lock);
     return 0;
 }
 
@@ -238,14 +238,14 @@ static int look(void *subject, int64_t deadline, int64_t *value)
     struct mutex_counter *mutex = subject;
 
     (void)deadline;
-    tsc_lock_pass_by(&mutex->lock);
+    tsc_lock_fence(&mutex->lock);
     *value = tsc_sequential_read(&mutex->state);
     return 0;
 }
 
 static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
 
     if (inside_own_callback(mutex))
         return -EDEADLK;
@@ -254,7 +254,7 @@ static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, in
 
 static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
-    struct mutex_counter *mutex = mutex_counter(counter);
+    struct mutex_counter *mutex = to_mutex(counter);
 
     tsc_lock_init(&mutex->lock);
     atomic_init(&mutex->updater, 0);
@@ -272,7 +272,7 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
  */
 static void mutex_child(struct tsc_object *object)
 {
-    struct mutex_counter *mutex = mutex_counter(tsc_counter_of_object(object));
+    struct mutex_counter *mutex = to_mutex(tsc_counter_of_object(object));
 
     tsc_lock_forget_holder(&mutex->lock);
     if (atomic_load_explicit(&mutex->updater, memory_order_relaxed) != 0)

@@ -14,7 +14,7 @@ struct percpu_counter {
     struct tsc_gate gate;
 };
 
-static struct percpu_counter *percpu_counter(struct tsc_counter *counter)
+static struct percpu_counter *to_percpu(struct tsc_counter *counter)
 {
     return (struct percpu_counter *)counter;
 }
@@ -102,7 +102,7 @@ TSC_COLD static int add_slowly(struct percpu_counter *percpu, int64_t delta)
 /* The slow ways end in calls, so the fast one needs no frame. */
 static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct percpu_counter *percpu = percpu_counter(counter);
+    struct percpu_counter *percpu = to_percpu(counter);
 
     if (tsc_unlikely(tsc_gate_refuses(tsc_gate_first_look(&percpu->gate), delta)))
         return -ESHUTDOWN;
@@ -126,13 +126,13 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
 static int percpu_get(struct tsc_counter *counter, int64_t *value)
 {
     tsc_slots_make_visible();
-    *value = scan(percpu_counter(counter));
+    *value = scan(to_percpu(counter));
     return 0;
 }
 
 static int percpu_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
 {
-    struct percpu_counter *percpu = percpu_counter(counter);
+    struct percpu_counter *percpu = to_percpu(counter);
     uint64_t in_before;
     uint64_t out;
 
@@ -152,7 +152,7 @@ static int percpu_flush(struct tsc_counter *counter)
 
 static int percpu_close(struct tsc_counter *counter)
 {
-    tsc_gate_close(&percpu_counter(counter)->gate);
+    tsc_gate_close(&to_percpu(counter)->gate);
     TSC_TEST_POINT(percpu_closed);
     tsc_slots_wait_for_additions();
     return 0;
@@ -174,7 +174,7 @@ static int look_once_all_is_visible(void *subject, int64_t deadline, int64_t *va
 
 static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    struct percpu_counter *percpu = percpu_counter(counter);
+    struct percpu_counter *percpu = to_percpu(counter);
 
     return tsc_gate_wait(&percpu->gate, threshold, timeout_ns, timeout_ns == 0 ? look : look_once_all_is_visible,
                          percpu);
@@ -182,23 +182,23 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
 
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
-    struct percpu_counter *percpu = percpu_counter(counter);
+    struct percpu_counter *percpu = to_percpu(counter);
 
     percpu->initial = attr->initial;
     tsc_gate_init(&percpu->gate, 0);
-    return tsc_slots_take(&percpu->slots);
+    return tsc_slots_acquire(&percpu->slots);
 }
 
 static struct tsc_deferred percpu_fini(struct tsc_counter *counter)
 {
-    struct tsc_slots_chunk *empty = tsc_slots_give_back(&percpu_counter(counter)->slots);
+    struct tsc_slots_chunk *empty = tsc_slots_release(&to_percpu(counter)->slots);
 
     return (struct tsc_deferred){.run = empty != NULL ? tsc_slots_free_chunk : NULL, .arg = empty};
 }
 
 static void percpu_child(struct tsc_object *object)
 {
-    tsc_gate_forget_waiters(&percpu_counter(tsc_counter_of_object(object))->gate);
+    tsc_gate_forget_waiters(&to_percpu(tsc_counter_of_object(object))->gate);
 }
 
 const struct tsc_backend_ops tsc_percpu_ops = {

@@ -40,7 +40,7 @@ struct request {
     struct tsc_parker reply;
 };
 
-static struct queue_counter *queue_counter(struct tsc_counter *counter)
+static struct queue_counter *to_queue(struct tsc_counter *counter)
 {
     return (struct queue_counter *)counter;
 }
@@ -177,7 +177,7 @@ static int queue_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *
 {
     struct request request = {.serve = serve_add, .operand = delta, .result = previous};
 
-    return ask(queue_counter(counter), &request);
+    return ask(to_queue(counter), &request);
 }
 
 TSC_COLD static int add_bounded(struct tsc_counter *counter, int64_t delta)
@@ -189,7 +189,7 @@ TSC_COLD static int add_bounded(struct tsc_counter *counter, int64_t delta)
 
 static int queue_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     int error;
 
     if (tsc_unlikely(queue->bounded))
@@ -205,7 +205,7 @@ static int queue_add(struct tsc_counter *counter, int64_t delta)
 
 static int queue_try_add(struct tsc_counter *counter, int64_t delta)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     uint64_t position;
     int error;
 
@@ -226,14 +226,14 @@ static int queue_exchange(struct tsc_counter *counter, int64_t value, int64_t *p
 {
     struct request request = {.serve = serve_exchange, .operand = value, .result = previous};
 
-    return ask(queue_counter(counter), &request);
+    return ask(to_queue(counter), &request);
 }
 
 static int queue_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
     struct request request = {.serve = serve_compare_exchange, .operand = desired, .result = expected};
 
-    return ask(queue_counter(counter), &request);
+    return ask(to_queue(counter), &request);
 }
 
 static int queue_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
@@ -243,7 +243,7 @@ static int queue_update(struct tsc_counter *counter, tsc_update_fn update, void 
 
     /* The callback may give the caller's reference back, and the owner be done before the caller is. */
     tsc_object_ref_by_call(&counter->object);
-    result = ask(queue_counter(counter), &request);
+    result = ask(to_queue(counter), &request);
     tsc_object_unref_by_call(&counter->object);
     return result;
 }
@@ -257,7 +257,7 @@ static int flush_until(struct queue_counter *queue, int64_t deadline)
 
 static int queue_flush(struct tsc_counter *counter)
 {
-    return flush_until(queue_counter(counter), TSC_NEVER);
+    return flush_until(to_queue(counter), TSC_NEVER);
 }
 
 /*
@@ -281,7 +281,7 @@ static int queue_get(struct tsc_counter *counter, int64_t *value)
 
 static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     int error;
 
     if (!queue->state.track_peak)
@@ -294,7 +294,7 @@ static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
 
 static int queue_close(struct tsc_counter *counter)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     int error = tsc_owner_may_wait(queue->owner);
 
     if (error)
@@ -308,7 +308,7 @@ static int queue_close(struct tsc_counter *counter)
 
 static int queue_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     int error = tsc_owner_may_wait(queue->owner);
 
     return error ? error : tsc_watch_wait(&queue->watch, threshold, timeout_ns, look, counter);
@@ -326,7 +326,7 @@ static int make_own_owner(struct queue_counter *queue, size_t capacity)
 
 static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
-    struct queue_counter *queue = queue_counter(counter);
+    struct queue_counter *queue = to_queue(counter);
     int error = 0;
 
     if (attr->owner != NULL)
@@ -351,7 +351,7 @@ static void release_owner(void *owner)
 
 static struct tsc_deferred queue_fini(struct tsc_counter *counter)
 {
-    struct tsc_object *owner = &queue_counter(counter)->owner->object;
+    struct tsc_object *owner = &to_queue(counter)->owner->object;
 
     return (struct tsc_deferred){.run = tsc_object_drop(owner) ? release_owner : NULL, .arg = owner};
 }
@@ -367,11 +367,11 @@ static void free_retired(struct tsc_retirement *retirement)
  */
 static void queue_release(struct tsc_object *object)
 {
-    struct queue_counter *queue = queue_counter(tsc_counter_of_object(object));
+    struct queue_counter *queue = to_queue(tsc_counter_of_object(object));
 
     if (!tsc_owner_is_started(queue->owner)) {
         tsc_counter_free(object);
-    } else if (tsc_callback_running()) {
+    } else if (tsc_thread_must_not_join()) {
         queue->retirement.free = free_retired;
         tsc_owner_retire(queue->owner, &queue->retirement);
     } else {
@@ -382,7 +382,7 @@ static void queue_release(struct tsc_object *object)
 
 static void queue_child(struct tsc_object *object)
 {
-    struct queue_counter *queue = queue_counter(tsc_counter_of_object(object));
+    struct queue_counter *queue = to_queue(tsc_counter_of_object(object));
 
     tsc_watch_forget_waiters(&queue->watch);
     /* A thread that was closing is not in the child to settle the position, and none must settle it later. */

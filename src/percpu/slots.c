@@ -217,7 +217,7 @@ static bool take(struct tsc_slots *slots)
     return true;
 }
 
-int tsc_slots_take(struct tsc_slots *slots)
+int tsc_slots_acquire(struct tsc_slots *slots)
 {
     int error = 0;
 
@@ -257,7 +257,7 @@ static struct tsc_slots_chunk *give_back(struct tsc_slots *slots)
     return chunk;
 }
 
-struct tsc_slots_chunk *tsc_slots_give_back(struct tsc_slots *slots)
+struct tsc_slots_chunk *tsc_slots_release(struct tsc_slots *slots)
 {
     clear(slots);
     return give_back(slots);

@@ -31,13 +31,13 @@ static inline _Atomic uint64_t *tsc_slots_word(const struct tsc_slots *slots, ui
 uint32_t tsc_slot_count(void);
 
 /* All slots are 0. 0 or -ENOMEM. */
-int tsc_slots_take(struct tsc_slots *slots);
+int tsc_slots_acquire(struct tsc_slots *slots);
 
 /*
  * The registry is locked. Returns a chunk that no set is taken from any more, to be freed once the registry is
  * unlocked; or NULL.
  */
-struct tsc_slots_chunk *tsc_slots_give_back(struct tsc_slots *slots);
+struct tsc_slots_chunk *tsc_slots_release(struct tsc_slots *slots);
 void tsc_slots_free_chunk(void *chunk);
 
 #endif

@@ -81,10 +81,10 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
 {
     bool delivered;
 
-    tsc_lock_take(&owner->delivering);
+    tsc_lock_acquire(&owner->delivering);
     TSC_TEST_POINT(owner_delivers);
     delivered = deliver(owner, end, true);
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
     TSC_TEST_POINT(owner_gave_over);
     return delivered;
 }
@@ -111,7 +111,7 @@ bool tsc_owner_help(struct tsc_owner *owner)
     /* relaxed: written under the lock. */
     if (atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed) == 0)
         delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
     TSC_TEST_POINT(sender_gave_over);
     if (delivered)
         wake_blocked_senders(owner);
@@ -139,14 +139,14 @@ void tsc_owner_begin_callback(struct tsc_owner *owner)
     atomic_fetch_or_explicit(&owner->slow_path_flags, TSC_OWNER_IN_CALLBACK, memory_order_seq_cst);
     TSC_TEST_POINT(owner_begins_callback);
     release(owner);
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
     tsc_owner_wake_all_that_fit(owner);
     TSC_TEST_POINT(owner_in_callback);
 }
 
 void tsc_owner_end_callback(struct tsc_owner *owner)
 {
-    tsc_lock_take(&owner->delivering);
+    tsc_lock_acquire(&owner->delivering);
     atomic_fetch_and_explicit(&owner->slow_path_flags, ~(uint32_t)TSC_OWNER_IN_CALLBACK, memory_order_relaxed);
 }
 
@@ -154,7 +154,7 @@ void tsc_owner_end_callback(struct tsc_owner *owner)
  * A message that was reserved and not published belongs to a call that had not returned; it becomes one to nobody,
  * so that its cell has the bit of its lap. A request is dropped together with the thread that made it.
  */
-void tsc_owner_settle_in_child(struct tsc_owner *owner)
+void tsc_owner_repair_in_child(struct tsc_owner *owner)
 {
     struct tsc_ring *ring = &owner->ring;
     uint64_t tail = tsc_ring_tail(ring);

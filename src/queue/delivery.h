@@ -35,6 +35,6 @@ void tsc_owner_end_callback(struct tsc_owner *owner);
 void tsc_owner_wake_all_that_fit(struct tsc_owner *owner);
 
 /* In the child of a fork: delivers the additions, drops the requests, and leaves the ring empty. */
-void tsc_owner_settle_in_child(struct tsc_owner *owner);
+void tsc_owner_repair_in_child(struct tsc_owner *owner);
 
 #endif

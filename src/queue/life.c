@@ -19,7 +19,7 @@ const struct tsc_owner_attr tsc_owner_attr_default = {
 
 /* Whose thread this is. A pthread_t would not do: in the child of a fork a new thread may get that of an old one.
  */
-static _Thread_local struct tsc_owner *owner_of_this_thread TSC_ALLOCATED_WITH_THE_THREAD;
+static _Thread_local struct tsc_owner *owner_of_this_thread TSC_TLS_INITIAL_EXEC;
 
 bool tsc_owner_is_on_its_thread(const struct tsc_owner *owner)
 {
@@ -49,11 +49,11 @@ static uint32_t flags_at_start(const struct tsc_owner *owner)
 /* In the child of a fork, the creator holds `delivering` until it has set the flags. */
 static void run_start_function(struct tsc_owner *owner)
 {
-    tsc_lock_take(&owner->delivering);
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_acquire(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
     owner->attr.start(owner->attr.start_arg);
     tsc_owner_end_callback(owner);
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
 }
 
 static void *run(void *arg)
@@ -107,14 +107,14 @@ int tsc_owner_start_again(struct tsc_owner *owner)
     int saved_errno = errno;
     int error = 0;
 
-    tsc_lock_take(&owner->delivering);
+    tsc_lock_acquire(&owner->delivering);
     if (atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed) & TSC_OWNER_NOT_STARTED) {
         error = start_thread(owner);
         /* release: a thread that finds the owner started finds the number of its thread, too. */
         if (!error)
             atomic_store_explicit(&owner->slow_path_flags, flags_at_start(owner), memory_order_release);
     }
-    tsc_lock_give(&owner->delivering);
+    tsc_lock_release(&owner->delivering);
     errno = saved_errno;
     return error;
 }
@@ -155,7 +155,7 @@ static void release_owner(struct tsc_object *object)
 
     if (!tsc_owner_is_started(owner)) {
         free_owner(object);
-    } else if (tsc_callback_running()) {
+    } else if (tsc_thread_must_not_join()) {
         end_thread(owner, TSC_OWNER_ENDS_ALONE);
     } else {
         end_thread(owner, TSC_OWNER_ENDS_JOINED);
@@ -191,12 +191,12 @@ void tsc_owner_unref(tsc_owner_t *owner)
 
 static void lock_owner(struct tsc_object *object)
 {
-    tsc_lock_take(&tsc_owner_of_object(object)->delivering);
+    tsc_lock_acquire(&tsc_owner_of_object(object)->delivering);
 }
 
 static void unlock_owner(struct tsc_object *object)
 {
-    tsc_lock_give(&tsc_owner_of_object(object)->delivering);
+    tsc_lock_release(&tsc_owner_of_object(object)->delivering);
 }
 
 /*
@@ -208,7 +208,7 @@ static void repair_in_child(struct tsc_object *object)
 {
     struct tsc_owner *owner = tsc_owner_of_object(object);
 
-    tsc_owner_settle_in_child(owner);
+    tsc_owner_repair_in_child(owner);
     atomic_store_explicit(&owner->slow_path_flags, TSC_OWNER_NOT_STARTED, memory_order_relaxed);
     atomic_store_explicit(&owner->retired, NULL, memory_order_relaxed);
     atomic_store_explicit(&owner->end, TSC_OWNER_GOES_ON, memory_order_relaxed);

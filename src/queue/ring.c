@@ -47,7 +47,7 @@ void tsc_ring_fini(struct tsc_ring *ring)
  * message, which makes each cost as much as a dozen. So who was slower leaves the lines to the other for as long
  * as some hundred messages take it.
  */
-TSC_COLD void tsc_ring_let_others(void)
+TSC_COLD void tsc_ring_backoff(void)
 {
     int64_t end = tsc_now() + LET_OTHERS_NS;
 

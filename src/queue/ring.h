@@ -103,7 +103,7 @@ static inline void tsc_ring_fetch_to_read(struct tsc_ring *ring, uint64_t positi
 }
 
 /* Sender, after another was quicker. */
-void tsc_ring_let_others(void);
+void tsc_ring_backoff(void);
 
 /* Sender: false where there is no room. */
 static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
@@ -125,7 +125,7 @@ static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
             *position = tail;
             return true;
         }
-        tsc_ring_let_others();
+        tsc_ring_backoff();
     }
 }
 
@@ -154,7 +154,7 @@ static inline bool tsc_ring_read(struct tsc_ring *ring, uint64_t position, void 
 }
 
 /* Anyone: whether the message that is to be taken next is reserved and not published. */
-static inline bool tsc_ring_is_held_up(struct tsc_ring *ring)
+static inline bool tsc_ring_awaits_publication(struct tsc_ring *ring)
 {
     uint64_t head = tsc_ring_head(ring);
     uintptr_t mark = atomic_load_explicit(&tsc_ring_cell(ring, head)->mark, memory_order_relaxed);

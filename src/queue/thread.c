@@ -105,14 +105,14 @@ static void wait_for_publication(struct tsc_owner *owner)
 {
     struct timespec nap = {.tv_nsec = 50000};
 
-    for (int pauses = 0; pauses < 256 && tsc_ring_is_held_up(&owner->ring); pauses++)
+    for (int pauses = 0; pauses < 256 && tsc_ring_awaits_publication(&owner->ring); pauses++)
         tsc_pause();
-    for (int yields = 0; yields < 16 && tsc_ring_is_held_up(&owner->ring); yields++)
+    for (int yields = 0; yields < 16 && tsc_ring_awaits_publication(&owner->ring); yields++)
         sched_yield();
-    if (tsc_ring_is_held_up(&owner->ring))
+    if (tsc_ring_awaits_publication(&owner->ring))
         tsc_owner_wake_all_that_fit(owner);
     /* Not for ever with sched_yield: that would starve a sender of lower real-time priority. */
-    while (tsc_ring_is_held_up(&owner->ring))
+    while (tsc_ring_awaits_publication(&owner->ring))
         nanosleep(&nap, NULL);
 }
 
@@ -212,7 +212,7 @@ static void rest(struct tsc_owner *owner)
     int64_t work_came;
 
     TSC_TEST_POINT(owner_resting);
-    if (tsc_spin_pays() && spin(owner, began + owner->spin_ns)) {
+    if (tsc_is_multiprocessor() && spin(owner, began + owner->spin_ns)) {
         work_came = tsc_now();
     } else {
         park(owner);
@@ -259,7 +259,7 @@ void tsc_owner_run(struct tsc_owner *owner)
         free_retired(owner);
         if (is_ending(owner) && tsc_ring_occupancy(&owner->ring) == 0)
             return;
-        if (tsc_ring_is_held_up(&owner->ring))
+        if (tsc_ring_awaits_publication(&owner->ring))
             wait_for_publication(owner);
         else
             rest(owner);

@@ -7,7 +7,7 @@
 
 #include <pthread.h>
 
-static void one_sleeper_less(void *eventcount)
+static void sleepers_dec(void *eventcount)
 {
     /* A count that is too high for a moment costs a system call. release: see leave() in watch.c, which has to see
      * what the thread did while it was counted. */
@@ -16,7 +16,7 @@ static void one_sleeper_less(void *eventcount)
 
 void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)
 {
-    one_sleeper_less(eventcount);
+    sleepers_dec(eventcount);
 }
 
 static bool epoch_is(struct tsc_eventcount *eventcount, uint32_t key)
@@ -33,7 +33,7 @@ bool tsc_eventcount_commit(struct tsc_eventcount *eventcount, uint32_t key, int6
         TSC_TEST_POINT(eventcount_falling_asleep);
         in_time = tsc_futex_wait(&eventcount->epoch, key, deadline);
     }
-    one_sleeper_less(eventcount);
+    sleepers_dec(eventcount);
     return in_time;
 }
 
@@ -41,7 +41,7 @@ bool tsc_eventcount_commit_cancellable(struct tsc_eventcount *eventcount, uint32
 {
     bool in_time = true;
 
-    pthread_cleanup_push(one_sleeper_less, eventcount);
+    pthread_cleanup_push(sleepers_dec, eventcount);
     while (in_time && epoch_is(eventcount, key)) {
         TSC_TEST_POINT(eventcount_falling_asleep);
         in_time = tsc_futex_wait_cancellable(&eventcount->epoch, key, deadline);

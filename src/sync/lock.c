@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-_Thread_local uint32_t tsc_lock_thread_id TSC_ALLOCATED_WITH_THE_THREAD;
+_Thread_local uint32_t tsc_lock_thread_id TSC_TLS_INITIAL_EXEC;
 
 TSC_COLD uint32_t tsc_lock_identify_thread(void)
 {
@@ -96,7 +96,7 @@ static bool mark(struct tsc_lock *lock, uint32_t *found, uint32_t marks)
                                                    memory_order_relaxed);
 }
 
-TSC_COLD void tsc_lock_take_slowly(struct tsc_lock *lock)
+TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
 {
     uint32_t found = atomic_load_explicit(&lock->word, memory_order_relaxed);
     uint32_t marks = 0;
@@ -128,7 +128,7 @@ static bool clear_marks(struct tsc_lock *lock, uint32_t *found)
     return true;
 }
 
-TSC_COLD void tsc_lock_pass_on(struct tsc_lock *lock)
+TSC_COLD void tsc_lock_release_slow(struct tsc_lock *lock)
 {
     uint32_t found = atomic_load_explicit(&lock->word, memory_order_relaxed);
 

@@ -14,7 +14,7 @@
  *
  * Without a holder the lock is free, unless STARVED is set: then it is reserved for a thread that has starved.
  * Releasing it clears the thread id and nothing else, so nobody comes in between. What the lock lies in has to
- * live until tsc_lock_give() has returned.
+ * live until tsc_lock_release() has returned.
  */
 struct tsc_lock {
     _Atomic uint32_t word;
@@ -40,7 +40,7 @@ static inline void tsc_lock_forget_holder(struct tsc_lock *lock)
 /* Never 0. Safe in a signal handler. */
 uint32_t tsc_lock_identify_thread(void);
 
-extern _Thread_local uint32_t tsc_lock_thread_id TSC_ALLOCATED_WITH_THE_THREAD;
+extern _Thread_local uint32_t tsc_lock_thread_id TSC_TLS_INITIAL_EXEC;
 
 static inline uint32_t tsc_lock_self(void)
 {
@@ -64,23 +64,23 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
 }
 
 /* The lock is held, or was. */
-void tsc_lock_take_slowly(struct tsc_lock *lock);
+void tsc_lock_acquire_slow(struct tsc_lock *lock);
 
 /* The lock has no holder any more, but marks. */
-void tsc_lock_pass_on(struct tsc_lock *lock);
+void tsc_lock_release_slow(struct tsc_lock *lock);
 
-static inline void tsc_lock_take(struct tsc_lock *lock)
+static inline void tsc_lock_acquire(struct tsc_lock *lock)
 {
     if (tsc_unlikely(!tsc_lock_try(lock)))
-        tsc_lock_take_slowly(lock);
+        tsc_lock_acquire_slow(lock);
 }
 
-static inline void tsc_lock_give(struct tsc_lock *lock)
+static inline void tsc_lock_release(struct tsc_lock *lock)
 {
     /* acq_rel: pairs with try and with take_slowly; and with pass_by, either way round. */
     if (tsc_unlikely(
             (atomic_fetch_and_explicit(&lock->word, TSC_LOCK_MARKS, memory_order_acq_rel) & TSC_LOCK_MARKS) != 0))
-        tsc_lock_pass_on(lock);
+        tsc_lock_release_slow(lock);
 }
 
 /*
@@ -88,7 +88,7 @@ static inline void tsc_lock_give(struct tsc_lock *lock)
  * before a release that comes before this; and after any other release the holder sees what this thread did
  * before.
  */
-static inline void tsc_lock_pass_by(struct tsc_lock *lock)
+static inline void tsc_lock_fence(struct tsc_lock *lock)
 {
     /* acq_rel: pairs with give, either way round. The word is changed by read-modify-writes alone, so a release
      * goes on to the next one through all that come between. */

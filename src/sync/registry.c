@@ -102,12 +102,12 @@ void tsc_registry_remove(struct tsc_object *object)
 
 void tsc_registry_lock(void)
 {
-    tsc_lock_take(&registry_lock);
+    tsc_lock_acquire(&registry_lock);
 }
 
 void tsc_registry_unlock(void)
 {
-    tsc_lock_give(&registry_lock);
+    tsc_lock_release(&registry_lock);
 }
 
 /* -------- fork; model: test/model/fork.pml -------- */
@@ -115,7 +115,7 @@ void tsc_registry_unlock(void)
 static void before_fork(void)
 {
     tsc_registry_lock();
-    TSC_TEST_POINT(fork_list_locked);
+    TSC_TEST_POINT(registry_locked);
     for (struct tsc_object *object = objects; object != NULL; object = object->next)
         if (object->ops->lock != NULL)
             object->ops->lock(object);

@@ -40,7 +40,7 @@ static uint32_t processor_count(void)
     return count;
 }
 
-bool tsc_spin_pays(void)
+bool tsc_is_multiprocessor(void)
 {
     return processor_count() > 1;
 }

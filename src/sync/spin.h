@@ -17,7 +17,7 @@ static inline void tsc_pause(void)
 }
 
 /* Whether a thread that spins can be waiting for another one that runs: not on one processor. */
-bool tsc_spin_pays(void);
+bool tsc_is_multiprocessor(void);
 
 /* Spins until `ready` or the budget is used up; answers what `ready` said last. */
 bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);

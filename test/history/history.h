@@ -50,7 +50,7 @@ struct call {
     int64_t result[2];
     int64_t invoked; /* nanoseconds by one clock for all threads */
     int64_t returned;
-    bool is_held; /* on the queue: another thread's update may have held the owner meanwhile */
+    bool is_held;    /* on the queue: another thread's update may have held the owner meanwhile */
     bool is_at_once; /* it follows the call before it of its thread at once; both have the times of the two */
 };
 

@@ -4,7 +4,7 @@
  * read after the close, one that is refused is in the end in none, and one that begins after the close is refused.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
- * Mirrors: src/backend/atomic.c: atomic_counter_add settle atomic_counter_close look_at_value atomic_counter_get
+ * Mirrors: src/backend/atomic.c: atom_add settle atom_close look_at_value atom_get
  *
  * Check:
  * Mutation: -DADDITION=ACQUIRE: assertion: the adder looks at the state before its addition is seen

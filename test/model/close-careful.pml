@@ -4,7 +4,7 @@
  * for those who are admitted, and from then on the value does not grow.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_close
- * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atomic_counter_close
+ * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close
  * Mirrors: src/sync/count.h: tsc_count_down
  *
  * Check:

@@ -16,7 +16,7 @@
  * Mirrors: src/queue/send.c: tsc_owner_help_or_wake tsc_owner_flush is_flushed_with_help
  * Mirrors: src/queue/send.c: tsc_owner_await_reply is_replied_with_help
  * Mirrors: src/queue/send.h: tsc_owner_publish
- * Mirrors: src/queue/ring.h: tsc_ring_publish tsc_ring_is_held_up tsc_ring_release
+ * Mirrors: src/queue/ring.h: tsc_ring_publish tsc_ring_awaits_publication tsc_ring_release
  *
  * Check:
  * Mutation: -DNO_LOCK: assertion: two receive at once

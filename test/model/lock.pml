@@ -6,8 +6,8 @@
  * Whether a hand-over is due, and whether a sleeper's patience has ended, is the clock's to say: here it may be
  * either at any time.
  *
- * Mirrors: src/sync/lock.h: tsc_lock_try tsc_lock_is_held tsc_lock_take tsc_lock_give
- * Mirrors: src/sync/lock.c: tsc_lock_take_slowly is_free acquire mark fall_asleep clear_marks tsc_lock_pass_on
+ * Mirrors: src/sync/lock.h: tsc_lock_try tsc_lock_is_held tsc_lock_acquire tsc_lock_release
+ * Mirrors: src/sync/lock.c: tsc_lock_acquire_slow is_free acquire mark fall_asleep clear_marks tsc_lock_release_slow
  *
  * With -DNOBODY_STARVES all sleep until they are woken.
  *

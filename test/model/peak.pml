@@ -4,7 +4,7 @@
  * higher of the value and the peak. It is the highest value of all up to the one read, and not higher than any
  * ever was; and what was done before the value was so high is seen.
  *
- * Mirrors: src/backend/atomic.c: raise_peak swap careful_add atomic_counter_get_peak
+ * Mirrors: src/backend/atomic.c: raise_peak swap careful_add atom_get_peak
  *
  * Check:
  * Mutation: -DPEAK_FIRST: assertion: the value goes up and down after the peak is read

@@ -8,7 +8,7 @@
  * Mirrors: src/sync/watch.h: tsc_watch_check
  * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
  * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
- * Mirrors: src/backend/atomic.c: check_watch look_at_value atomic_counter_wait_at_most
+ * Mirrors: src/backend/atomic.c: check_watch look_at_value atom_wait_at_most
  *
  * Check:
  * Check: -DTHRESHOLD_OF_FIRST=0

@@ -8,7 +8,7 @@
  * the two sides.
  *
  * Mirrors: src/backend/mutex.c: unlock_changed look
- * Mirrors: src/sync/lock.h: tsc_lock_give tsc_lock_pass_by
+ * Mirrors: src/sync/lock.h: tsc_lock_release tsc_lock_fence
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *
  * Check:

@@ -98,7 +98,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(percpu_between_sums, is_percpu, ALL, false) \
     ROW(mutex_locked, is_mutex, ALL, false) \
     ROW(mutex_unlocked, is_mutex, ALL, false) \
-    /* left the mark, about to sleep; gave the lock back, about to hand it over; cleared the marks, about to wake one \
+    /* left the mark, about to sleep; gave the lock back, about to hand it over; cleared the marks, about to wake \
+     * one \
      */ \
     ROW(lock_falling_asleep, is_mutex, ALL, false) \
     ROW(lock_waking, is_mutex, ALL, false) \
@@ -130,7 +131,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(sender_delivers, is_queue, ALL, false) \
     ROW(sender_gave_over, is_queue, ALL, false) \
     /* found nothing, about to park; parked, about to look again; told to end, not woken */ \
-    /* about to look at what is retired; took something off that list (stops.c stops there); found nothing to do */ \
+    /* about to look at what is retired; took something off that list (stops.c stops there); found nothing to do \
+     */ \
     ROW(owner_freeing, is_queue, ALL, false) \
     ROW(owner_took_retired, none, ALL, false) \
     ROW(owner_resting, is_queue, ALL, false) \
@@ -153,7 +155,7 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(watch_fired, any, ALL, false) \
     /* the time of a wait is up, about to look once more */ \
     ROW(watch_time_is_up, any, ALL, false) \
-    ROW(fork_list_locked, any, NO_FORK, true) \
+    ROW(registry_locked, any, NO_FORK, true) \
     ROW(fork_all_locked, any, NO_FORK, true) \
     ROW(fork_in_child, any, NO_FORK, true) \
     ROW(fork_unlocking, any, NO_FORK, true)

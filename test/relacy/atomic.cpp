@@ -14,7 +14,7 @@
 void tsc_counter_free(struct tsc_object *) {}
 
 struct counting {
-    struct atomic_counter counter;
+    struct atom_counter counter;
 
     void open(bool bounded, bool track_peak)
     {
@@ -29,19 +29,19 @@ struct counting {
         atomic_init(&counter.admitted_left.sleepers, 0);
         atomic_init(&counter.gate.watch.waiters.epoch, 0);
         atomic_init(&counter.gate.watch.waiters.sleepers, 0);
-        atomic_counter_init(&counter.base, &attr);
+        atom_init(&counter.base, &attr);
     }
 
     int add(int64_t delta)
     {
-        return atomic_counter_add(&counter.base, delta);
+        return atom_add(&counter.base, delta);
     }
 
     int64_t value()
     {
         int64_t value;
 
-        atomic_counter_get(&counter.base, &value);
+        atom_get(&counter.base, &value);
         return value;
     }
 };
@@ -76,9 +76,9 @@ template <bool bounded> struct drain : rl::test_suite<drain<bounded>, 3>, counti
             visit(index);
             return;
         }
-        atomic_counter_close(&counter.base);
+        atom_close(&counter.base);
         RL_ASSERT(this->add(1) == -ESHUTDOWN);
-        RL_ASSERT(atomic_counter_wait_at_most(&counter.base, 0, -1) == 0);
+        RL_ASSERT(atom_wait_at_most(&counter.base, 0, -1) == 0);
         atomic_store_explicit(&drained, 1, rl::mo_relaxed);
     }
 
@@ -107,7 +107,7 @@ struct wakeup : rl::test_suite<wakeup, 3>, counting {
         } else if (index == 1) {
             add(-1);
         } else {
-            RL_ASSERT(atomic_counter_wait_at_most(&counter.base, 0, -1) == 0);
+            RL_ASSERT(atom_wait_at_most(&counter.base, 0, -1) == 0);
             RL_ASSERT(trace(RL_INFO) == 1);
         }
     }
@@ -130,14 +130,14 @@ struct peaks : rl::test_suite<peaks, 3>, counting {
         if (index == 0) {
             trace(RL_INFO) = 1;
             add(5);
-            atomic_counter_get_peak(&counter.base, &peak);
+            atom_get_peak(&counter.base, &peak);
             RL_ASSERT(peak >= 4);
         } else if (index == 1) {
             add(-1);
         } else {
             int64_t found = value();
 
-            atomic_counter_get_peak(&counter.base, &peak);
+            atom_get_peak(&counter.base, &peak);
             RL_ASSERT(peak >= found);
             if (peak >= 4)
                 RL_ASSERT(trace(RL_INFO) == 1);

@@ -19,13 +19,13 @@ uint32_t tsc_lock_identify_thread()
     return rl::ctx().threadx_->index_ + 1;
 }
 
-void tsc_lock_take_slowly(struct tsc_lock *lock)
+void tsc_lock_acquire_slow(struct tsc_lock *lock)
 {
     while (!tsc_lock_try(lock))
         rl::yield(1, RL_INFO);
 }
 
-void tsc_lock_pass_on(struct tsc_lock *) {}
+void tsc_lock_release_slow(struct tsc_lock *) {}
 
 /* No scenario has callbacks, or ends. */
 void tsc_callback_enter() {}

@@ -13,7 +13,7 @@
 
 /* -------- what the owner does -------- */
 
-void tsc_ring_let_others() {}
+void tsc_ring_backoff() {}
 
 int tsc_owner_may_send_slow(struct tsc_owner *, uint32_t)
 {
@@ -75,7 +75,7 @@ int tsc_owner_make(struct tsc_owner **, const struct tsc_owner_attr *)
     return -ENOMEM;
 }
 
-bool tsc_callback_running()
+bool tsc_thread_must_not_join()
 {
     return false;
 }

@@ -6,7 +6,7 @@
 
 enum { SENDERS = 2, MESSAGES = 2, CAPACITY = 2 };
 
-void tsc_ring_let_others() {}
+void tsc_ring_backoff() {}
 
 struct laps : rl::test_suite<laps, SENDERS + 1> {
     struct tsc_ring ring;

@@ -11,7 +11,7 @@ static inline void give_back(struct tsc_slots *slots)
     struct tsc_slots_chunk *empty;
 
     tsc_registry_lock();
-    empty = tsc_slots_give_back(slots);
+    empty = tsc_slots_release(slots);
     tsc_registry_unlock();
     if (empty != NULL)
         tsc_slots_free_chunk(empty);

@@ -14,13 +14,13 @@ static struct tsc_lock lock;
 START_TEST(held_and_free)
 {
     ck_assert(!tsc_lock_is_held(&lock));
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     ck_assert(tsc_lock_is_held(&lock));
     ck_assert(!tsc_lock_try(&lock));
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
     ck_assert(!tsc_lock_is_held(&lock));
     ck_assert(tsc_lock_try(&lock));
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
 }
 END_TEST
 
@@ -34,10 +34,10 @@ START_TEST(another_thread_does_not_get_it)
 {
     bool got = true;
 
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     pthread_join(support_start_thread(try_in_vain, &got), NULL);
     ck_assert(!got);
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
 }
 END_TEST
 
@@ -54,10 +54,10 @@ static void wait_for(sem_t *semaphore)
 
 static void *take_and_stay(void *arg)
 {
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     sem_post(&starved.got);
     wait_for(&starved.may_give);
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
     return arg;
 }
 
@@ -75,17 +75,17 @@ START_TEST(starved_thread_gets_it_next)
 
     sem_init(&starved.got, 0, 0);
     sem_init(&starved.may_give, 0, 0);
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     thread = support_start_sleeper(take_and_stay, NULL, &thread_id);
     ck_assert(support_eventually(is_marked_starved, NULL));
     ck_assert(support_falls_asleep(thread_id));
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
     ck_assert(!tsc_lock_try(&lock));
     wait_for(&starved.got);
     ck_assert(!tsc_lock_try(&lock));
     sem_post(&starved.may_give);
-    tsc_lock_take(&lock);
-    tsc_lock_give(&lock);
+    tsc_lock_acquire(&lock);
+    tsc_lock_release(&lock);
     pthread_join(thread, NULL);
     ck_assert(!tsc_lock_is_held(&lock));
 }
@@ -106,9 +106,9 @@ START_TEST(reserved_lock_is_had_after_a_millisecond)
     int64_t began = support_now_ns();
 
     atomic_store(&lock.word, TSC_LOCK_STARVED);
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     ck_assert_int_ge(support_now_ns() - began, SUPPORT_MILLISECOND_NS);
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
     ck_assert(!tsc_lock_is_held(&lock));
 }
 END_TEST
@@ -119,15 +119,15 @@ START_TEST(marks_of_nobody_hold_nobody_up)
     static const uint32_t marks[] = {TSC_LOCK_AWAITED, TSC_LOCK_STARVED, TSC_LOCK_MARKS};
 
     for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-        tsc_lock_take(&lock);
+        tsc_lock_acquire(&lock);
         atomic_fetch_or(&lock.word, marks[i]);
-        tsc_lock_give(&lock);
+        tsc_lock_release(&lock);
         ck_assert(tsc_lock_try(&lock));
-        tsc_lock_give(&lock);
+        tsc_lock_release(&lock);
         atomic_store(&lock.word, marks[i]);
         tsc_lock_forget_holder(&lock);
         ck_assert(tsc_lock_try(&lock));
-        tsc_lock_give(&lock);
+        tsc_lock_release(&lock);
     }
 }
 END_TEST
@@ -137,11 +137,11 @@ START_TEST(passing_on_leaves_the_next_holder_alone)
 {
     uint32_t held;
 
-    tsc_lock_take(&lock);
+    tsc_lock_acquire(&lock);
     held = atomic_fetch_or(&lock.word, TSC_LOCK_MARKS) | TSC_LOCK_MARKS;
-    tsc_lock_pass_on(&lock);
+    tsc_lock_release_slow(&lock);
     ck_assert_uint_eq(atomic_load(&lock.word), held);
-    tsc_lock_give(&lock);
+    tsc_lock_release(&lock);
     ck_assert(!tsc_lock_is_held(&lock));
 }
 END_TEST
@@ -153,11 +153,11 @@ static void count(size_t index, void *arg)
     size_t ops = support_ops(2000);
 
     for (size_t op = 0; op < ops; op++) {
-        tsc_lock_take(&lock);
+        tsc_lock_acquire(&lock);
         ++*sum;
         if ((op + index) % 16 == 0)
             sched_yield();
-        tsc_lock_give(&lock);
+        tsc_lock_release(&lock);
     }
 }
 

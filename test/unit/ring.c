@@ -125,13 +125,13 @@ START_TEST(a_gap_holds_up_what_is_behind_it)
     uint64_t gap;
 
     make_ring(4);
-    ck_assert(!tsc_ring_is_held_up(&ring));
+    ck_assert(!tsc_ring_awaits_publication(&ring));
     ck_assert(tsc_ring_reserve(&ring, &gap));
     send(NULL, 2);
     ck_assert(!is_ready());
-    ck_assert(tsc_ring_is_held_up(&ring));
+    ck_assert(tsc_ring_awaits_publication(&ring));
     tsc_ring_publish(&ring, gap, NULL, 1);
-    ck_assert(!tsc_ring_is_held_up(&ring));
+    ck_assert(!tsc_ring_awaits_publication(&ring));
     ck_assert_int_eq(take_argument(), 1);
     ck_assert_int_eq(take_argument(), 2);
     tsc_ring_fini(&ring);

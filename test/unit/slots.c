@@ -19,7 +19,7 @@ static struct tsc_slots many[MANY];
 static void take_many(void)
 {
     for (size_t i = 0; i < MANY; i++)
-        ck_assert_int_eq(tsc_slots_take(&many[i]), 0);
+        ck_assert_int_eq(tsc_slots_acquire(&many[i]), 0);
 }
 
 static void give_many_back(void)
@@ -110,7 +110,7 @@ START_TEST(no_huge_page_takes_the_memory_of_many_regions)
 {
     struct tsc_slots slots;
 
-    ck_assert_int_eq(tsc_slots_take(&slots), 0);
+    ck_assert_int_eq(tsc_slots_acquire(&slots), 0);
     if (access("/sys/kernel/mm/transparent_hugepage", F_OK) == 0)
         ck_assert(is_mapped_with(slots.first, " nh "));
     give_back(&slots);
