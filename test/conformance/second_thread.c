@@ -59,19 +59,13 @@ void sleeper_cancel(struct sleeper *sleeper)
     ck_assert(!atomic_load(&sleeper->done));
 }
 
-static void take(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 static int stay_inside(int64_t *value, void *arg)
 {
     struct occupation *occupation = arg;
 
     (void)value;
     sem_post(&occupation->begun);
-    take(&occupation->may_end);
+    support_sem_wait(&occupation->may_end);
     return 0;
 }
 
@@ -89,7 +83,7 @@ void occupation_begin(struct occupation *occupation, tsc_counter_t *counter)
     sem_init(&occupation->begun, 0, 0);
     sem_init(&occupation->may_end, 0, 0);
     occupation->thread = support_start_thread(occupy, occupation);
-    take(&occupation->begun);
+    support_sem_wait(&occupation->begun);
 }
 
 void occupation_end(struct occupation *occupation)

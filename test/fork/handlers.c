@@ -166,8 +166,7 @@ static void fork_while_the_first_is_made(void *arg)
 
     sem_init(&first.begins, 0, 0);
     CHILD_CHECK(pthread_create(&thread, NULL, make_the_first, &first) == 0);
-    while (sem_wait(&first.begins) != 0)
-        ;
+    support_sem_wait(&first.begins);
     CHILD_CHECK(child_run(make_and_count, arg) == 0);
     pthread_join(thread, &wrong);
     CHILD_CHECK(wrong == NULL);

@@ -8,17 +8,11 @@
 
 #include "child.h"
 #include "subject.h"
+#include "support/callbacks.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
 enum { INITIAL = 40, HIGHEST = 50, GENERATIONS = 4, COUNTERS = 70, SHARING = 3, TWO_AT_ONCE_ROUNDS = 20 };
-
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
 
 static void first_inc(tsc_counter_t *counter)
 {
@@ -103,7 +97,7 @@ static void first_compare_exchange(tsc_counter_t *counter)
 
 static void first_update(tsc_counter_t *counter)
 {
-    CHILD_CHECK(tsc_counter_update(counter, raise_by_one, NULL) == 0);
+    CHILD_CHECK(tsc_counter_update(counter, support_raise_by_one, NULL) == 0);
     CHILD_CHECK(value_in_child(counter) == INITIAL + 1);
 }
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "child.h"
+#include "support/callbacks.h"
 #include "support/suite.h"
 
 enum { CHILD_ADDS = 40 };
@@ -41,13 +42,6 @@ static int64_t count_returned(const struct parent *parent)
     return returned;
 }
 
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
-
 static int add_one(const struct subject *subject, uint64_t turn)
 {
     int64_t previous;
@@ -55,7 +49,7 @@ static int add_one(const struct subject *subject, uint64_t turn)
     if (turn % 8 == 0 && variant_has(subject->variant, TSC_CAP_FETCH))
         return tsc_counter_fetch_add(subject->counter, 1, &previous);
     if (turn % 8 == 4 && variant_has(subject->variant, TSC_CAP_UPDATE))
-        return tsc_counter_update(subject->counter, raise_by_one, NULL);
+        return tsc_counter_update(subject->counter, support_raise_by_one, NULL);
     return tsc_counter_inc(subject->counter);
 }
 

@@ -5,18 +5,12 @@
 
 #include "child.h"
 #include "subject.h"
+#include "support/callbacks.h"
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
 enum { RAISE = 1000, QUEUED = 7, SLEEPERS = 8, ADDS_EACH = 20, FORKS = 5 };
-
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
 
 struct expected {
     struct subject *subject;
@@ -38,7 +32,7 @@ static void count_on(void *arg)
     value += 2 * SLEEPERS * ADDS_EACH;
     CHILD_CHECK(value_in_child(counter) == value);
     if (variant_has(expected->subject->variant, TSC_CAP_UPDATE))
-        CHILD_CHECK(tsc_counter_update(counter, raise_by_one, NULL) == 0);
+        CHILD_CHECK(tsc_counter_update(counter, support_raise_by_one, NULL) == 0);
     else
         CHILD_CHECK(tsc_counter_inc(counter) == 0);
     CHILD_CHECK(value_in_child(counter) == value + 1);
@@ -218,7 +212,7 @@ static void *read_and_ask(void *arg)
         witness_equal(&load->subject.witness, "a read", read_in_turn(&load->subject), 0);
     else
         witness_equal(&load->subject.witness, "update",
-                      tsc_counter_update(load->subject.counter, raise_by_one, NULL), 0);
+                      tsc_counter_update(load->subject.counter, support_raise_by_one, NULL), 0);
     return NULL;
 }
 

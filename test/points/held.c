@@ -320,8 +320,7 @@ static int stay_inside(int64_t *value, void *arg)
 
     (void)value;
     sem_post(&stay->begun);
-    while (sem_wait(&stay->may_end) != 0)
-        ;
+    support_sem_wait(&stay->may_end);
     return 0;
 }
 
@@ -352,8 +351,7 @@ static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct 
 static void occupation_begins(struct call *occupation, struct stay *stay)
 {
     call_falls_asleep(occupation);
-    while (sem_wait(&stay->begun) != 0)
-        ;
+    support_sem_wait(&stay->begun);
 }
 
 static void occupation_ends(struct call *occupation, struct stay *stay)

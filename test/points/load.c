@@ -46,18 +46,12 @@ static int64_t count_visits(const struct load *load)
     return visits;
 }
 
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 static void close_and_drain(struct load *load)
 {
     struct witness *witness = &load->subject.witness;
     tsc_counter_t *counter = load->subject.counter;
 
-    wait_for(&load->close_now);
+    support_sem_wait(&load->close_now);
     witness_equal(witness, "close", tsc_counter_close(counter), 0);
     atomic_store(&load->closed, true);
     sem_post(&load->release_now);
@@ -70,7 +64,7 @@ static void close_and_drain(struct load *load)
 
 static void release_when_closed(struct load *load)
 {
-    wait_for(&load->release_now);
+    support_sem_wait(&load->release_now);
     atomic_store(&load->releasing, true);
     witness_equal(&load->subject.witness, "the end of what stood there",
                   tsc_counter_add(load->subject.counter, -STANDING), 0);

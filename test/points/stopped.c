@@ -24,12 +24,6 @@ static struct tsc_test_point *point_named(const char *name)
     ck_abort_msg("no point is called %s", name);
 }
 
-static void take(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 void tsc_test_point_reached(struct tsc_test_point *point)
 {
     struct tsc_test_point *stop = point;
@@ -37,11 +31,11 @@ void tsc_test_point_reached(struct tsc_test_point *point)
     if (own_call != NULL) {
         if (atomic_compare_exchange_strong(&own_call->stop, &stop, NULL)) {
             sem_post(&own_call->has_changed);
-            take(&own_call->may_go_on);
+            support_sem_wait(&own_call->may_go_on);
         }
     } else if (atomic_compare_exchange_strong(&others.stop, &stop, NULL)) {
         sem_post(&others.has_stopped);
-        take(&others.may_go_on);
+        support_sem_wait(&others.may_go_on);
     }
 }
 
@@ -68,7 +62,7 @@ static void start(struct call *call, struct tsc_test_point *stop)
 bool call_stops(struct call *call, const char *point)
 {
     start(call, point_named(point));
-    take(&call->has_changed);
+    support_sem_wait(&call->has_changed);
     return !atomic_load(&call->is_back);
 }
 
@@ -76,7 +70,7 @@ bool call_stops_again(struct call *call, const char *point)
 {
     atomic_store(&call->stop, point_named(point));
     call_goes_on(call);
-    take(&call->has_changed);
+    support_sem_wait(&call->has_changed);
     return !atomic_load(&call->is_back);
 }
 
@@ -137,7 +131,7 @@ void others_stop(const char *point)
 
 void others_have_stopped(void)
 {
-    take(&others.has_stopped);
+    support_sem_wait(&others.has_stopped);
 }
 
 void others_stop_again(const char *point)

@@ -19,12 +19,6 @@ struct stop {
 /* Each stops the first thread that comes by. */
 static struct stop *_Atomic stops[2];
 
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 void tsc_test_point_reached(struct tsc_test_point *point)
 {
     for (size_t i = 0; i < sizeof stops / sizeof *stops; i++) {
@@ -32,7 +26,7 @@ void tsc_test_point_reached(struct tsc_test_point *point)
 
         if (stop != NULL && stop->point == point && atomic_exchange(&stop->armed, false)) {
             sem_post(&stop->reached);
-            wait_for(&stop->may_go_on);
+            support_sem_wait(&stop->may_go_on);
         }
     }
 }
@@ -139,14 +133,14 @@ START_TEST(what_is_retired_is_freed_whoever_delivers_what_was_before_it)
     stop_at(&before_publication, 0, &tsc_test_point_message_reserved);
     stop_at(&before_freeing, 1, &tsc_test_point_owner_freeing);
     counting = support_start_thread(count, staying);
-    wait_for(&before_publication.reached);
+    support_sem_wait(&before_publication.reached);
     retire();
-    wait_for(&before_freeing.reached);
+    support_sem_wait(&before_freeing.reached);
     let_go_on(&before_publication);
     pthread_join(counting, NULL);
     stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
     let_go_on(&before_freeing);
-    wait_for(&before_rest.reached);
+    support_sem_wait(&before_rest.reached);
     ck_assert_int_eq(tsc_counter_flush(staying), 0);
     ck_assert_uint_eq(owner_references(), 3);
     let_go_on(&before_rest);
@@ -179,7 +173,7 @@ START_TEST(a_child_frees_what_the_owners_thread_was_about_to_free)
     ck_assert(support_eventually(is_asleep, NULL));
     stop_at(&before_free, 0, before_freeing_points[_i]);
     retire();
-    wait_for(&before_free.reached);
+    support_sem_wait(&before_free.reached);
     ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
     let_go_on(&before_free);
     ck_assert(support_eventually(is_freed, NULL));
@@ -194,7 +188,7 @@ static int give_back_and_stay(int64_t *value, void *arg)
 {
     give_back(value, arg);
     sem_post(&given_back);
-    wait_for(&may_return);
+    support_sem_wait(&may_return);
     return 0;
 }
 
@@ -211,7 +205,7 @@ START_TEST(a_child_frees_what_only_a_call_in_the_parent_refers_to)
     sem_init(&may_return, 0, 0);
     open_counters();
     updating = support_start_thread(give_back_in_its_own_callback, NULL);
-    wait_for(&given_back);
+    support_sem_wait(&given_back);
     ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
     ck_assert_uint_eq(owner_references(), 3);
     sem_post(&may_return);

@@ -4,6 +4,7 @@
 
 #include "fork/child.h"
 #include "support/answers.h"
+#include "support/callbacks.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"
@@ -25,13 +26,6 @@ struct scene {
     int status; /* how the child ended */
 };
 
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
-
 static int call_fetch_add(tsc_counter_t *counter)
 {
     int64_t previous;
@@ -46,7 +40,7 @@ static int call_set(tsc_counter_t *counter)
 
 static int call_update(tsc_counter_t *counter)
 {
-    return tsc_counter_update(counter, raise_by_one, NULL);
+    return tsc_counter_update(counter, support_raise_by_one, NULL);
 }
 
 static int call_get(tsc_counter_t *counter)

@@ -26,18 +26,12 @@ static struct {
     sem_t all_done;
 } crew;
 
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 static void *serve(void *arg)
 {
     struct member *member = arg;
 
     for (;;) {
-        wait_for(&member->called);
+        support_sem_wait(&member->called);
         if (crew.body == NULL)
             return NULL;
         pthread_barrier_wait(&crew.all_there);
@@ -80,7 +74,7 @@ void crew_run(size_t threads, void (*body)(size_t index, void *arg), void *arg)
     atomic_store(&crew.at_work, threads);
     ck_assert_int_eq(pthread_barrier_init(&crew.all_there, NULL, (unsigned int)threads), 0);
     call_all(threads);
-    wait_for(&crew.all_done);
+    support_sem_wait(&crew.all_done);
     pthread_barrier_destroy(&crew.all_there);
 }
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "library.h"
+#include "support/callbacks.h"
 #include "support/procfs.h"
 #include "support/random.h"
 #include "support/suite.h"
@@ -107,18 +108,11 @@ static void start_workers(struct rounds *rounds)
     pthread_barrier_wait(&rounds->all_there);
 }
 
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
-
 /* An update runs on the owner's thread, which then has begun: AddressSanitizer cannot have a thread begin while
  * another forks. */
 static void count_first(const struct library *library, struct kept *kept)
 {
-    int result = library->update(kept->counter, raise_by_one, NULL);
+    int result = library->update(kept->counter, support_raise_by_one, NULL);
 
     ck_assert_int_eq(result == -ENOTSUP ? library->inc(kept->counter) : result, 0);
     atomic_store(&kept->counted, 1);

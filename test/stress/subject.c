@@ -248,8 +248,7 @@ static int stay_until_told(int64_t *value, void *arg)
 
     *value += hold->raise;
     sem_post(&hold->entered);
-    while (sem_wait(&hold->leave) != 0)
-        ;
+    support_sem_wait(&hold->leave);
     return 0;
 }
 
@@ -271,8 +270,7 @@ struct hold *hold_begin(tsc_counter_t *counter, int64_t raise)
     ck_assert_int_eq(sem_init(&hold->entered, 0, 0), 0);
     ck_assert_int_eq(sem_init(&hold->leave, 0, 0), 0);
     hold->thread = support_start_thread(run_hold, hold);
-    while (sem_wait(&hold->entered) != 0)
-        ;
+    support_sem_wait(&hold->entered);
     return hold;
 }
 

@@ -4,12 +4,7 @@
 #include <errno.h>
 #include <sched.h>
 
-static int raise_by_one(int64_t *value, void *arg)
-{
-    (void)arg;
-    *value += 1;
-    return 0;
-}
+#include "support/callbacks.h"
 
 static int enter_by_add(tsc_counter_t *counter)
 {
@@ -36,7 +31,7 @@ static int enter_by_fetch_add(tsc_counter_t *counter)
 
 static int enter_by_update(tsc_counter_t *counter)
 {
-    return tsc_counter_update(counter, raise_by_one, NULL);
+    return tsc_counter_update(counter, support_raise_by_one, NULL);
 }
 
 static const struct {

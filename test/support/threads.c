@@ -122,6 +122,15 @@ pthread_t support_start_thread(void *(*body)(void *arg), void *arg)
 }
 
 /* Outside of a running test as well, where Check cannot report a failure. */
+void support_sem_wait(sem_t *semaphore)
+{
+    int saved_errno = errno;
+
+    while (sem_wait(semaphore) != 0)
+        ;
+    errno = saved_errno;
+}
+
 uint64_t support_count(const char *variable, uint64_t fallback)
 {
     const char *text = getenv(variable);

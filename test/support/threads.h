@@ -4,6 +4,7 @@
 #define SUPPORT_THREADS_H
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,9 @@ void support_run_threads(size_t threads, void (*body)(size_t index, void *arg), 
 
 /* Starts one thread, which the caller joins. The test fails if it cannot be started. */
 pthread_t support_start_thread(void *(*body)(void *arg), void *arg);
+
+/* sem_wait, through the signals that interrupt it. Keeps errno, so that a callback may call it. */
+void support_sem_wait(sem_t *semaphore);
 
 /* A count, above 0, that is set in the environment, else the fallback. */
 uint64_t support_count(const char *variable, uint64_t fallback);

@@ -30,8 +30,7 @@ static void *live(void *arg)
     open_stat(visitor);
     atomic_store(&visitor->state, IDLE);
     for (;;) {
-        while (sem_wait(&visitor->called) != 0)
-            ;
+        support_sem_wait(&visitor->called);
         if (visitor->visit == NULL)
             return NULL;
         atomic_store(&visitor->state, OUT);

@@ -46,17 +46,11 @@ static struct {
     sem_t may_give;
 } starved;
 
-static void wait_for(sem_t *semaphore)
-{
-    while (sem_wait(semaphore) != 0)
-        ;
-}
-
 static void *take_and_stay(void *arg)
 {
     tsc_lock_acquire(&lock);
     sem_post(&starved.got);
-    wait_for(&starved.may_give);
+    support_sem_wait(&starved.may_give);
     tsc_lock_release(&lock);
     return arg;
 }
@@ -81,7 +75,7 @@ START_TEST(starved_thread_gets_it_next)
     ck_assert(support_falls_asleep(thread_id));
     tsc_lock_release(&lock);
     ck_assert(!tsc_lock_try(&lock));
-    wait_for(&starved.got);
+    support_sem_wait(&starved.got);
     ck_assert(!tsc_lock_try(&lock));
     sem_post(&starved.may_give);
     tsc_lock_acquire(&lock);

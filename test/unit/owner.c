@@ -572,8 +572,7 @@ static void note_start(void *arg)
 {
     struct start *start = arg;
 
-    while (sem_wait(&start->may_return) != 0)
-        ;
+    support_sem_wait(&start->may_return);
     start->answer_to_wait = tsc_owner_may_wait(owner);
     start->answer_to_send = tsc_owner_may_send(owner);
     start->thread = pthread_self();
