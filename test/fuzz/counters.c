@@ -65,7 +65,7 @@ static struct handle *tell_about(struct program *program, uint8_t choice)
 /* A message that nobody waits for: then the value is not looked at, so that messages stay in the queue. */
 static bool is_message(const struct handle *handle)
 {
-    return handle->model != NULL && handle->model->owner != NULL && !handle->model->attr.bounds.set;
+    return handle->model != NULL && handle->model->owner != NULL && !handle->model->reference.bounds.set;
 }
 
 /* While a callback keeps the owner busy, messages are queued all the same, where there is room for certain. */
@@ -78,7 +78,7 @@ static bool can_be_delayed(const struct model_counter *counter)
 
 static int expect_delayed(struct model_counter *counter, int64_t delta)
 {
-    if (counter->closed && delta > 0)
+    if (counter->reference.closed && delta > 0)
         return -ESHUTDOWN;
     if (!can_be_delayed(counter))
         return WOULD_HANG;
@@ -97,7 +97,7 @@ static int expect_addition(struct program *program, struct handle *handle, int64
         return expect_delayed(handle->model, delta);
     if (expected != 0)
         return expected;
-    expected = model_add(handle->model, delta, &previous);
+    expected = reference_add(&handle->model->reference, delta, &previous);
     if (expected == 0 && is_message(handle))
         handle->model->owner->queued++;
     return expected;
@@ -169,12 +169,12 @@ static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy
     if (owner_is_busy)
         model_delay(model, delta);
     else
-        (void)model_add(model, delta, &previous);
+        (void)reference_add(&model->reference, delta, &previous);
 }
 
 static struct handle *try_to_send(struct handle *handle, int64_t delta, bool owner_is_busy)
 {
-    if (handle->model->closed && delta > 0)
+    if (handle->model->reference.closed && delta > 0)
         ANSWERS(-ESHUTDOWN, tsc_counter_try_add(handle->counter, delta));
     else if (!owner_is_busy || handle->model->owner->delayed_count < MODEL_DELAYED_MAX)
         try_message(handle, delta, owner_is_busy);
@@ -190,19 +190,19 @@ static struct handle *try_add(struct program *program, uint8_t choice)
 
     if (is_message(handle) && expected != -EDEADLK)
         return try_to_send(handle, delta, expected == WOULD_HANG);
-    if (handle->counter != NULL && handle->model->owner != NULL && handle->model->attr.bounds.set)
+    if (handle->counter != NULL && handle->model->owner != NULL && handle->model->reference.bounds.set)
         expected = -ENOTSUP;
     else if (expected == WOULD_HANG)
         expected = -EAGAIN; /* the callback holds the mutex */
     else if (expected == 0)
-        expected = model_add(handle->model, delta, &previous);
+        expected = reference_add(&handle->model->reference, delta, &previous);
     ANSWERS(expected, tsc_counter_try_add(handle->counter, delta));
     return handle;
 }
 
 /* An operation that takes a number and answers with the value before. */
 static struct handle *fetch(struct program *program, uint8_t choice,
-                            int (*in_model)(struct model_counter *model, int64_t number, int64_t *previous),
+                            int (*in_reference)(struct reference *counter, int64_t number, int64_t *previous),
                             int (*call)(tsc_counter_t *counter, int64_t number, int64_t *previous))
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -214,7 +214,7 @@ static struct handle *fetch(struct program *program, uint8_t choice,
     if (expected == WOULD_HANG)
         return NULL;
     if (expected == 0)
-        expected = in_model(handle->model, number, &expected_previous);
+        expected = in_reference(&handle->model->reference, number, &expected_previous);
     ANSWERS(expected, call(handle->counter, number, choice == NO_OUTPUT ? NULL : &previous));
     EQUAL(expected_previous, previous);
     return handle;
@@ -222,7 +222,7 @@ static struct handle *fetch(struct program *program, uint8_t choice,
 
 static struct handle *fetch_add(struct program *program, uint8_t choice)
 {
-    return fetch(program, choice, model_add, tsc_counter_fetch_add);
+    return fetch(program, choice, reference_add, tsc_counter_fetch_add);
 }
 
 /* -------- reads -------- */
@@ -236,7 +236,7 @@ static struct handle *get(struct program *program, uint8_t choice)
     if (expected == WOULD_HANG)
         return NULL;
     ANSWERS(expected, tsc_counter_get(handle->counter, choice == NO_OUTPUT ? NULL : &value));
-    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, value);
+    EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, value);
     return handle;
 }
 
@@ -254,8 +254,8 @@ static struct handle *get_interval(struct program *program, uint8_t choice)
         return NULL;
     ANSWERS(expected,
             tsc_counter_get_interval(handle->counter, without_low ? NULL : &low, without_high ? NULL : &high));
-    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, low);
-    EQUAL(expected == 0 ? handle->model->value : UNTOUCHED, high);
+    EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, low);
+    EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, high);
     return handle;
 }
 
@@ -273,7 +273,7 @@ static struct handle *get_delta(struct program *program, uint8_t choice)
         return NULL;
     ANSWERS(expected, tsc_counter_get_delta(handle->counter, without_cursor ? NULL : &cursor,
                                             without_delta ? NULL : &delta));
-    EQUAL(expected == 0 ? handle->model->value : start, cursor);
+    EQUAL(expected == 0 ? handle->model->reference.value : start, cursor);
     EQUAL(expected == 0 ? model_delta(handle->model, start) : UNTOUCHED, delta);
     return handle;
 }
@@ -289,7 +289,7 @@ static struct handle *get_peak(struct program *program, uint8_t choice)
     if (expected == WOULD_HANG)
         return NULL;
     ANSWERS(expected, tsc_counter_get_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
-    EQUAL(expected == 0 ? handle->model->peak : UNTOUCHED, peak);
+    EQUAL(expected == 0 ? handle->model->reference.peak : UNTOUCHED, peak);
     return handle;
 }
 
@@ -305,14 +305,14 @@ static struct handle *set(struct program *program, uint8_t choice)
     if (expected == WOULD_HANG)
         return NULL;
     if (expected == 0)
-        expected = model_exchange(handle->model, value, &previous);
+        expected = reference_exchange(&handle->model->reference, value, &previous);
     ANSWERS(expected, tsc_counter_set(handle->counter, value));
     return handle;
 }
 
 static struct handle *exchange(struct program *program, uint8_t choice)
 {
-    return fetch(program, choice, model_exchange, tsc_counter_exchange);
+    return fetch(program, choice, reference_exchange, tsc_counter_exchange);
 }
 
 static struct handle *compare_exchange(struct program *program, uint8_t choice)
@@ -326,7 +326,7 @@ static struct handle *compare_exchange(struct program *program, uint8_t choice)
     if (expected == WOULD_HANG)
         return NULL;
     if (expected == 0)
-        expected = model_compare_exchange(handle->model, &model_comparand, desired);
+        expected = reference_compare_exchange(&handle->model->reference, &model_comparand, desired);
     ANSWERS(expected,
             tsc_counter_compare_exchange(handle->counter, choice == NO_OUTPUT ? NULL : &comparand, desired));
     EQUAL(model_comparand, comparand);
@@ -387,10 +387,10 @@ static int run_callback(int64_t *value, void *arg)
     bool on_callers_thread = pthread_equal(pthread_self(), update->caller);
 
     update->calls++;
-    EQUAL(update->model->value, *value);
+    EQUAL(update->model->reference.value, *value);
     HOLDS(on_callers_thread == (update->model->owner == NULL));
     run_inside(update);
-    EQUAL(update->model->value, *value);
+    EQUAL(update->model->reference.value, *value);
     update->wanted = program_take_number(update->program, update->model);
     update->answer = take_callback_answer(update->program);
     *value = update->wanted;
@@ -409,8 +409,8 @@ static void run_update(struct program *program, tsc_counter_t *counter, struct m
     answer = tsc_counter_update(counter, run_callback, &update);
     error_number = errno;
     EQUAL(1, update.calls);
-    program_check_answer("tsc_counter_update", model_commit(model, update.wanted, update.answer), answer,
-                         error_number);
+    program_check_answer("tsc_counter_update", reference_commit(&model->reference, update.wanted, update.answer),
+                         answer, error_number);
     if (model->owner != NULL)
         model_apply_delayed(model->owner);
 }
@@ -466,7 +466,7 @@ static struct handle *close_counter(struct program *program, uint8_t choice)
         return NULL;
     ANSWERS(expected, tsc_counter_close(handle->counter));
     if (expected == 0) {
-        handle->model->closed = true;
+        handle->model->reference.closed = true;
         program_settled(handle->model);
     }
     return handle;
@@ -506,7 +506,7 @@ static struct handle *wait_at_most(struct program *program, uint8_t choice)
     int expected = program_obstacle_to_read(program, handle, false);
     bool held_up = expected == WOULD_HANG;
 
-    if (held_up || (expected == 0 && handle->model->value > threshold))
+    if (held_up || (expected == 0 && handle->model->reference.value > threshold))
         expected = -ETIMEDOUT;
     if ((expected == -ETIMEDOUT && is_long(timeout)) || (held_up && timeout == 0))
         return NULL;

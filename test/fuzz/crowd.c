@@ -135,10 +135,10 @@ static struct change expect_change(const struct crowd *crowd, struct model_count
 
     if (crowd->kind == FETCH_ADD && !model_has(counter, TSC_CAP_FETCH))
         expected.answer = -ENOTSUP;
-    else if (crowd->kind == TRY_ADD && counter->owner != NULL && counter->attr.bounds.set)
+    else if (crowd->kind == TRY_ADD && counter->owner != NULL && counter->reference.bounds.set)
         expected.answer = -ENOTSUP;
     else
-        expected.answer = model_add(counter, crowd->delta, &previous);
+        expected.answer = reference_add(&counter->reference, crowd->delta, &previous);
     if (crowd->kind == FETCH_ADD)
         expected.previous = previous;
     return expected;
@@ -178,7 +178,7 @@ static void compare_with_model(struct crowd *crowd, struct model_counter *counte
 
 static bool waits_for_owner(const struct crowd *crowd, const struct model_counter *counter)
 {
-    return counter->owner != NULL && (crowd->kind == FETCH_ADD || counter->attr.bounds.set);
+    return counter->owner != NULL && (crowd->kind == FETCH_ADD || counter->reference.bounds.set);
 }
 
 static struct crowd take_crowd(struct program *program, const struct handle *handle)
@@ -208,7 +208,7 @@ static struct handle *add_together(struct program *program, uint8_t choice)
         run_crowd(&crowd);
         compare_with_model(&crowd, handle->model);
         if (crowd.closing)
-            handle->model->closed = true;
+            handle->model->reference.closed = true;
     }
     free(crowd.changes);
     return handle;
@@ -247,8 +247,8 @@ static struct handle *wait_for_a_change(struct program *program, uint8_t choice)
 
     if (hand == NULL || program_obstacle(program, handle, false, 0) != 0)
         return NULL;
-    expected = model_add(handle->model, delta, &previous);
-    waiter.threshold = handle->model->value;
+    expected = reference_add(&handle->model->reference, delta, &previous);
+    waiter.threshold = handle->model->reference.value;
     hand_begin(hand, wait_for_ever, &waiter);
     for (unsigned i = 0; i < yields; i++)
         sched_yield();

@@ -47,7 +47,8 @@ int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uin
 {
     if (max < min || (policy != TSC_BOUNDS_REJECT && policy != TSC_BOUNDS_CLAMP))
         return -EINVAL;
-    attr->bounds = (struct model_bounds){.set = true, .clamp = policy == TSC_BOUNDS_CLAMP, .min = min, .max = max};
+    attr->bounds =
+        (struct reference_bounds){.set = true, .clamp = policy == TSC_BOUNDS_CLAMP, .min = min, .max = max};
     return 0;
 }
 
@@ -102,7 +103,7 @@ size_t model_capacity(size_t messages)
 
 int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr)
 {
-    const struct model_bounds *bounds = &attr->bounds;
+    const struct reference_bounds *bounds = &attr->bounds;
 
     if (model_backend_name(backend) == NULL || (attr->owner != NULL && backend != TSC_BACKEND_QUEUE))
         return -EINVAL;
@@ -115,95 +116,16 @@ int model_create(struct model_counter *counter, tsc_backend_t backend, const str
         .backend = backend,
         .attr = *attr,
         .owner = attr->owner,
-        .value = attr->initial,
-        .peak = attr->initial,
+        .reference = {.bounds = attr->bounds, .value = attr->initial, .peak = attr->initial},
     };
     return 0;
-}
-
-enum side { BELOW, WITHIN, ABOVE };
-
-static enum side side_of(const struct model_counter *counter, int64_t value)
-{
-    const struct model_bounds *bounds = &counter->attr.bounds;
-
-    if (!bounds->set)
-        return WITHIN;
-    return value < bounds->min ? BELOW : value > bounds->max ? ABOVE : WITHIN;
-}
-
-static int change(struct model_counter *counter, int64_t value, enum side side)
-{
-    const struct model_bounds *bounds = &counter->attr.bounds;
-
-    if (side != WITHIN && !bounds->clamp)
-        return -ERANGE;
-    counter->value = side == WITHIN ? value : side == ABOVE ? bounds->max : bounds->min;
-    if (counter->value > counter->peak)
-        counter->peak = counter->value;
-    return side == WITHIN ? 0 : 1;
-}
-
-int model_add(struct model_counter *counter, int64_t delta, int64_t *previous)
-{
-    int64_t before = counter->value;
-    int64_t sum;
-    enum side side;
-    int answer;
-
-    if (delta > 0 && counter->closed)
-        return -ESHUTDOWN;
-    if (__builtin_add_overflow(before, delta, &sum) && counter->attr.bounds.set)
-        side = delta > 0 ? ABOVE : BELOW;
-    else
-        side = side_of(counter, sum);
-    answer = change(counter, sum, side);
-    if (answer >= 0)
-        *previous = before;
-    return answer;
-}
-
-int model_exchange(struct model_counter *counter, int64_t value, int64_t *previous)
-{
-    int64_t before = counter->value;
-    int answer = counter->closed ? -ESHUTDOWN : change(counter, value, side_of(counter, value));
-
-    if (answer >= 0)
-        *previous = before;
-    return answer;
-}
-
-int model_compare_exchange(struct model_counter *counter, int64_t *expected, int64_t desired)
-{
-    int answer;
-
-    if (counter->closed)
-        return -ESHUTDOWN;
-    if (*expected != counter->value) {
-        *expected = counter->value;
-        return 0;
-    }
-    answer = change(counter, desired, side_of(counter, desired));
-    return answer < 0 ? answer : 1;
-}
-
-int model_commit(struct model_counter *counter, int64_t wanted, int callback_answer)
-{
-    if (callback_answer < 0)
-        return callback_answer;
-    if (callback_answer > 0)
-        return -EINVAL;
-    if (counter->closed && wanted > counter->value &&
-        !(counter->attr.bounds.set && counter->attr.bounds.clamp && counter->value == counter->attr.bounds.max))
-        return -ESHUTDOWN;
-    return change(counter, wanted, side_of(counter, wanted));
 }
 
 int64_t model_delta(const struct model_counter *counter, int64_t cursor)
 {
     int64_t delta;
 
-    (void)__builtin_sub_overflow(counter->value, cursor, &delta);
+    (void)__builtin_sub_overflow(counter->reference.value, cursor, &delta);
     return delta;
 }
 
@@ -221,6 +143,6 @@ void model_apply_delayed(struct model_owner *owner)
     int64_t previous;
 
     for (size_t i = 0; i < owner->delayed_count; i++)
-        (void)model_add(owner->delayed[i].counter, owner->delayed[i].delta, &previous);
+        (void)reference_add(&owner->delayed[i].counter->reference, owner->delayed[i].delta, &previous);
     owner->delayed_count = 0;
 }

@@ -12,6 +12,8 @@
 
 #include <tscounter/tscounter.h>
 
+#include "support/reference.h"
+
 enum { MODEL_NAME_MAX_BYTES = 255, MODEL_THREAD_NAME_MAX_BYTES = 15, MODEL_DELAYED_MAX = 16 };
 
 struct model_counter;
@@ -28,16 +30,9 @@ struct model_owner {
     size_t delayed_count;
 };
 
-struct model_bounds {
-    bool set;
-    bool clamp;
-    int64_t min;
-    int64_t max;
-};
-
 struct model_attr {
     int64_t initial;
-    struct model_bounds bounds;
+    struct reference_bounds bounds;
     bool track_peak;
     size_t capacity;
     struct model_owner *owner;
@@ -48,9 +43,7 @@ struct model_counter {
     tsc_backend_t backend;
     struct model_attr attr;
     struct model_owner *owner; /* of queue counters */
-    int64_t value;
-    int64_t peak;
-    bool closed;
+    struct reference reference;
 };
 
 /* NULL where the backend is unknown. */
@@ -70,13 +63,6 @@ size_t model_capacity(size_t messages);
 
 /* The owner of a queue counter that has its own is the caller's to set. */
 int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr);
-
-/* They know nothing of callbacks, nor of operations that the backend lacks. Outputs are written on success alone.
- */
-int model_add(struct model_counter *counter, int64_t delta, int64_t *previous);
-int model_exchange(struct model_counter *counter, int64_t value, int64_t *previous);
-int model_compare_exchange(struct model_counter *counter, int64_t *expected, int64_t desired);
-int model_commit(struct model_counter *counter, int64_t wanted, int callback_answer);
 int64_t model_delta(const struct model_counter *counter, int64_t cursor);
 
 void model_delay(struct model_counter *counter, int64_t delta);

@@ -83,10 +83,11 @@ static int64_t wrap(uint64_t number)
 /* The value, the bounds, the way to them, and one less or more of each. */
 static int64_t take_telling_number(uint8_t byte, const struct model_counter *counter)
 {
-    const uint64_t value = (uint64_t)counter->value;
-    const uint64_t min = (uint64_t)counter->attr.bounds.min;
-    const uint64_t max = (uint64_t)counter->attr.bounds.max;
-    const uint64_t numbers[] = {value, -value, min, max, max - value, min - value, (uint64_t)counter->peak};
+    const uint64_t value = (uint64_t)counter->reference.value;
+    const uint64_t min = (uint64_t)counter->reference.bounds.min;
+    const uint64_t max = (uint64_t)counter->reference.bounds.max;
+    const uint64_t numbers[] = {
+        value, -value, min, max, max - value, min - value, (uint64_t)counter->reference.peak};
 
     return wrap(numbers[byte / 3 % (sizeof numbers / sizeof numbers[0])] + byte % 3 - 1);
 }
@@ -209,12 +210,12 @@ void program_look(struct program *program, struct handle *handle)
     if (handle->counter == NULL || program_access(program, handle->model) != ACCESS_FREE)
         return;
     ANSWERS(0, tsc_counter_get(handle->counter, &value));
-    EQUAL(handle->model->value, value);
+    EQUAL(handle->model->reference.value, value);
     program_settled(handle->model);
     if (!handle->model->attr.track_peak)
         return;
     ANSWERS(0, tsc_counter_get_peak(handle->counter, &peak));
-    EQUAL(handle->model->peak, peak);
+    EQUAL(handle->model->reference.peak, peak);
 }
 
 /* -------- running -------- */

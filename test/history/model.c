@@ -3,11 +3,7 @@
 
 #include <errno.h>
 
-/* What becomes of a value that is to be changed. */
-struct outcome {
-    int answer;
-    int64_t value;
-};
+#include "support/reference.h"
 
 bool model_supports(const struct attributes *attributes, enum operation operation)
 {
@@ -28,118 +24,80 @@ bool model_supports(const struct attributes *attributes, enum operation operatio
     }
 }
 
-static struct outcome beyond(const struct attributes *attributes, int64_t bound)
+/* While a close is being called, a change shows by its result whether it came before the close or after it. */
+static struct reference reference_of(const struct attributes *attributes, const struct call *call,
+                                     const struct state *state)
 {
-    if (attributes->policy == TSC_BOUNDS_REJECT)
-        return (struct outcome){.answer = -ERANGE};
-    return (struct outcome){.answer = 1, .value = bound};
+    return (struct reference){
+        .bounds = {attributes->bounded, attributes->policy == TSC_BOUNDS_CLAMP, attributes->min, attributes->max},
+        .value = state->value,
+        .peak = state->peak,
+        .closed = state->closing == CLOSED || (state->closing == CLOSING && call->answer == -ESHUTDOWN),
+    };
 }
 
-static struct outcome assigned(const struct attributes *attributes, int64_t wanted)
+static void keep(const struct attributes *attributes, struct state *state, const struct reference *after)
 {
-    if (attributes->bounded && wanted > attributes->max)
-        return beyond(attributes, attributes->max);
-    if (attributes->bounded && wanted < attributes->min)
-        return beyond(attributes, attributes->min);
-    return (struct outcome){.value = wanted};
+    state->value = after->value;
+    if (attributes->track_peak)
+        state->peak = after->peak;
 }
 
-static struct outcome added(const struct attributes *attributes, int64_t value, int64_t delta)
+/* Whether the call has this result and, where it succeeded, this first output. */
+static bool has_result(const struct call *call, int result, int64_t output)
 {
-    int64_t sum;
-    bool wraps = __builtin_add_overflow(value, delta, &sum);
-
-    if (attributes->bounded && wraps)
-        return beyond(attributes, delta > 0 ? attributes->max : attributes->min);
-    return assigned(attributes, sum);
-}
-
-static void hold(const struct attributes *attributes, struct state *state, int64_t value)
-{
-    state->value = value;
-    if (attributes->track_peak && value > state->peak)
-        state->peak = value;
-}
-
-/* Whether a change that a closed counter refuses was rightly refused, or rightly not. */
-static bool is_rightly_refused_or_not(const struct call *call, const struct state *state)
-{
-    return call->answer == -ESHUTDOWN ? state->closing != OPEN : state->closing != CLOSED;
-}
-
-/* Ends a change that is not refused: it answers what comes out, and tells `previous` where it has such an output.
- */
-static bool change(const struct attributes *attributes, const struct call *call, struct state *state,
-                   struct outcome outcome, bool tells_previous)
-{
-    if (call->answer != outcome.answer)
+    if (call->answer != result)
         return false;
-    if (outcome.answer < 0)
+    if (result < 0)
         return is_untouched(call);
-    if (tells_previous ? call->result[0] != state->value : !is_untouched(call))
-        return false;
-    hold(attributes, state, outcome.value);
-    return true;
+    return call->result[0] == output && call->result[1] == output_before(call, 1);
 }
 
 static bool allows_add(const struct attributes *attributes, const struct call *call, struct state *state)
 {
-    int64_t delta = call->argument[0];
+    struct reference counter = reference_of(attributes, call, state);
+    int64_t previous = UNTOUCHED;
+    int result;
 
     if (call->operation == TRY_ADD && call->answer == -EAGAIN)
         return true;
-    if (delta > 0 && !is_rightly_refused_or_not(call, state))
-        return false;
-    if (delta > 0 && call->answer == -ESHUTDOWN)
-        return is_untouched(call);
-    return change(attributes, call, state, added(attributes, state->value, delta), call->operation == FETCH_ADD);
+    result = reference_add(&counter, call->argument[0], &previous);
+    keep(attributes, state, &counter);
+    return has_result(call, result, call->operation == FETCH_ADD ? previous : UNTOUCHED);
 }
 
 static bool allows_assign(const struct attributes *attributes, const struct call *call, struct state *state)
 {
-    if (!is_rightly_refused_or_not(call, state))
-        return false;
-    if (call->answer == -ESHUTDOWN)
-        return is_untouched(call);
-    return change(attributes, call, state, assigned(attributes, call->argument[0]), call->operation == EXCHANGE);
+    struct reference counter = reference_of(attributes, call, state);
+    int64_t previous = UNTOUCHED;
+    int result = reference_exchange(&counter, call->argument[0], &previous);
+
+    keep(attributes, state, &counter);
+    return has_result(call, result, call->operation == EXCHANGE ? previous : UNTOUCHED);
 }
 
 static bool allows_compare_exchange(const struct attributes *attributes, const struct call *call,
                                     struct state *state)
 {
-    struct outcome outcome = assigned(attributes, call->argument[1]);
+    struct reference counter = reference_of(attributes, call, state);
+    int64_t expected = call->argument[0];
+    int result = reference_compare_exchange(&counter, &expected, call->argument[1]);
 
-    if (!is_rightly_refused_or_not(call, state))
-        return false;
-    if (call->answer == -ESHUTDOWN)
-        return is_untouched(call);
-    if (state->value != call->argument[0])
-        return call->answer == 0 && call->result[0] == state->value;
-    if (outcome.answer >= 0)
-        outcome.answer = 1;
-    return change(attributes, call, state, outcome, false);
+    keep(attributes, state, &counter);
+    return has_result(call, result, expected);
 }
 
-/* What the callback saw and how often it ran are no outputs of the call: they tell of it whatever it answered. */
+/* What the callback saw and how often it ran are no outputs of the call: they stand there whatever its result. */
 static bool allows_update(const struct attributes *attributes, const struct call *call, struct state *state)
 {
+    struct reference counter = reference_of(attributes, call, state);
     int64_t wanted = wrapping_sum(state->value, call->argument[0]);
-    int callback_answer = (int)call->argument[1];
-    struct outcome outcome = assigned(attributes, wanted);
-    bool raises = (outcome.answer < 0 ? wanted : outcome.value) > state->value;
 
     if (call->result[0] != state->value || call->result[1] != 1)
         return false;
-    if (callback_answer != 0)
-        return call->answer == (callback_answer < 0 ? callback_answer : -EINVAL);
-    if (raises && !is_rightly_refused_or_not(call, state))
+    if (call->answer != reference_commit(&counter, wanted, (int)call->argument[1]))
         return false;
-    if (raises && call->answer == -ESHUTDOWN)
-        return true;
-    if (call->answer != outcome.answer)
-        return false;
-    if (outcome.answer >= 0)
-        hold(attributes, state, outcome.value);
+    keep(attributes, state, &counter);
     return true;
 }
 

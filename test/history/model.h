@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counter of the contract where one call comes after the other. It shares no code with the library. */
+/* The reference counter, asked about one call after the other of a history. */
 #ifndef HISTORY_MODEL_H
 #define HISTORY_MODEL_H
 
