@@ -274,6 +274,12 @@ START_TEST(a_late_flush_waits_for_a_sender)
 }
 END_TEST
 
+static bool callback_has_ended(void *arg)
+{
+    (void)arg;
+    return atomic_load(&owner->slow_path_flags) == 0;
+}
+
 START_TEST(a_late_flush_does_not_wait_for_a_callback)
 {
     struct held_callback callback;
@@ -283,6 +289,7 @@ START_TEST(a_late_flush_does_not_wait_for_a_callback)
     tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), -ETIMEDOUT);
     held_callback_let_go(&callback);
+    ck_assert(support_eventually(callback_has_ended, NULL));
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), 0);
     tsc_owner_unref(owner);
 }
@@ -380,6 +387,7 @@ struct retired {
     struct tsc_retirement retirement;
     struct sum *sum;
     int64_t sum_when_freed;
+    int times_freed;
     struct tsc_parker freed;
 };
 
@@ -388,6 +396,7 @@ static void note_freeing(struct tsc_retirement *retirement)
     struct retired *retired = tsc_container_of(retirement, struct retired, retirement);
 
     retired->sum_when_freed = retired->sum->last;
+    retired->times_freed++;
     tsc_parker_unpark(&retired->freed);
 }
 
@@ -404,6 +413,40 @@ START_TEST(what_is_retired_is_freed_after_what_was_sent)
     held_callback_let_go(&callback);
     wait_until_notified(&retired.freed);
     ck_assert_int_eq(retired.sum_when_freed, 5);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* The list begins with the last that was retired. The second callback lies behind what the owner's thread found
+ * when it began the first, so the thread frees between the two what lies between them. */
+START_TEST(what_may_not_be_freed_yet_does_not_keep_what_may)
+{
+    struct held_callback first;
+    struct held_callback second;
+    struct sum sum = {.recipient = {.deliver = add_up}};
+    struct retired early[2] = {
+        {.retirement = {.free = note_freeing}, .sum = &sum},
+        {.retirement = {.free = note_freeing}, .sum = &sum},
+    };
+    struct retired late = {.retirement = {.free = note_freeing}, .sum = &sum};
+
+    make_owner(16);
+    held_callback_begin(&first, owner);
+    tsc_owner_retire(owner, &early[0].retirement);
+    tsc_owner_retire(owner, &early[1].retirement);
+    held_callback_send(&second, owner, tsc_owner_reserve(owner));
+    tsc_owner_retire(owner, &late.retirement);
+    held_callback_let_go(&first);
+    wait_until_notified(&second.begun);
+    ck_assert_int_eq(early[0].times_freed, 1);
+    ck_assert_int_eq(early[1].times_freed, 1);
+    ck_assert_int_eq(late.times_freed, 0);
+    ck_assert_ptr_eq(atomic_load(&owner->retired), &late.retirement);
+    ck_assert_ptr_null(late.retirement.next);
+    held_callback_let_go(&second);
+    wait_until_notified(&late.freed);
+    ck_assert_int_eq(late.times_freed, 1);
+    ck_assert_ptr_null(atomic_load(&owner->retired));
     tsc_owner_unref(owner);
 }
 END_TEST
@@ -655,6 +698,7 @@ int main(void)
     tcase_add_test(callbacks, what_is_delivered_at_the_last_moment_is_flushed);
     tcase_add_test(callbacks, what_was_sent_in_a_callback_comes_before_the_end);
     tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);
+    tcase_add_test(callbacks, what_may_not_be_freed_yet_does_not_keep_what_may);
     tcase_add_test(rest, a_sleeping_owner_is_not_woken_for_a_message);
     tcase_add_test(rest, a_sleeping_owner_is_woken_for_a_stream);
     tcase_add_test(messages, what_is_the_owners_alone_is_delivered_on_its_thread);
