@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A service that SIGTERM ends without hurry: it refuses new requests, and waits for those inside. When its
- * patience is over, it says which are late, and ends all the same. Send it SIGTERM, or press Ctrl-C.
+ * A service that drains on SIGTERM: it refuses new requests, and waits for those in flight. After a timeout it
+ * reports the late requests and ends. Send it SIGTERM, or press Ctrl-C.
  *
  *     cc drain-on-sigterm.c -o drain-on-sigterm $(pkg-config --cflags --libs libtscounter) -pthread
- *     ./drain-on-sigterm [MILLISECONDS]     its patience; 5000 by default
+ *     ./drain-on-sigterm [MILLISECONDS]     the timeout; 5000 by default
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -24,7 +24,7 @@ static tsc_counter_t *in_flight;
 
 static struct worker {
     pthread_t thread;
-    atomic_int request; /* its number; 0: between two */
+    atomic_int request; /* its number; 0: idle */
 } workers[THREADS];
 
 static void serve_a_request(void)
@@ -45,7 +45,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-/* Blocked in all threads, and waited for in one: no handler is needed. */
+/* All threads block the signals and one waits for them, so no handler is needed. */
 static void wait_for_the_end(const sigset_t *ends)
 {
     int signal_number;
@@ -71,7 +71,7 @@ static void report_late(void)
 
 int main(int argc, char **argv)
 {
-    int64_t patience_ns = INT64_C(1000000) * (argc > 1 ? atoi(argv[1]) : 5000);
+    int64_t timeout_ns = INT64_C(1000000) * (argc > 1 ? atoi(argv[1]) : 5000);
     sigset_t ends;
 
     sigemptyset(&ends);
@@ -88,9 +88,9 @@ int main(int argc, char **argv)
 
     wait_for_the_end(&ends);
     tsc_counter_close(in_flight);
-    if (tsc_counter_wait_at_most(in_flight, 0, patience_ns) != 0) {
+    if (tsc_counter_wait_at_most(in_flight, 0, timeout_ns) != 0) {
         report_late();
-        _exit(EXIT_FAILURE); /* late threads use the counter: free nothing, join nobody */
+        _exit(EXIT_FAILURE); /* late threads still use the counter: free nothing, join no thread */
     }
     puts("drained");
 

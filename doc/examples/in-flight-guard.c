@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How many requests are inside, counted by a scope guard: whichever way a request leaves, it is counted out.
+ * Requests in flight, counted by a scope guard: it decrements on every way out of the scope.
  *
  *     cc in-flight-guard.c -o in-flight-guard $(pkg-config --cflags --libs libtscounter) -pthread
  */
@@ -21,7 +21,7 @@ static int serve(int request)
     TSC_SCOPED_INC(in_flight);
 
     if (request % 7 == 0)
-        return -1; /* counted out here */
+        return -1; /* decrements here */
     if (request % 5 == 0)
         return 1; /* and here */
     return 0;     /* and here */
