@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the library tells ThreadSanitizer, passed on to DRD, or with -DTOOL='<valgrind/helgrind.h>' to Helgrind:
+ * Forwards the library's reports for ThreadSanitizer to DRD, or with -DTOOL='<valgrind/helgrind.h>' to Helgrind:
  *   cc -shared -fPIC valgrind.c -o valgrind.so
  *   LD_PRELOAD=./valgrind.so valgrind --tool=drd --suppressions=valgrind.supp ./program
  */
