@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * At most ten at a time: an upper bound refuses the eleventh, and the peak proves it.
+ * At most ten requests at a time: an upper bound refuses the eleventh, and the peak proves it.
  *
  *     cc admission-limit.c -o admission-limit $(pkg-config --cflags --libs libtscounter) -pthread
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A rate: what came in since the last look, by a cursor of one's own. Two readers look at different times, and
- * neither takes anything from the other: a counter that each look set back to 0 would lie to both.
+ * A rate: the requests since the last read, by the reader's own cursor. Two readers with different periods take
+ * nothing from each other. A counter that each read reset to 0 would lie to both.
  *
  *     cc rate.c -o rate $(pkg-config --cflags --libs libtscounter) -pthread
  */
@@ -45,7 +45,7 @@ static int64_t now_ns(void)
     return now.tv_sec * INT64_C(1000000000) + now.tv_nsec;
 }
 
-/* A sleep takes longer than it is told to: so the time is measured, too. */
+/* A sleep may take longer than asked, so the time is measured. */
 static void look(struct reader *reader)
 {
     int64_t now = now_ns();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A pipeline: one thread owns all counters of a stage, and applies what it is sent in one order. Who counts does
- * not wait; whoever reads, waits until what was sent before is applied.
+ * A pipeline: one thread owns all counters of a stage, and applies all messages in one order. Senders do not wait;
+ * a reader waits until all earlier messages are applied.
  *
  *     cc shared-owner.c -o shared-owner $(pkg-config --cflags --libs libtscounter) -pthread
  */
@@ -56,7 +56,7 @@ static int create_counters(void)
             error = tsc_counter_create(&bytes, TSC_BACKEND_QUEUE, attr);
         tsc_counter_attr_destroy(attr);
     }
-    tsc_owner_unref(owner); /* the counters keep it */
+    tsc_owner_unref(owner); /* the counters hold references */
     return error;
 }
 

@@ -20,7 +20,7 @@ struct sample {
 };
 
 static tsc_counter_t *connections;
-static struct sample latest; /* only the callbacks, which run one at a time, touch it */
+static struct sample latest; /* accessed only by the callbacks, which run one at a time */
 
 static int add_one(int64_t *value, void *arg)
 {
@@ -43,7 +43,7 @@ static int is_before(const struct timespec *a, const struct timespec *b)
     return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* Answers where it saw a higher value with an earlier time. */
+/* Returns NULL unless it saw a higher value with an earlier time. */
 static void *work(void *arg)
 {
     struct sample before = {0};

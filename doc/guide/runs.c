@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * One run of a count of requests in flight, for the pictures of the guide:
+ * One run of a count of requests in flight, for the figures of the guide:
  *   runs int|mutex|atomic|queue|percpu [MS]
- * Clients send requests for so many milliseconds, are quiet for half as many, and do both once more. Every 20 ms
- * it prints the time in ms, how many requests were inside, and how many the counter showed. How many were inside
- * is the sum of flags that one thread each writes. It is read before the counter, so under load the two differ a
+ * Clients send requests for MS milliseconds, pause for half as long, and do both once more. Every 20 ms the
+ * program prints the time in ms, the number of requests in flight, and the value of the counter. The number of
+ * requests is the sum of flags with one writer each. It is read before the counter, so under load the two differ a
  * little.
  */
 #include <errno.h>
@@ -63,7 +63,7 @@ static void sleep_ns(long ns)
     nanosleep(&(struct timespec){.tv_nsec = ns}, NULL);
 }
 
-/* Some microseconds at most; each time of another length. */
+/* Some microseconds at most; the length varies. */
 static void work(struct client *client)
 {
     uint32_t random = client->random;
@@ -82,7 +82,7 @@ static void *send_requests(void *arg)
 {
     struct client *client = arg;
 
-    (void)setpriority(PRIO_PROCESS, 0, 10); /* of this thread alone: the samples are to be in time */
+    (void)setpriority(PRIO_PROCESS, 0, 10); /* of this thread only, so that samples are in time */
     while (!is_over) {
         if (!is_busy) {
             sleep_ns(IDLE_NS);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Everything that is counted at once: by the counter that the server relies on, by others beside it, by the truth.
+/* All counts of the requests: by the counter that the server relies on, by others for comparison, and the truth.
  */
 #ifndef COUNTS_H
 #define COUNTS_H
@@ -13,15 +13,15 @@
 enum { MAX_TALLIES = 8 };
 
 struct counts {
-    struct tally tallies[MAX_TALLIES]; /* the first is the one that the server relies on */
+    struct tally tallies[MAX_TALLIES]; /* the server relies on the first */
     size_t tally_count;
     struct truth truth;
 };
 
-/* Counts with `name`, and unless `alone` also with every other way that there is. Errors as in tally_open(). */
+/* Counts with `name`, and unless `alone` also in all other ways. Errors as in tally_open(). */
 int counts_open(struct counts *counts, const char *name, bool alone);
 
-/* A request begins, on the thread of the slot's connection. -ESHUTDOWN: refuse it, it is not counted. */
+/* Called on the thread of the slot's connection. -ESHUTDOWN: refuse the request; it is not counted. */
 int counts_enter(struct counts *counts, struct truth_slot *slot);
 void counts_leave(struct counts *counts, struct truth_slot *slot);
 

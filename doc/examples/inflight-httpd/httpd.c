@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The command line and the life of the server: start, wait for a signal, drain, end. */
+/* The command line, and the server's phases: start, wait for a signal, drain, end. */
 #include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
@@ -38,18 +38,18 @@ struct options {
 static const char usage[] =
     "Usage: httpd BACKEND|racy [OPTION]...\n"
     "       httpd --list\n"
-    "Serve HTTP with a thread for each connection, and count the requests in flight with\n"
+    "Serve HTTP with a thread per connection, and count the requests in flight with\n"
     "a backend of libtscounter, or with a plain int (racy).\n"
     "\n"
-    "  -a, --alone         do not count in the other ways beside it\n"
-    "  -d, --drain=SEC     wait at most so long for requests in flight at the end (10)\n"
+    "  -a, --alone         count with BACKEND only, not in the other ways too\n"
+    "  -d, --drain=SEC     at the end, wait at most this long for requests in flight (10)\n"
     "  -l, --listen=ADDR   listen on this numeric address (127.0.0.1)\n"
-    "  -p, --port=N        listen on this port; 0 takes a free one (8080)\n"
-    "      --list          print the names that can be given, and exit\n"
+    "  -p, --port=N        listen on this port; 0 chooses a free one (8080)\n"
+    "      --list          print the known names, and exit\n"
     "  -h, --help          print this help, and exit\n"
     "\n"
     "/ draws the counts, /work?ms=5 is the work that is counted, /metrics is for Prometheus,\n"
-    "/data.json what the page reads. SIGTERM and SIGINT drain and end the server; requests\n"
+    "/data.json has the data of the page. SIGTERM and SIGINT drain and end the server; requests\n"
     "that take longer than --drain are cut off, and the exit status is 1.\n";
 
 static _Noreturn void usage_error(const char *problem, const char *what)
@@ -178,8 +178,8 @@ static void print_start(struct MHD_Daemon *daemon, const struct options *options
 }
 
 /*
- * Nothing new comes in, what is in flight may end. A request on a connection that is kept open gets a 503. When
- * the time is over the process ends with the late threads in it: MHD_stop_daemon() would join them.
+ * Refuses new requests and waits for those in flight. A new request on an open connection gets a 503. After a
+ * timeout the process ends despite late threads: MHD_stop_daemon() would join them.
  */
 static void drain(struct MHD_Daemon *daemon, struct counts *counts, const struct options *options)
 {
@@ -201,7 +201,7 @@ static void drain(struct MHD_Daemon *daemon, struct counts *counts, const struct
     close(listener);
 }
 
-/* Every connection's thread has been joined by now, so that all of this is exact. */
+/* All threads of connections have been joined, so the counts are exact. */
 static void print_end(struct counts *counts)
 {
     struct tally *tally = &counts->tallies[0];
@@ -223,7 +223,7 @@ int main(int argc, char **argv)
     struct addrinfo *address = resolve(&options);
     setvbuf(stdout, NULL, _IOLBF, 0);
 
-    /* Before the first thread starts, so that none of them takes the signals that main waits for. */
+    /* Before the first thread starts, so that no thread takes the signals that main waits for. */
     sigemptyset(&signals);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGTERM);

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* Digits alone, at most `max`. */
+/* Accepts only digits, and at most `max`. */
 static inline bool parse_number(const char *text, long max, long *number)
 {
     char *end;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The bug that the library is for: plain integers that every thread counts up and down.
+ * The bug that the library prevents: plain integers that all threads increment and decrement.
  *
- * `total++` is a load, an addition and a store. When two threads do it at once, or one is preempted between its
- * load and its store, one of the changes is lost. `volatile` makes sure of the load and the store; it does not
- * make them one. Nothing else is done here to help the race, or against it.
+ * `total++` is a load, an addition and a store. When two threads run it at once, or one is preempted between its
+ * load and its store, one update is lost. `volatile` forces the load and the store, but does not make them one
+ * atomic step. Nothing else here provokes or prevents the race.
  */
 #include "tally.h"
 

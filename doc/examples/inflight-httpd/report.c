@@ -30,8 +30,8 @@ static void print_json_tally(FILE *out, const char *name, const struct tally_rea
 }
 
 /*
- * While requests come and go nothing can be read at one moment. The truth is read before and after the tallies:
- * every correct total lies between the requests finished before and those started after.
+ * Under load, the counts cannot be read at one moment. So the truth is read before and after the tallies: every
+ * correct total lies between the requests finished before and those started after.
  */
 void report_json(FILE *out, struct counts *counts)
 {

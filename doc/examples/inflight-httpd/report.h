@@ -8,7 +8,7 @@
 #include "counts.h"
 
 void report_page(FILE *out, struct counts *counts);    /* HTML, which polls the JSON */
-void report_json(FILE *out, struct counts *counts);    /* all ways of counting beside the truth */
-void report_metrics(FILE *out, struct counts *counts); /* the same, in the text format of Prometheus */
+void report_json(FILE *out, struct counts *counts);    /* all counts beside the truth */
+void report_metrics(FILE *out, struct counts *counts); /* the same in Prometheus text format */
 
 #endif

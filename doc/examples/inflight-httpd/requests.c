@@ -13,7 +13,7 @@
 
 enum { DEFAULT_WORK_MS = 5, MAX_WORK_MS = 10000 };
 
-/* What `*request` holds for a request that is not counted; else it is the slot that counts it. */
+/* The value of `*request` for a request that is not counted; otherwise the slot that counts it. */
 static char uncounted;
 
 void on_connection(void *cls, struct MHD_Connection *connection, void **slot,
@@ -28,7 +28,7 @@ void on_connection(void *cls, struct MHD_Connection *connection, void **slot,
         truth_give_slot(&counts->truth, *slot);
 }
 
-/* Comes for each request that on_request() has seen, however it ended. */
+/* Called for each request that on_request() has seen, however it ended. */
 void on_completed(void *counts, struct MHD_Connection *connection, void **request,
                   enum MHD_RequestTerminationCode code)
 {
@@ -38,7 +38,7 @@ void on_completed(void *counts, struct MHD_Connection *connection, void **reques
         counts_leave(counts, *request);
 }
 
-/* Takes the response over. */
+/* Takes ownership of the response. */
 static enum MHD_Result answer(struct MHD_Connection *connection, unsigned int status, const char *type,
                               struct MHD_Response *response)
 {
@@ -117,7 +117,7 @@ static enum MHD_Result answer_report(struct MHD_Connection *connection, const st
                   MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE));
 }
 
-/* Only the work is counted: who looks at the counts does not change them. */
+/* Only the work is counted: a look at the counts does not change them. */
 static void *begin_request(struct counts *counts, struct MHD_Connection *connection, bool is_work)
 {
     if (!is_work)
@@ -127,7 +127,7 @@ static void *begin_request(struct counts *counts, struct MHD_Connection *connect
     return counts_enter(counts, slot) == 0 ? (void *)slot : &uncounted;
 }
 
-/* Comes once when the headers are there, then for each piece of a body, and again when the request is whole. */
+/* Called once after the headers, then for each piece of a body, and again when the request is complete. */
 enum MHD_Result on_request(void *counts, struct MHD_Connection *connection, const char *url, const char *method,
                            const char *version, const char *upload, size_t *upload_size, void **request)
 {

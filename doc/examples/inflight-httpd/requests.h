@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the server does with connections and requests: callbacks for libmicrohttpd, with a struct counts each. */
+/* Callbacks for connections and requests of libmicrohttpd, each with a struct counts. */
 #ifndef REQUESTS_H
 #define REQUESTS_H
 

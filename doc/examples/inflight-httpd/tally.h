@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One way of counting requests: those in flight, all of them, and the most that were in flight at once. */
+/* One way of counting requests: in flight, total, and peak in flight. */
 #ifndef TALLY_H
 #define TALLY_H
 
@@ -33,10 +33,10 @@ struct tally {
     tsc_counter_t *total;
 };
 
-/* The i-th name that tally_open() may know, NULL behind the last. */
+/* The i-th name for tally_open(); NULL after the last. */
 const char *tally_name(uint32_t i);
 
-/* 0, -EINVAL where there is no such way of counting, -ENOTSUP where the library was built without it. */
+/* Returns 0, -EINVAL for an unknown name, or -ENOTSUP if the library was built without that backend. */
 int tally_open(struct tally *tally, const char *name);
 
 extern const struct tally_ops racy_ops;

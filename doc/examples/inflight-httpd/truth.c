@@ -25,7 +25,7 @@ void truth_give_slot(struct truth *truth, struct truth_slot *slot)
     pthread_mutex_unlock(&truth->lock);
 }
 
-/* Load and store apart, as nobody else stores. */
+/* A separate load and store suffice, as no other thread stores. */
 static void add_one(_Atomic int64_t *count)
 {
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + 1, memory_order_release);
@@ -48,7 +48,7 @@ void truth_finish(struct truth *truth, struct truth_slot *slot)
     add_one(&slot->finished);
 }
 
-/* Finished first: a request that ends between the two walks then shows as in flight, never as a negative. */
+/* Finished first: a request that ends between the two walks then counts as in flight, never as a negative. */
 struct truth_reading truth_read(struct truth *truth)
 {
     struct truth_reading reading = {0};

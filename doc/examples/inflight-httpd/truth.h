@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the counters are compared with: counts that cannot be wrong.
+ * The reference for the counters: counts that cannot be wrong.
  *
- * Every connection has a slot with two counts, requests started and requests finished, and the connection's
- * thread alone writes them. With one writer there is nothing to lose, however plain its additions are. A slot
- * goes back when the connection's thread has been joined, and the next connection counts on in it: never two
- * writers at once. Readers add up all slots. That is exact, at the price of memory for each connection and a
- * walk over all of it for each read.
+ * Every connection has a slot with two counts, requests started and requests finished. Only the connection's
+ * thread writes them, and with a single writer plain additions lose nothing. A slot is free again after the
+ * connection's thread has been joined; the next connection continues its counts, so there are never two writers at
+ * once. Readers add up all slots. That is exact, but it costs memory for each connection, and each read walks all
+ * of it.
  *
- * The peak is the exception: counts that are kept apart do not show it. It is taken from one atomic integer.
+ * The peak is the exception: separate counts do not show it. It comes from one atomic integer.
  */
 #ifndef TRUTH_H
 #define TRUTH_H
@@ -28,7 +28,7 @@ struct truth_slot {
 struct truth {
     struct truth_slot slots[TRUTH_SLOTS];
     struct truth_slot *free_slots;
-    pthread_mutex_t lock; /* guards the list of free slots */
+    pthread_mutex_t lock; /* protects the list of free slots */
     _Alignas(64) _Atomic int64_t in_flight;
     _Atomic int64_t peak;
 };
@@ -41,14 +41,14 @@ struct truth_reading {
 
 void truth_open(struct truth *truth);
 
-/* At most TRUTH_SLOTS are out at once. */
+/* At most TRUTH_SLOTS are taken at once. */
 struct truth_slot *truth_take_slot(struct truth *truth);
 void truth_give_slot(struct truth *truth, struct truth_slot *slot);
 
 void truth_start(struct truth *truth, struct truth_slot *slot);
 void truth_finish(struct truth *truth, struct truth_slot *slot);
 
-/* Who sees a request finished also sees whatever its thread did before truth_finish(). */
+/* A reader that sees a request finished also sees what its thread did before truth_finish(). */
 struct truth_reading truth_read(struct truth *truth);
 
 #endif
