@@ -18,20 +18,20 @@ static const struct {
     const char *name;
     const char *meaning;
 } capabilities[] = {
-    {TSC_CAP_LINEARIZABLE, "linearizable", "reads and changes form one order in time"},
+    {TSC_CAP_LINEARIZABLE, "linearizable", "reads and changes form one total order"},
     {TSC_CAP_FETCH, "fetch", "fetch_add, set, exchange, compare_exchange"},
-    {TSC_CAP_BOUNDS, "bounds", "a smallest and a largest value can be set"},
+    {TSC_CAP_BOUNDS, "bounds", "a lower and an upper bound can be set"},
     {TSC_CAP_PEAK, "peak", "the highest value can be tracked"},
     {TSC_CAP_UPDATE, "update", "a callback computes the new value"},
     {TSC_CAP_ASYNC, "async", "add may return before it is applied"},
     {TSC_CAP_SIGNAL_SAFE, "signal-safe", "add and get work in a signal handler"},
-    {TSC_CAP_LOCK_FREE, "lock-free", "a stopped thread stops no other"},
+    {TSC_CAP_LOCK_FREE, "lock-free", "a stopped thread blocks no other"},
 };
 
 static const char help[] = "Usage: tscounter backends [--json]\n"
                            "\n"
-                           "Lists the backends (the ways of counting): what each of them can do on this machine,\n"
-                           "whether it is part of this build, and what it is for.\n"
+                           "Lists the backends: what each of them can do on this machine, whether it is part of\n"
+                           "this build, and its purpose.\n"
                            "\n"
                            "Options:\n"
                            "      --json       print one JSON object instead; tscounter(1) describes it\n"
@@ -76,7 +76,7 @@ static void print_table(void)
     printf("%-13s", "in this build");
     for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
         printf("  %-6s", is_built(backend) ? "yes" : "no");
-    puts("  the others answer -ENOTSUP to create\n");
+    puts("  create returns -ENOTSUP for the others\n");
 
     for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
         printf("%-13s  %s\n", tsc_backend_name(backend), purposes[backend]);
@@ -143,7 +143,7 @@ static int run(int argc, char **argv)
 
 const struct command backends_command = {
     .name = "backends",
-    .summary = "list the ways of counting, and what each of them can do",
+    .summary = "list the backends, and what each of them can do",
     .help = help,
     .run = run,
 };

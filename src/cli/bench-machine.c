@@ -19,7 +19,7 @@ static const bool optimized = true;
 static const bool optimized = false;
 #endif
 
-/* Leaves the model alone where the system does not tell it. */
+/* Leaves the model unchanged if the system does not report it. */
 static void find_model(char *model, size_t size)
 {
     FILE *file = fopen("/proc/cpuinfo", "re");

@@ -13,10 +13,10 @@ void bench_print_head(const struct bench *bench)
     machine_describe(&machine);
     printf("libtscounter %s on %s, %d processor%s, %s, %s\n", tsc_version_string(), machine.processor,
            machine.processors, machine.processors == 1 ? "" : "s", machine.kernel, machine.compiler);
-    printf("%" PRIu64 " %% of the operations read. Threads are %spinned.\n", bench->options.read_percent,
+    printf("%" PRIu64 " %% of the operations are reads. Threads are %spinned.\n", bench->options.read_percent,
            bench->options.pinned ? "" : "not ");
     if (!machine.optimized)
-        puts("This program was built without optimization: its numbers mean little.");
+        puts("This program was built without optimization, so its numbers mean little.");
     fflush(stdout);
 }
 

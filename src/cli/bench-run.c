@@ -9,12 +9,12 @@
 
 enum {
     MIN_ROUNDS = 5,
-    /* The operations of a thread are a multiple of it, so that the share of reads is exact. */
+    /* Each thread's operations are a multiple of it, so that the share of reads is exact. */
     OPS_STEP = 100,
     MAX_GROWTH = 8,
 };
 
-/* A measurement is long enough for the start of its threads not to weigh. */
+/* A measurement is long enough to make the start of its threads negligible. */
 static const int64_t ns_of_measurement = 20000000;
 static const int64_t ns_of_measurement_per_thread = 30000;
 
@@ -27,7 +27,7 @@ static int64_t now_ns(void)
 
 static int out_of_memory(void)
 {
-    return machine_error("cannot keep what was measured: %s", strerror(ENOMEM));
+    return machine_error("cannot store the measurements: %s", strerror(ENOMEM));
 }
 
 static int measure(struct bench *bench, size_t index, size_t threads, size_t ops_per_thread, int64_t *duration_ns)
@@ -66,8 +66,8 @@ static size_t rounded_ops(double ops)
 }
 
 /*
- * Warms up, and finds how many operations fill a measurement. They must have filled one twice in a row: once could
- * be because something else had the processor.
+ * Warms up, and finds the number of operations that fill a measurement. They must fill one twice in a row, because
+ * something else may have had the CPU once.
  */
 static int calibrate(struct bench *bench, struct bench_series *series, size_t index)
 {
@@ -104,7 +104,7 @@ static struct bench_round *add_round(struct bench_series *series)
     return &series->rounds[series->round_count++];
 }
 
-/* Each begins with another contender, so that what disturbs the machine now and then disturbs all alike. */
+/* Each begins with another contender, so that disturbances of the machine affect all alike. */
 static int run_round(struct bench *bench, struct bench_series *series)
 {
     size_t first = series->round_count % bench->lineup.count;
@@ -135,7 +135,7 @@ static struct quartiles sum_up_times(const struct bench_series *series, size_t i
     return quartiles_of(samples, series->round_count);
 }
 
-/* Round by round, so that it does not matter if the machine is slower in some of them. */
+/* Round by round, so that slow rounds of the machine do not matter. */
 static struct quartiles sum_up_ratios(const struct bench_series *series, size_t index, size_t against,
                                       double *samples)
 {

@@ -12,7 +12,7 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* Between two samples it lies on the line that joins them. */
+/* Interpolates linearly between two samples. */
 static double quantile(const double *sorted, size_t count, double share)
 {
     double position = share * (double)(count - 1);

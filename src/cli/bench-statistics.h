@@ -12,7 +12,7 @@ struct quartiles {
     double upper;
 };
 
-/* Sorts the samples, of which there is at least one. */
+/* Sorts the samples; there must be at least one. */
 struct quartiles quartiles_of(double *samples, size_t count);
 
 /* Whether the quartiles of a ratio lie further apart than its median lies from 1. */

@@ -26,33 +26,33 @@ static const char help[] =
     "Usage: tscounter bench [--backend LIST] [--threads LIST] [--read-percent N]\n"
     "                       [--seconds N] [--pin] [--json FILE]\n"
     "\n"
-    "Measures what an operation costs. In each round every contender is measured once, for some\n"
-    "20 to 50 ms, and each round begins with another one, so that what disturbs the machine\n"
-    "disturbs all alike. Beside the backends there are integers that are counted inline, without\n"
-    "any library: plain (each thread has its own), and shared by all threads atomic, mutex and\n"
-    "spin (a lock that is taken by test-and-set).\n"
+    "Measures the cost of an operation. A round measures every contender once, for some 20 to\n"
+    "50 ms, and each round begins with another one, so that disturbances of the machine affect\n"
+    "all alike. The contenders are the backends, and integers counted inline without a library:\n"
+    "plain (one for each thread), and shared by all threads atomic, mutex and spin (a\n"
+    "test-and-set lock).\n"
     "\n"
     "Options:\n"
     "      --backend LIST    some of mutex, atomic, queue and percpu, separated by commas; all that\n"
-    "                        are in this build; or none, which leaves the inline integers alone\n"
+    "                        are in this build; or none, which leaves only the inline integers\n"
     "                        (default: all)\n"
-    "      --threads LIST    how many threads count at once, each 1 to 100000; several numbers,\n"
+    "      --threads LIST    how many threads count at once, 1 to 100000; several numbers,\n"
     "                        separated by commas, are measured in turn   (default: 1,2,8,1000)\n"
     "      --read-percent N  how many of 100 operations read the value instead of adding 1,\n"
     "                        0 to 100   (default: 0)\n"
-    "      --seconds N       how long to measure with each number of threads, warm-up included,\n"
-    "                        1 to 86400; at least 5 rounds are made   (default: 3)\n"
-    "      --pin             bind each thread to one processor, in turn\n"
-    "      --json FILE       write all that was measured to FILE as one JSON object; '-' is standard\n"
+    "      --seconds N       how long to measure each number of threads, warm-up included,\n"
+    "                        1 to 86400; at least 5 rounds are run   (default: 3)\n"
+    "      --pin             bind each thread to one CPU, in turn\n"
+    "      --json FILE       write all measurements to FILE as one JSON object; '-' is standard\n"
     "                        output, and replaces the table; tscounter(1) describes it\n"
     "  -h, --help            show this help\n"
     "  -V, --version         show the version\n"
     "\n"
     "Columns:\n"
     "  ns/op      wall-clock time divided by the operations of all threads together: the median of\n"
-    "             the rounds, and its quartiles, between which half of the rounds lie\n"
+    "             the rounds, and its quartiles, which enclose half of the rounds\n"
     "  against    the inline integer that the backend is compared with\n"
-    "  ratio      their times divided, round by round: the median and the quartiles of that.\n"
+    "  ratio      the quotient of their times, round by round: its median and quartiles.\n"
     "             A '?' marks a ratio that proves nothing: its quartiles lie further apart than\n"
     "             it lies from 1. More --seconds or a quieter machine may help.\n"
     "\n"
@@ -66,9 +66,9 @@ static const char help[] =
     "  0  done\n"
     "  1  a backend lost an update\n"
     "  2  bad usage\n"
-    "  3  the machine could not run it, for want of threads or memory, or FILE could not be written\n";
+    "  3  threads or memory were missing, or FILE could not be written\n";
 
-/* Takes the list apart. Returns false after having said what is wrong. */
+/* Parses the list. Returns false after a message. */
 static bool parse_threads(char *list, struct bench_options *options)
 {
     uint64_t threads;
@@ -86,7 +86,7 @@ static bool parse_threads(char *list, struct bench_options *options)
     return true;
 }
 
-/* Returns false after having said what is wrong. */
+/* Returns false after a message. */
 static bool parse_options(int argc, char **argv, struct bench_options *parsed)
 {
     static const struct option options[] = {
@@ -211,7 +211,7 @@ static int check_counters(const struct bench *bench)
         status = STATUS_LOST_UPDATE;
     }
     if (status != STATUS_OK)
-        fputs("This is a bug: please report it, with what 'tscounter stress --json' prints.\n", stderr);
+        fputs("This is a bug. Please report it with the output of 'tscounter stress --json'.\n", stderr);
     return status;
 }
 
@@ -222,7 +222,7 @@ static bool output_is_open(void)
     return flags != -1 && (flags & O_ACCMODE) != O_RDONLY;
 }
 
-/* Where standard output is closed, a file of JSON is enough. Without one, the table is tried, and fails. */
+/* If standard output is closed, a JSON file is enough. Without one, printing the table fails. */
 static bool prints_table(FILE *json)
 {
     return json == NULL || (json != stdout && output_is_open());
@@ -245,7 +245,7 @@ static int run_and_report(struct bench *bench, FILE *json)
     return check_counters(bench);
 }
 
-/* Each would overwrite what the other has written. */
+/* Each would overwrite the other's output. */
 static bool is_file_of_output(const char *path)
 {
     struct stat file;
@@ -315,7 +315,7 @@ static int run(int argc, char **argv)
 
 const struct command bench_command = {
     .name = "bench",
-    .summary = "measure what an operation costs, beside integers that are counted inline",
+    .summary = "measure the cost of an operation, beside integers counted inline",
     .help = help,
     .run = run,
 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the parts of the bench command share. */
+/* Shared by the parts of the bench command. */
 #ifndef CLI_BENCH_H
 #define CLI_BENCH_H
 
@@ -25,21 +25,21 @@ struct bench_options {
     int information;       /* OPTION_HELP or OPTION_VERSION, where one is asked for */
 };
 
-/* Of each contender. */
+/* Of one contender. */
 struct bench_round {
     int64_t durations_ns[LINEUP_MAX];
 };
 
 struct bench_summary {
     struct quartiles ns_per_op;
-    struct quartiles ratio; /* to the integer that it is compared with; of backends alone */
+    struct quartiles ratio; /* to the integer that it is compared with; only of backends */
 };
 
-/* What was measured with one number of threads. */
+/* The measurements with one number of threads. */
 struct bench_series {
     char name[PROGRESS_NAME_WIDTH + 1];
     size_t threads;
-    size_t ops[LINEUP_MAX]; /* of each contender in a round, those of all threads together */
+    size_t ops[LINEUP_MAX]; /* of each contender in a round, over all threads */
     struct bench_round *rounds;
     size_t round_count;
     size_t round_capacity;
@@ -48,15 +48,15 @@ struct bench_series {
 
 struct bench {
     struct bench_options options;
-    struct lineup lineup;                    /* an inline integer lies at the place that is its number */
-    enum inline_integer against[LINEUP_MAX]; /* what each backend is compared with */
+    struct lineup lineup;                    /* an inline integer's index is its number */
+    enum inline_integer against[LINEUP_MAX]; /* the integer that each backend is compared with */
     struct bench_series series[BENCH_MAX_SERIES];
-    int64_t expected[LINEUP_MAX]; /* what the counters must show */
+    int64_t expected[LINEUP_MAX]; /* the expected values of the counters */
     uint64_t refused[LINEUP_MAX];
     struct progress progress;
 };
 
-/* Measures every contender with that many threads, and sums it up. Returns a status, having said what is wrong. */
+/* Measures every contender with that many threads, and summarizes. Returns a status, after a message on errors. */
 int bench_run(struct bench *bench, struct bench_series *series);
 
 void bench_print_head(const struct bench *bench);

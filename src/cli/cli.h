@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the commands of the program share. */
+/* Shared by the commands of the program. */
 #ifndef CLI_H
 #define CLI_H
 
@@ -34,7 +34,7 @@ extern const struct command help_command;
 /* The values of long options start above every character, so that getopt's optopt tells the two apart. */
 enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_OF_COMMAND /* the first that a command may define for itself */ };
 
-/* The options that every command has, the last of which ends the list. */
+/* The options of every command; the last one ends the list. */
 #define OPTIONS_OF_ALL \
     {"help", no_argument, NULL, OPTION_HELP}, {"version", no_argument, NULL, OPTION_VERSION}, \
     { \
@@ -46,25 +46,24 @@ int print_information(const struct command *command, int option /* OPTION_HELP o
 int print_version(void);
 
 /*
- * Returns the value of the next option, -1 after the last argument, or '?' after having said what is wrong. An
- * option that takes a value may be given once; `given` has a bit for each, and begins as 0.
+ * Returns the value of the next option, -1 after the last argument, or '?' after a message. An option that takes a
+ * value may be given once; `given` has a bit for each, and begins as 0.
  */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options,
                 uint32_t *given);
 
-/* Each returns false after having said what is wrong. */
+/* Each returns false after a message. */
 bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,
                   uint64_t *number);
 bool parse_backends(const struct command *command, char *list, uint32_t *backends);
 bool no_more_arguments(const struct command *command, int argc, char **argv);
 
-/* Says on stderr what is wrong, and what to do next. Each returns the status to exit with. */
+/* Each prints the error and advice on stderr, and returns the exit status. */
 int usage_error(const struct command *command, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int machine_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int threads_error(size_t started, size_t wanted, int error);
 
-/* The first one, unless it is STATUS_OK: that a backend lost an update matters more than what came of telling it.
- */
+/* Returns the first one, unless it is STATUS_OK: a lost update matters more than a failure to report it. */
 static inline int worse_status(int first, int second)
 {
     return first != STATUS_OK ? first : second;

@@ -6,13 +6,13 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* The data race is what the control is for; nothing else in the program has one. */
+/* The control has a data race on purpose; nothing else in the program has one. */
 #define RACES_ON_PURPOSE __attribute__((no_sanitize("thread")))
 
-/* One body serves every way of counting, with nothing in its loop but the operation itself. */
+/* One body serves all contenders; its loop contains only the operation. */
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-/* Adds 1 or -1. Returns how many calls did not answer 0. */
+/* Adds 1 or -1. Returns the number of calls that did not return 0. */
 typedef uint64_t (*add_fn)(void *counter, int64_t delta);
 typedef int64_t (*read_fn)(void *counter);
 
@@ -50,7 +50,7 @@ ALWAYS_INLINE uint64_t count_or_read(const struct load *load, size_t rounds, add
         if (owed_percent >= 100) {
             int64_t value = read(counter);
 
-            __asm__ volatile("" : : "r"(value)); /* so that it counts as used */
+            __asm__ volatile("" : : "r"(value)); /* marks it as used */
             owed_percent -= 100;
         } else {
             refused += add(counter, 1);
@@ -59,11 +59,11 @@ ALWAYS_INLINE uint64_t count_or_read(const struct load *load, size_t rounds, add
     return refused;
 }
 
-/* In one cache line, as a program that counts beside a lock of its own would have them. */
+/* In one cache line, as in a program that counts under a lock of its own. */
 struct inline_integers {
     _Alignas(LOAD_LINE_BYTES) pthread_mutex_t mutex;
     atomic_bool taken;
-    volatile int64_t value; /* volatile: otherwise the compiler would turn a loop into one addition */
+    volatile int64_t value; /* volatile: else the compiler turns a loop into one addition */
     _Atomic int64_t atomic_value;
 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is put under load: a backend of the library, or an integer that is counted inline. */
+/* A contender: a backend of the library, or an integer counted inline. */
 #ifndef CLI_CONTENDER_H
 #define CLI_CONTENDER_H
 
@@ -25,7 +25,7 @@ struct contender {
     load_work_fn count_in_out;  /* a round adds 1 and takes it away again */
     load_work_fn count_or_read; /* a round reads, as often as load->read_percent says, or adds 1 */
     int64_t (*read)(void *counter);
-    void (*settle)(void *counter); /* returns once all additions are applied; NULL: they are at once */
+    void (*settle)(void *counter); /* returns once all additions are applied; NULL: nothing to wait for */
     void (*close)(void *counter);
 };
 

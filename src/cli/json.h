@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Writes one JSON value, piece by piece; the caller balances what it opens. A key is NULL inside an array. */
+/* Writes one JSON value, piece by piece. The caller closes what it opens. A key is NULL inside an array. */
 #ifndef CLI_JSON_H
 #define CLI_JSON_H
 

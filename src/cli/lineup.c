@@ -9,7 +9,7 @@ int lineup_add_inline(struct lineup *lineup, enum inline_integer integer)
     int error = contender_open_inline(&lineup->contenders[lineup->count], integer);
 
     if (error != 0)
-        return machine_error("cannot make an integer: %s", strerror(-error));
+        return machine_error("cannot create an integer: %s", strerror(-error));
     lineup->inline_count++;
     lineup->count++;
     return STATUS_OK;
@@ -27,7 +27,7 @@ int lineup_add_backends(struct lineup *lineup, const struct command *command, ui
         if (error == 0)
             lineup->count++;
         else if (error != -ENOTSUP)
-            return machine_error("cannot make a counter of backend %s: %s", name, strerror(-error));
+            return machine_error("cannot create a counter of backend %s: %s", name, strerror(-error));
         else if (backends == ALL_BACKENDS)
             lineup->skipped[lineup->skipped_count++] = name;
         else

@@ -13,19 +13,19 @@
 
 enum {
     THREAD_STACK_BYTES = 128 * 1024,
-    /* Hundreds, so that each piece of work has its exact share of reads. */
+    /* A multiple of 100, so that each piece of work has its exact share of reads. */
     ROUNDS_BETWEEN_REPORTS = 1000,
 };
 
 static const int64_t ns_between_draws = 100000000;
 
-/* Waits for the last of many threads without waking for each of them, which would disturb the load. */
+/* Waits for the last of many threads. A wake-up for each of them would disturb the load. */
 struct latch {
     atomic_size_t missing;
     sem_t complete;
 };
 
-/* Held for writing until it is opened, which lets all readers through at once. */
+/* Held for writing until it opens, and then lets all readers through at once. */
 struct gate {
     pthread_rwlock_t lock;
 };
@@ -46,7 +46,7 @@ struct crew {
     struct gate start;
     atomic_size_t working;
     struct latch finished;
-    /* Threads that ended while others work would disturb them: to end is more work than to start. */
+    /* Threads end together: the end of a thread, more work than its start, would disturb the others. */
     struct gate end;
 };
 
@@ -124,7 +124,7 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* Pins a thread to the processor of that number among those in the set, in turn. Returns an errno. */
+/* Pins a thread to the CPU of that number in the set, modulo their count. Returns an errno. */
 static int pin(pthread_t thread, const cpu_set_t *processors, size_t number)
 {
     size_t to_pass = number % (size_t)CPU_COUNT(processors);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Many threads that do the same to one counter, all alive before the first of them begins. */
+/* Many threads that do the same work on one counter. All are alive before the first begins. */
 #ifndef CLI_LOAD_H
 #define CLI_LOAD_H
 
@@ -11,12 +11,12 @@
 
 enum { LOAD_MAX_THREADS = 100000 };
 
-/* What threads write apart from each other lies so far apart: two lines, as processors may fetch them in pairs. */
+/* Distance between data of different writers: two cache lines, because CPUs may fetch them in pairs. */
 enum { LOAD_LINE_BYTES = 128 };
 
 struct load;
 
-/* Does `rounds` of its work. Returns how many calls did not answer 0. */
+/* Does `rounds` of its work. Returns the number of calls that did not return 0. */
 typedef uint64_t (*load_work_fn)(const struct load *load, size_t rounds);
 
 struct load {
@@ -27,13 +27,13 @@ struct load {
     size_t threads;
     size_t rounds;             /* each thread's */
     unsigned read_percent;     /* of the rounds, for work that reads too */
-    bool pinned;               /* each thread to one of the processors, in turn */
+    bool pinned;               /* each thread to one CPU, in turn */
     struct progress *progress; /* may be NULL */
 };
 
 struct load_result {
-    size_t threads_started; /* fewer than asked for where -EAGAIN or another error was answered */
-    uint64_t refused;       /* calls that did not answer 0 */
+    size_t threads_started; /* fewer than requested after -EAGAIN or another error */
+    uint64_t refused;       /* calls that did not return 0 */
     int64_t duration_ns;    /* from the start signal to the end of the last thread's work */
 };
 

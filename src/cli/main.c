@@ -13,23 +13,22 @@ static const struct command *const commands[] = {
     &help_command,
 };
 
-static const char usage_text[] =
-    "Usage: tscounter COMMAND [OPTION]...\n"
-    "\n"
-    "Thread-safe counters: what the library can do, and whether it holds on this machine.\n"
-    "\n"
-    "Commands:\n";
+static const char usage_text[] = "Usage: tscounter COMMAND [OPTION]...\n"
+                                 "\n"
+                                 "Shows what thread-safe counters can do, and tests them on this machine.\n"
+                                 "\n"
+                                 "Commands:\n";
 
 static const char options_text[] =
     "\n"
-    "Options, of every command as well:\n"
+    "Options, also of every command:\n"
     "  -h, --help       show this help\n"
     "  -V, --version    show the version\n"
     "\n"
     "Examples:\n"
-    "  tscounter backends    which backend can do what, to choose one\n"
-    "  tscounter stress      see a plain int lose counts, and the backends lose none\n"
-    "  tscounter bench       what they cost on this machine, beside counting inline\n"
+    "  tscounter backends    list the capabilities of the backends, to choose one\n"
+    "  tscounter stress      show a plain int losing counts, and the backends losing none\n"
+    "  tscounter bench       measure the backends on this machine, beside inline counting\n"
     "\n"
     "Exit status:\n"
     "  0  done\n"
@@ -41,7 +40,7 @@ static const char options_text[] =
 
 static const char help_text[] = "Usage: tscounter help [COMMAND]\n"
                                 "\n"
-                                "Explains a command; without one, lists them.\n"
+                                "Explains a command, or lists all commands.\n"
                                 "\n"
                                 "Options:\n"
                                 "  -h, --help       show this help\n"
@@ -124,8 +123,8 @@ static int run(int argc, char **argv)
 }
 
 /*
- * The next file to be opened would get the number of one that is closed, and what is printed would go into it. As
- * standard output that file is read only, so that writing fails as it would where nothing is open.
+ * If a standard descriptor is closed, the next open file gets its number, and output would go into that file.
+ * /dev/null takes its place, read-only as standard output, so that writing fails as on a closed descriptor.
  */
 static bool open_standard_descriptors(void)
 {
@@ -138,7 +137,7 @@ static bool open_standard_descriptors(void)
     return true;
 }
 
-/* Some file systems report only at a close that there is no room: so a copy is closed. */
+/* Some file systems report a full disk only in close(), so a copy is closed. */
 static bool output_is_written(void)
 {
     bool is_flushed = fflush(stdout) == 0 && !ferror(stdout);
@@ -152,7 +151,7 @@ int main(int argc, char **argv)
     int status;
 
     if (!open_standard_descriptors())
-        return machine_error("cannot open /dev/null in place of a standard descriptor that is closed");
+        return machine_error("cannot open /dev/null in place of a closed standard descriptor");
     status = run(argc - 1, argv + 1);
     if (!output_is_written())
         return worse_status(status,

@@ -63,7 +63,7 @@ int print_information(const struct command *command, int option)
     return STATUS_OK;
 }
 
-/* Says what is wrong with the last argument that getopt looked at. */
+/* Reports the error in the argument that getopt saw last. */
 static void option_error(const struct command *command, int verdict, const char *argument)
 {
     if (verdict == ':')

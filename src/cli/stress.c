@@ -22,13 +22,13 @@ static const char help[] =
     "Usage: tscounter stress [--backend LIST] [--threads N] [--ops N] [--json]\n"
     "\n"
     "Counts from many threads that are alive together, and looks for lost updates. Each\n"
-    "thread adds 1 to one counter, --ops times; then it counts in and out again, --ops\n"
-    "times, as a server does with its requests in flight. A plain int, the control, is\n"
-    "counted beside the backends: it shows what they are for.\n"
+    "thread increments one counter --ops times; then it increments and decrements it\n"
+    "--ops times, as a server does for its requests in flight. A plain int, the control,\n"
+    "runs under the same load and shows the problem that the backends solve.\n"
     "\n"
     "Options:\n"
     "      --backend LIST  some of mutex, atomic, queue and percpu, separated by commas; all\n"
-    "                      that are in this build; or none, which leaves the control alone\n"
+    "                      that are in this build; or none, which leaves only the control\n"
     "                                                           (default: all)\n"
     "      --threads N     threads alive together, 1 to 100000  (default: 1000)\n"
     "      --ops N         rounds of each thread, 1 to 10^9     (default: 10000)\n"
@@ -37,12 +37,12 @@ static const char help[] =
     "  -V, --version       show the version\n"
     "\n"
     "Columns:\n"
-    "  counted    what the counter shows after threads x ops increments\n"
-    "  lost       how many of them are missing\n"
-    "  in flight  what is left after everyone counted in and out: 0 where it is right\n"
+    "  counted    the value after threads x ops increments\n"
+    "  lost       the number of missing increments\n"
+    "  in flight  the value after all threads counted in and out: 0 if it is right\n"
     "  ns/op      wall-clock time of the increments, divided by their number\n"
     "  ns/in+out  the same for counting in and out\n"
-    "The times are those of one run each, no benchmark: 'tscounter bench' measures.\n"
+    "The times are from one run each, no benchmark: 'tscounter bench' measures.\n"
     "\n"
     "Examples:\n"
     "  tscounter stress\n"
@@ -50,10 +50,10 @@ static const char help[] =
     "  tscounter stress --json | jq '.backends[] | {name, lost, ns_per_op}'\n"
     "\n"
     "Exit status:\n"
-    "  0  no backend lost an update (the control does not matter)\n"
+    "  0  no backend lost an update (the control may)\n"
     "  1  a backend lost one\n"
     "  2  bad usage\n"
-    "  3  the machine could not run it, for want of threads or memory\n";
+    "  3  threads or memory were missing\n";
 
 struct stress_options {
     uint32_t backends;
@@ -72,7 +72,7 @@ struct stress_result {
     double ns_per_in_out;
 };
 
-enum { CONTROL = 0 /* its place in the line-up; the backends come after it */ };
+enum { CONTROL = 0 /* its index in the line-up; the backends follow */ };
 
 struct stress {
     struct stress_options options;
@@ -95,7 +95,7 @@ static bool any_backend_is_wrong(const struct stress *stress)
     return false;
 }
 
-/* Returns false after having said what is wrong. */
+/* Returns false after a message. */
 static bool parse_options(int argc, char **argv, struct stress_options *parsed)
 {
     static const struct option options[] = {
@@ -216,7 +216,7 @@ static void print_verdict_on_control(const struct stress_result *control)
 
 static void print_table(const struct stress *stress)
 {
-    printf("%" PRIu64 " x %" PRIu64 " increments (threads x ops), then as often in and out again.\n\n",
+    printf("%" PRIu64 " x %" PRIu64 " increments (threads x ops), then as often in and out.\n\n",
            stress->options.threads, stress->options.ops);
     printf("%-8s  %15s  %15s  %15s  %9s  %9s\n", "", "counted", "lost", "in flight", "ns/op", "ns/in+out");
     for (size_t i = 0; i < stress->lineup.count; i++) {
@@ -228,7 +228,7 @@ static void print_table(const struct stress *stress)
     }
     for (size_t i = 0; i < stress->lineup.skipped_count; i++)
         printf("%-8s  not part of this build\n", stress->lineup.skipped[i]);
-    puts("\nThe times are those of one run each, no benchmark: 'tscounter bench' measures.");
+    puts("\nThe times are from one run each, no benchmark: 'tscounter bench' measures.");
     print_verdict_on_control(&stress->results[CONTROL]);
     if (stress->lineup.count > stress->lineup.inline_count && !any_backend_is_wrong(stress))
         puts("No backend lost an update.");
@@ -284,7 +284,7 @@ static void report_bugs(const struct stress *stress)
                 stress->lineup.contenders[i].name, result->expected - result->counted, result->expected,
                 result->in_flight, result->refused);
     }
-    fputs("This is a bug: please report it, with what 'tscounter stress --json' prints.\n", stderr);
+    fputs("This is a bug. Please report it with the output of 'tscounter stress --json'.\n", stderr);
 }
 
 static int run(int argc, char **argv)
