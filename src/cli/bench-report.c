@@ -11,7 +11,7 @@ void bench_print_head(const struct bench *bench)
     struct machine machine;
 
     machine_describe(&machine);
-    printf("libtscounter %s on %s, %d processor%s, %s, %s\n", tsc_version_string(), machine.processor,
+    printf("libtscounter %s on %s, %d CPU%s, %s, %s\n", tsc_version_string(), machine.processor,
            machine.processors, machine.processors == 1 ? "" : "s", machine.kernel, machine.compiler);
     printf("%" PRIu64 " %% of the operations are reads. Threads are %spinned.\n", bench->options.read_percent,
            bench->options.pinned ? "" : "not ");
