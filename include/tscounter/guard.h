@@ -1,35 +1,38 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file guard.h
- * Scope guards: count one in now, and out when the scope ends.
+ * Scope guards: increment a counter now, and decrement it when the scope ends.
  *
- * A guard counts out when its scope is left by falling out of it, `return`, `break`, `continue` or `goto`; on
- * cancellation, `pthread_exit` or a C++ exception only if the file is compiled with `-fexceptions` (C++ is);
- * never on `longjmp`. Cancellation and `pthread_exit` count out only where the C library unwinds the stack for
- * them: glibc does, musl does not, whatever the flags. It counts out only if its increment answered 0. It holds
- * no reference: the counter must outlive the scope.
+ * A guard decrements only if its increment returned 0. It holds no reference: the counter must outlive the scope.
+ *
+ * A guard decrements when the scope ends normally, or by `return`, `break`, `continue` or `goto`. On cancellation,
+ * `pthread_exit` or a C++ exception it does so only if the file is compiled with `-fexceptions`, as C++ is.
+ * Cancellation and `pthread_exit` also need a C library that unwinds the stack for them: glibc does, musl does
+ * not, whatever the flags. `longjmp` never decrements.
  *
  * The C macros need the `cleanup` attribute of gcc and clang; without it they are not defined. All code here is
- * inline, over exported functions alone; the types never change their layout.
+ * inline and calls exported functions only. The types never change their layout. The conventions of tscounter.h
+ * hold here too. A function or macro of this header that states nothing else is:
+ *
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  */
 #ifndef TSCOUNTER_GUARD_H
 #define TSCOUNTER_GUARD_H
 
 #include <tscounter/tscounter.h>
 
-/** What a guard remembers. Its members are not for callers. */
+/** A guard. Its members are private. */
 typedef struct tsc_guard {
-    tsc_counter_t *counter; /**< to count out of */
-    int error;              /**< what the increment answered */
+    tsc_counter_t *counter; /**< the counter to decrement */
+    int error;              /**< the result of the increment */
 } tsc_guard_t;
 
 /**
- * Counts in. Use TSC_SCOPED_INC or TSC_SCOPED_INC_OK, which also count out.
+ * Increments the counter. TSC_SCOPED_INC and TSC_SCOPED_INC_OK call it, and decrement too.
  *
  * @param counter the counter
  * @return a guard for tsc_guard_leave()
  * @ordering release
- * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 static inline tsc_guard_t tsc_guard_enter(tsc_counter_t *counter)
@@ -42,7 +45,7 @@ static inline tsc_guard_t tsc_guard_enter(tsc_counter_t *counter)
 }
 
 /**
- * Counts out, if the guard counted in. Call it once.
+ * Decrements the counter if the guard incremented it. Call it once.
  *
  * @param guard the guard
  * @ordering release
@@ -56,16 +59,13 @@ static inline void tsc_guard_leave(tsc_guard_t *guard)
 }
 
 /**
- * Tells what the increment of a guard answered.
+ * Returns the result of a guard's increment.
  *
  * @param guard the guard
- * @retval 0 it counted in, and will count out
- * @retval 1 the value was at its upper bound (TSC_BOUNDS_CLAMP); nothing was counted
- * @retval -EINVAL the counter is NULL
+ * @return as a change, or:
+ * @retval 0 the guard incremented the counter, and will decrement it
+ * @retval 1 the value was at its upper bound (TSC_BOUNDS_CLAMP); the guard changed nothing
  * @retval -ESHUTDOWN the counter was closed
- * @retval -ERANGE the value would have left its bounds (TSC_BOUNDS_REJECT)
- * @retval -EDEADLK inside an update callback on this counter, or on a counter of the same owner
- * @retval -EAGAIN queue, in the child of a `fork`: the owner's thread could not be started
  * @safety MT-Safe race:guard, AS-Safe, no cancellation point
  * @since 1.0
  */
@@ -83,24 +83,22 @@ static inline int tsc_guard_error(const tsc_guard_t *guard)
 /** @endcond */
 
 /**
- * Declares a guard that counts one in now, and out when the scope ends. Use this one where the counter has an
- * upper bound or may be closed, and ask tsc_guard_error() whether it counts.
+ * Declares a guard that increments the counter now, and decrements it when the scope ends. Use it if the counter
+ * has an upper bound or may be closed, and check tsc_guard_error().
  *
  * @param name the name of the guard, a `tsc_guard_t`
  * @param counter the counter
  * @ordering release
- * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 #define TSC_SCOPED_INC_OK(name, counter) \
     tsc_guard_t name __attribute__((cleanup(tsc_guard_leave), unused)) = tsc_guard_enter(counter)
 
 /**
- * Counts one in now, and out when the scope ends. At most one to a line.
+ * Increments the counter now, and decrements it when the scope ends. Use it at most once per line.
  *
  * @param counter the counter
  * @ordering release
- * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
 #define TSC_SCOPED_INC(counter) TSC_SCOPED_INC_OK(TSC_GUARD_CONCAT(tsc_guard_at_line_, __LINE__), counter)
@@ -116,7 +114,7 @@ inline namespace v1
 {
 
 /**
- * Counts one in on construction, and out on destruction. Movable: the last owner counts out.
+ * Increments on construction and decrements on destruction. Movable: the guard moved to decrements.
  *
  * @since 1.0
  */
@@ -124,19 +122,19 @@ class scoped_inc
 {
   public:
     /**
-     * Counts one in.
+     * Increments the counter.
      * @param counter the counter
      */
     explicit scoped_inc(tsc_counter_t *counter) noexcept : guard_(tsc_guard_enter(counter)) {}
 
     /**
-     * Takes over from another guard, which then has nothing to count out.
+     * Moves the increment out of another guard, which then does not decrement.
      * @param other the other guard
      */
     scoped_inc(scoped_inc &&other) noexcept : guard_(other.release()) {}
 
     /**
-     * Counts out, and takes over from another guard.
+     * Decrements, then moves the increment out of another guard.
      * @param other the other guard
      * @return this guard
      */
@@ -152,19 +150,19 @@ class scoped_inc
     scoped_inc(const scoped_inc &) = delete;
     scoped_inc &operator=(const scoped_inc &) = delete;
 
-    /** Counts out, if it still has to. */
+    /** Decrements the counter if this guard holds an increment. */
     ~scoped_inc()
     {
         tsc_guard_leave(&guard_);
     }
 
-    /** @return whether it will count out */
+    /** @return whether it will decrement */
     explicit operator bool() const noexcept
     {
         return guard_.error == 0;
     }
 
-    /** @return what the increment answered, as tsc_guard_error() does; 1 once moved from */
+    /** @return the result of the increment, as tsc_guard_error() does; 1 once moved from */
     int error() const noexcept
     {
         return guard_.error;

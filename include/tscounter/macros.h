@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file macros.h
- * How the functions of the other headers are declared. Nothing here is for callers.
+ * Macros for the declarations in the other headers. They are not for callers.
  */
 #ifndef TSCOUNTER_MACROS_H
 #define TSCOUNTER_MACROS_H
@@ -18,7 +18,7 @@
 #if __has_attribute(visibility)
 #define TSC_VISIBLE __attribute__((visibility("default")))
 #endif
-/* A call through the GOT saves the jump through the PLT; the ABI is the same. */
+/* A call through the GOT avoids the jump through the PLT; the ABI is the same. */
 #if __has_attribute(noplt)
 #define TSC_NOPLT __attribute__((noplt))
 #endif

@@ -172,6 +172,11 @@ def breakages(inputs):
     yield 'an error of all but the wrong one', page(
         add, 'All but\n.Fn tsc_counter_dec', 'All but\n.Fn tsc_counter_inc')
     yield 'an error of nobody', page(close, '.Fn tsc_counter_wait_at_most\nalso fails', 'It\nalso fails')
+    yield 'a dropped error of all operations', replace(
+        inputs, headers=without(inputs.headers, r'^ \* \| an operation +\| -EDEADLK .*\n'))
+    yield 'a change that is an operation', header('@return as a change', '@return as an operation')
+    yield 'another safety in an opening', replace(
+        inputs, headers=re.sub(r'( \*\n \* @safety MT-Safe[^,\n]*, )AS-Unsafe', r'\1AS-Safe', inputs.headers, count=1))
     yield 'another since in a header', header('@since 1.0', '@since 1.1')
     yield 'another since on a page', page(get, 'libtscounter 1.0', 'libtscounter 1.1')
     yield 'no safety in a header', replace(inputs, headers=without(inputs.headers, r'^ \* @safety .*\n'))

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Reads what the public headers declare, and what the comments say of it."""
+"""Reads what the public headers declare, and what the comments say of it.
+
+The opening of a header may give the safety of all functions that give none. A table in an opening lists the results
+that many functions share; "@return as a change" stands for the rows of "a change", and for those above them.
+"""
 
 import re
 from dataclasses import dataclass
@@ -35,21 +39,45 @@ def safety_column(text):
 
 
 def said(comment, tag):
-    found = re.search(rf'@{tag} (.*?)\s*(?=\n \* @|\n \*/|\Z)', comment, flags=re.S)
+    found = re.search(rf'@{tag} (.*?)\s*(?=\n \* @|\n \*/|\n \*\n|\Z)', comment, flags=re.S)
     return found.group(1) if found else ''
+
+
+def shared_errors(headers):
+    """The errors of each group in the table, those of the groups above it included."""
+    groups = {}
+    listed = set()
+    for group, error in re.findall(r'^ \* \| (an? \w+) +\| -?(\w+) +\|', headers, flags=re.M):
+        listed |= {error} if error.startswith('E') else set()
+        groups[group] = frozenset(listed)
+    return groups
+
+
+def errors_of(comment, groups):
+    group = re.search(r'@return as (an? \w+)', comment)
+    return frozenset(re.findall(r'@retval -(E\w+)', comment)) | (groups.get(group.group(1), set()) if group else set())
+
+
+def openings(headers):
+    """Each header with its opening, the comment that begins with @file."""
+    for header in re.split(r'^(?=/\*\*\n \* @file )', headers, flags=re.M):
+        yield header, header.partition('*/')[0] if header.startswith('/**\n * @file ') else ''
 
 
 def declarations(headers):
     """Of everything that is public: a macro is if it has a comment of its own."""
-    for found in DECLARATION.finditer(headers):
-        comment = found['comment'] or '@cond'
-        if found['macro'] and '@cond' in comment:
-            continue
-        prototype = one_line(found['function'] or found['inline'] or found['macro'])
-        yield Declaration(
-            name=re.search(r'(\w+)\(', prototype).group(1),
-            prototype=prototype,
-            errors=frozenset(re.findall(r'@retval -(E\w+)', comment)),
-            safety=tuple(safety_column(part) for part in said(comment, 'safety').split(', ')),
-            since=said(comment, 'since').strip(),
-        )
+    groups = shared_errors(headers)
+    for header, opening in openings(headers):
+        for found in DECLARATION.finditer(header):
+            comment = found['comment'] or '@cond'
+            if found['macro'] and '@cond' in comment:
+                continue
+            prototype = one_line(found['function'] or found['inline'] or found['macro'])
+            safety = said(comment, 'safety') or said(opening, 'safety')
+            yield Declaration(
+                name=re.search(r'(\w+)\(', prototype).group(1),
+                prototype=prototype,
+                errors=errors_of(comment, groups),
+                safety=tuple(safety_column(part) for part in safety.split(', ')),
+                since=said(comment, 'since').strip(),
+            )

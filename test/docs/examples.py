@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
 """Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows. Of a
-program among the examples, the line that builds it is tried.
+program among the examples, the line that builds it is tried. A header has one program in its opening.
 
 On a page a literal block that includes a header is a program; the one behind it, if it includes none, is
 what it prints. Lines of tscounter(1) are given to the shell, with a small load. What tscounter(7) tells to write
@@ -216,6 +216,13 @@ def of_example(file):
     return [Commands(f'cp {shlex.quote(str(file.resolve()))} .\n{found[0]}\ntest -x {file.stem}')]
 
 
+def of_header(file):
+    """The program in its opening."""
+    opening = file.read_text().partition('#ifndef')[0]
+    found = re.findall(r'^ \* @code\{\.c\}\n(.*?)^ \* @endcode$', opening, flags=re.M | re.S)
+    return [Program(re.sub(r'^ \* ?', '', code, flags=re.M), 'c') for code in found]
+
+
 def leave_a_signal_pending():
     """For a program that waits for it: it is blocked, so it cannot come too early."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -352,6 +359,8 @@ def check(arguments, directory):
     page = arguments.page
     if page.suffix == '.c':
         found = of_example(page)
+    elif page.suffix == '.h':
+        found = of_header(page)
     elif page.suffix == '.md':
         found = of_guide(Guide(page.read_text()), page.parent)
     else:
