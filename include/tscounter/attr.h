@@ -30,7 +30,7 @@ enum {
 };
 
 /**
- * Makes attributes: initial value 0, no bounds, no peak, a queue of 1024 messages, no name.
+ * Creates attributes: initial value 0, no bounds, no peak, a queue of 1024 messages, no name.
  *
  * @param[out] attr the new attributes; the caller frees them with tsc_counter_attr_destroy()
  * @retval 0 success
@@ -42,7 +42,7 @@ enum {
 TSC_API int tsc_counter_attr_create(tsc_counter_attr_t **attr);
 
 /**
- * Frees attributes and releases their reference on an owner. Counters made from them are not affected. If that
+ * Frees attributes and releases their reference on an owner. Counters created from them are not affected. If that
  * reference was the owner's last, the call waits as tsc_owner_unref() does.
  *
  * @param attr the attributes; NULL is accepted

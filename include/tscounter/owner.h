@@ -3,11 +3,11 @@
  * @file owner.h
  * Owners: one thread and one queue that many queue counters share.
  *
- * A queue counter that is made without an owner has its own. A shared owner saves threads and gives all its
+ * A queue counter that is created without an owner has its own. A shared owner saves threads and gives all its
  * counters one FIFO order: messages are applied in the order in which they were queued, whichever counter they are
  * for.
  *
- * tsc_owner_create() makes an owner, and tsc_counter_attr_set_owner() assigns counters to it. Each counter, and
+ * tsc_owner_create() creates an owner, and tsc_counter_attr_set_owner() assigns counters to it. Each counter, and
  * each set of attributes, holds a reference on its owner. The last tsc_owner_unref() ends the thread. The
  * conventions of tscounter.h hold here too. Attributes belong to one thread at a time, so a function of this
  * header that states nothing else is:
@@ -30,7 +30,7 @@ typedef struct tsc_owner tsc_owner_t;
 typedef struct tsc_owner_attr tsc_owner_attr_t;
 
 /**
- * Makes an owner and starts its thread.
+ * Creates an owner and starts its thread.
  *
  * The caller owns the first reference and releases it with tsc_owner_unref(). The attributes are copied; `attr`
  * stays the caller's. The new thread blocks all signals. In the child of a `fork` it starts again at the first
@@ -69,7 +69,7 @@ TSC_API tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner);
 TSC_API void tsc_owner_unref(tsc_owner_t *owner);
 
 /**
- * Makes attributes: a queue of 1024 messages, a thread named "tscounter".
+ * Creates attributes: a queue of 1024 messages, a thread named "tscounter".
  *
  * @param[out] attr the new attributes; the caller frees them with tsc_owner_attr_destroy()
  * @retval 0 success
@@ -81,7 +81,7 @@ TSC_API void tsc_owner_unref(tsc_owner_t *owner);
 TSC_API int tsc_owner_attr_create(tsc_owner_attr_t **attr);
 
 /**
- * Frees attributes. Owners made from them are not affected.
+ * Frees attributes. Owners created from them are not affected.
  *
  * @param attr the attributes; NULL is accepted
  * @since 1.0

@@ -31,7 +31,7 @@
  * negative errno value, or 1. A thread whose increment did not return 0 must not decrement.
  *
  * **Life cycle**
- *  1. tsc_counter_create() makes a counter. The caller owns the first reference.
+ *  1. tsc_counter_create() creates a counter. The caller owns the first reference.
  *  2. tsc_counter_ref() acquires one more. A thread that may still be inside a call on the counter holds its own.
  *  3. tsc_counter_inc() and tsc_counter_dec() count, on any thread.
  *  4. tsc_counter_close() refuses further increments. Decrements still pass.
@@ -118,7 +118,7 @@ enum {
 #define TSC_CAP_LOCK_FREE UINT64_C(128)
 
 /**
- * Makes a counter.
+ * Creates a counter.
  *
  * The caller owns the first reference and releases it with tsc_counter_unref(). The attributes are copied; `attr`
  * stays the caller's. Pass the handle to other threads in a way that orders memory, such as `pthread_create` or a
@@ -273,7 +273,7 @@ TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64
 /**
  * Reads the peak: the highest value that the counter ever held, its initial value included.
  *
- * @param counter the counter, made with tsc_counter_attr_set_track_peak()
+ * @param counter the counter, created with tsc_counter_attr_set_track_peak()
  * @param[out] peak the highest value
  * @return as an operation, or:
  * @retval -ENOTSUP the counter does not track its peak
@@ -407,7 +407,7 @@ TSC_API int tsc_counter_flush(tsc_counter_t *counter);
  *
  * A `fork` before such a call has returned keeps the refused change in the child's value, on per-CPU and on atomic
  * without bounds and peak. The thread that would undo it does not exist in the child, so the child never drains.
- * Fork before the close or after the calls that overlap it, or make a new counter in the child.
+ * Fork before the close or after the calls that overlap it, or create a new counter in the child.
  *
  * @param counter the counter
  * @return as an operation
