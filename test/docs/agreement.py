@@ -24,6 +24,11 @@ SECTIONS = {
     '7': ['SYNOPSIS', 'DESCRIPTION', 'RETURN VALUES AND ERRORS', 'ATTRIBUTES', 'MIGRATION', 'EXAMPLES',
           'SEE ALSO'],
 }
+# Without these groff prints "BSD" at the head and the foot of each page.
+HEAD_AND_FOOT = '''\
+.ds doc-volume-operating-system libtscounter
+.ds doc-default-operating-system libtscounter
+.Dt '''
 COLUMNS = ('threads', 'signals', 'cancelled')
 
 
@@ -49,6 +54,12 @@ def page_of_each(pages):
     """The page that names each function."""
     return {function: name.removesuffix('.3') for name, page in pages.items() if name.endswith('.3')
             for function in page.names()}
+
+
+def heads_missing(pages):
+    for name, page in pages.items():
+        if HEAD_AND_FOOT not in page.text:
+            yield f'{name}: does not name the library at its head and foot:\n{HEAD_AND_FOOT}'
 
 
 def functions_missing(functions, pages, links):
@@ -125,6 +136,7 @@ def problems(inputs):
     if not functions:
         yield 'no functions'
     yield from sections_missing(pages)
+    yield from heads_missing(pages)
     yield from functions_missing(functions, pages, inputs.links)
     yield from prototype_problems(functions, pages)
     yield from error_problems(functions, pages)
@@ -188,6 +200,7 @@ def breakages(inputs):
     yield 'a row that is not there', page(
         OVERVIEW, '.It Fn tsc_counter_wait_at_most Ta MT-Safe Ta AS-Unsafe Ta yes\n')
     yield 'a reference to nothing', page(get, '.Xr tsc_counter_add 3', '.Xr tsc_counter_sub 3')
+    yield 'a page that does not name the library at its head', page(add, HEAD_AND_FOOT, '.Dt ')
     for name in inputs.pages:
         for section in SECTIONS[section_of(name)]:
             yield f'no {section} in {name}', page(name, f'.Sh {section}\n', '.Sh OTHERWISE\n')
