@@ -345,12 +345,13 @@ static void take_part(size_t index, void *arg)
 
 static void tell_figures(int64_t began)
 {
-    printf("%s: %" PRIu64 " calls in %" PRIu64
-           " rounds, each overlapping with %.2f others; at most %zu configurations to "
-           "remember; %.1f s\n",
-           tsc_backend_name(stage.backend), stage.calls, stage.checked_rounds,
-           2 * (double)stage.overlapping_pairs / (double)stage.calls, stage.most_configurations,
-           (double)(support_now_ns() - began) / (double)SUPPORT_SECOND_NS);
+    fprintf(stderr,
+            "%s: %" PRIu64 " calls in %" PRIu64
+            " rounds, each overlapping with %.2f others; at most %zu configurations to "
+            "remember; %.1f s\n",
+            tsc_backend_name(stage.backend), stage.calls, stage.checked_rounds,
+            2 * (double)stage.overlapping_pairs / (double)stage.calls, stage.most_configurations,
+            (double)(support_now_ns() - began) / (double)SUPPORT_SECOND_NS);
 }
 
 START_TEST(histories_are_right)
@@ -358,9 +359,9 @@ START_TEST(histories_are_right)
     int64_t began = support_now_ns();
 
     if (!stepper_works())
-        printf("No call can be stopped in the middle here.\n");
+        fprintf(stderr, "No call can be stopped in the middle here.\n");
     stage = (struct stage){.backend = (tsc_backend_t)_i, .seed = support_count("TSC_TEST_SEED", (uint64_t)began)};
-    printf("%s: TSC_TEST_SEED=%" PRIu64 "\n", tsc_backend_name(stage.backend), stage.seed);
+    fprintf(stderr, "%s: TSC_TEST_SEED=%" PRIu64 "\n", tsc_backend_name(stage.backend), stage.seed);
     ck_assert_int_eq(pthread_barrier_init(&stage.curtain, NULL, THREADS_MAX), 0);
     support_run_threads(THREADS_MAX, take_part, NULL);
     pthread_barrier_destroy(&stage.curtain);

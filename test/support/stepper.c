@@ -2,6 +2,7 @@
 #include "stepper.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "suite.h"
 
@@ -130,9 +131,10 @@ bool stepper_works(void)
 int stepper_run_suite(Suite *suite)
 {
     if (!stepper_works()) {
-        fprintf(stderr, "The trap flag does nothing here: under valgrind, ThreadSanitizer, or in an emulator\n");
+        printf(
+            "1..0 # SKIP The trap flag does nothing here: under valgrind, ThreadSanitizer, or in an emulator\n");
         srunner_free(srunner_create(suite));
-        return SUPPORT_SKIPPED;
+        return EXIT_SUCCESS;
     }
     return support_run_suite(suite);
 }

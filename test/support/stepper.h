@@ -24,7 +24,7 @@ bool stepper_end(void);
 /* How many there were since stepper_begin. After stepper_end, where it was not called. */
 uint64_t stepper_taken(void);
 
-/* Runs a suite that is nothing without the flag; the exit status of main. */
+/* Runs a suite that is nothing without the flag; the exit status of main. Without the flag the suite is skipped. */
 int stepper_run_suite(Suite *suite);
 
 #endif

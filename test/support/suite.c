@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "threads.h"
 
@@ -39,7 +40,7 @@ bool support_is_skipped(const char *test)
 
     if (skipped == NULL || !has_word(skipped, test))
         return false;
-    printf("Skipped test: %s\n", test);
+    fprintf(stderr, "Skipped test: %s\n", test);
     is_any_skipped = true;
     return true;
 }
@@ -52,17 +53,25 @@ bool support_part_is_skipped(const char *test, const char *part)
     return support_is_skipped(test) || support_is_skipped(test_and_part);
 }
 
+/* TAP shows neither the line of a failure nor the index of a loop test. */
+static void print_report(SRunner *runner)
+{
+    fflush(stdout);
+    dup2(STDERR_FILENO, STDOUT_FILENO);
+    srunner_print(runner, CK_ENV);
+}
+
 int support_run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
     int failed;
     int run;
 
-    srunner_run_all(runner, CK_ENV);
+    srunner_set_tap(runner, "-");
+    srunner_run_all(runner, CK_SILENT);
+    print_report(runner);
     failed = srunner_ntests_failed(runner);
     run = srunner_ntests_run(runner);
     srunner_free(runner);
-    if (run == 0 && is_any_skipped)
-        return SUPPORT_SKIPPED;
-    return failed != 0 || run == 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+    return failed != 0 || (run == 0 && !is_any_skipped) ? EXIT_FAILURE : EXIT_SUCCESS;
 }

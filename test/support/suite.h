@@ -19,11 +19,8 @@ bool support_is_skipped(const char *test);
 /* Whether it has the test, or TEST:PART, such as a backend. */
 bool support_part_is_skipped(const char *test, const char *part);
 
-/* The exit status of a program that has run nothing, and says why. */
-enum { SUPPORT_SKIPPED = 77 };
-
-/* Runs the suite as CK_FORK, CK_VERBOSITY and CK_RUN_CASE say; the exit status of main. A suite without a test has
- * failed, unless some were skipped. */
+/* Runs the suite as CK_FORK and CK_RUN_CASE say; the exit status of main. The results are on standard output, as
+ * TAP, and Check's report is on standard error. A suite without a test has failed, unless some were skipped. */
 int support_run_suite(Suite *suite);
 
 #ifdef __cplusplus
