@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The per-CPU backend: two monotone sums in a slot for each processor, what came in and what went out. */
+/* The per-CPU backend: each CPU has a slot of two monotone sums, in (increments) and out (decrements). */
 #include "backend/backend.h"
 #include "percpu/add.h"
 #include "sync/gate.h"
@@ -19,19 +19,18 @@ static struct percpu_counter *to_percpu(struct tsc_counter *counter)
     return (struct percpu_counter *)counter;
 }
 
-/* A negative delta is an amount that goes out; that of INT64_MIN is 2^63, as it should be. */
 static inline bool try_add_to_slot(struct percpu_counter *percpu, int64_t delta)
 {
     return delta > 0 ? tsc_slots_try_add(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta)
                      : tsc_slots_try_add(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
 }
 
-static void add_anywhere(struct percpu_counter *percpu, int64_t delta)
+static void add_fallback(struct percpu_counter *percpu, int64_t delta)
 {
     if (delta > 0)
-        tsc_slots_add_anywhere(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta);
+        tsc_slots_add_fallback(&percpu->slots, TSC_SLOT_IN, (uint64_t)delta);
     else
-        tsc_slots_add_anywhere(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
+        tsc_slots_add_fallback(&percpu->slots, TSC_SLOT_OUT, -(uint64_t)delta);
 }
 
 static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
@@ -41,6 +40,7 @@ static uint64_t sum(struct percpu_counter *percpu, enum tsc_slot_word word)
 
     for (uint32_t index = 0; index < slots; index++) {
         TSC_TEST_POINT(percpu_slot);
+        /* seq_cst: see sync/gate.h. */
         total += atomic_load_explicit(tsc_slots_word(&percpu->slots, index, word), memory_order_seq_cst);
     }
     return total;
@@ -52,9 +52,9 @@ static int64_t value_of(struct percpu_counter *percpu, uint64_t in, uint64_t out
 }
 
 /*
- * Out first, in after. Both sums only grow: between the two scans at least as much had gone out as was found gone
- * out, and at most as much had come in as was then found to have come in. So what is left is never less than the
- * value of that moment; it is more by what came in and went out during the scans. Model: test/model/scan.pml
+ * The result is never below the value at the moment t between the two sums, because both only grow: the out that
+ * was read is at most out(t), and the in that is read next is at least in(t). It is too high by at most what was
+ * added and subtracted during the scans. Model: test/model/scan.pml
  */
 static int64_t scan(struct percpu_counter *percpu)
 {
@@ -65,41 +65,41 @@ static int64_t scan(struct percpu_counter *percpu)
 }
 
 /*
- * Ends a change for whoever waits for a lower value. Those who find the watch armed make their addition visible
- * before they scan: so of them and the waiter, whoever scans last finds all that has gone out, and no more come in
- * than there ever will have. If the value that is left in the end is low enough for the waiter, it is seen.
+ * A final value that is low enough for the waiter is always noticed. Every changer that finds the watch armed
+ * fences, then scans. Of these changers and the waiter, the last to scan sees all decrements, so its result is at
+ * most the final value.
  */
 static void check_watch(struct percpu_counter *percpu)
 {
     if (!tsc_gate_has_waiters(&percpu->gate) || !tsc_watch_is_armed(&percpu->gate.watch))
         return;
-    tsc_slots_make_visible();
+    tsc_slots_fence();
     TSC_TEST_POINT(percpu_made_visible);
     tsc_watch_check(&percpu->gate.watch, scan(percpu));
 }
 
-/* Ends an addition that was made while the state was, or became, other than 0. */
+/* Completes an addition that found the state nonzero after it. */
 TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
 {
     int result = 0;
 
     if (tsc_gate_refuses(tsc_gate_look(&percpu->gate), delta)) {
         TSC_TEST_POINT(percpu_refusing);
-        add_anywhere(percpu, -delta);
+        add_fallback(percpu, -delta);
         result = -ESHUTDOWN;
     }
     check_watch(percpu);
     return result;
 }
 
-TSC_COLD static int add_slowly(struct percpu_counter *percpu, int64_t delta)
+TSC_COLD static int add_slow(struct percpu_counter *percpu, int64_t delta)
 {
-    add_anywhere(percpu, delta);
+    add_fallback(percpu, delta);
     TSC_TEST_POINT(percpu_added);
     return tsc_gate_look(&percpu->gate) != 0 ? settle(percpu, delta) : 0;
 }
 
-/* The slow ways end in calls, so the fast one needs no frame. */
+/* The slow paths are tail calls, so the fast path needs no frame. */
 static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = to_percpu(counter);
@@ -108,7 +108,7 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
         return -ESHUTDOWN;
     TSC_TEST_POINT(percpu_looked);
     if (tsc_unlikely(!try_add_to_slot(percpu, delta)))
-        return add_slowly(percpu, delta);
+        return add_slow(percpu, delta);
     TSC_TEST_POINT(percpu_added);
     if (tsc_unlikely(tsc_gate_look(&percpu->gate) != 0))
         return settle(percpu, delta);
@@ -116,16 +116,15 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
 }
 
 /*
- * A read sees every addition that its own thread has finished, and every one that its thread has learnt of from
- * what the adding thread stored afterwards. The fence before the scan adds this: of two threads that each add and
- * then read, the one whose fence is later sees both additions, because the other's fence made that one's visible.
- * So among the threads that leave and then look, at least the last one finds nobody left. An addition whose thread
- * has passed no fence since may be missed by a read that begins later by the clock alone.
- * Model: test/model/read-percpu.pml
+ * A read includes every addition that its own thread made, and every addition that its thread has learnt of from a
+ * later store of the adding thread. Of two threads that each add and then read, the thread whose fence is last
+ * sees both additions, because the other thread's fence made that one's visible. So when all threads leave and
+ * then read, the last one reads 0. A read that is later only by the clock may miss an addition whose thread has
+ * passed no fence since. Model: test/model/read-percpu.pml
  */
 static int percpu_get(struct tsc_counter *counter, int64_t *value)
 {
-    tsc_slots_make_visible();
+    tsc_slots_fence();
     *value = scan(to_percpu(counter));
     return 0;
 }
@@ -136,7 +135,7 @@ static int percpu_get_interval(struct tsc_counter *counter, int64_t *low, int64_
     uint64_t in_before;
     uint64_t out;
 
-    tsc_slots_make_visible();
+    tsc_slots_fence();
     in_before = sum(percpu, TSC_SLOT_IN);
     out = sum(percpu, TSC_SLOT_OUT);
     *low = value_of(percpu, in_before, out);
@@ -154,21 +153,21 @@ static int percpu_close(struct tsc_counter *counter)
 {
     tsc_gate_close(&to_percpu(counter)->gate);
     TSC_TEST_POINT(percpu_closed);
-    tsc_slots_wait_for_additions();
+    tsc_slots_barrier();
     return 0;
 }
 
 static int look(void *subject, int64_t deadline, int64_t *value)
 {
     (void)deadline;
-    tsc_slots_make_visible();
+    tsc_slots_fence();
     *value = scan(subject);
     return 0;
 }
 
-static int look_once_all_is_visible(void *subject, int64_t deadline, int64_t *value)
+static int look_after_barrier(void *subject, int64_t deadline, int64_t *value)
 {
-    tsc_slots_wait_for_additions();
+    tsc_slots_barrier();
     return look(subject, deadline, value);
 }
 
@@ -176,7 +175,7 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
 {
     struct percpu_counter *percpu = to_percpu(counter);
 
-    return tsc_gate_wait(&percpu->gate, threshold, timeout_ns, timeout_ns == 0 ? look : look_once_all_is_visible,
+    return tsc_gate_wait(&percpu->gate, threshold, timeout_ns, timeout_ns == 0 ? look : look_after_barrier,
                          percpu);
 }
 

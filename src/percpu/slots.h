@@ -3,39 +3,43 @@
 #define TSC_SLOTS_H
 
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /*
- * A slot set has one slot for each processor. The slots of a processor lie together in a region that only threads
- * on it write: so a slot needs no cache line of its own, and 16 bytes of each region are all that a set takes.
- * Regions are mapped, never touched before they are used: memory is taken where, and on the node where, something
- * is counted.
+ * A slot set has one slot per CPU, and perhaps an overflow slot behind them. The slots of one CPU lie together in
+ * a region that only threads on that CPU write. So a slot needs no cache line of its own: a set takes 16 bytes of
+ * each region. Regions are mapped and not touched, so only CPUs that count use memory, of their own node.
+ *
+ * Regions are a page and a cache line apart, so that a scan, which reads the same place in each, is spread over
+ * the sets of the caches and of the TLB.
  */
 enum tsc_slot_word { TSC_SLOT_IN, TSC_SLOT_OUT, TSC_SLOT_WORDS };
+
+enum { TSC_REGION_BYTES = 4096, TSC_REGION_STRIDE = TSC_REGION_BYTES + 64 };
 
 #define TSC_SLOT_BYTES (TSC_SLOT_WORDS * sizeof(_Atomic uint64_t))
 
 struct tsc_slots {
     char *first;
-    uint64_t stride; /* from the slot of one processor to that of the next, in bytes */
     struct tsc_slots_chunk *chunk;
 };
 
 static inline _Atomic uint64_t *tsc_slots_word(const struct tsc_slots *slots, uint32_t index,
                                                enum tsc_slot_word word)
 {
-    return (_Atomic uint64_t *)(slots->first + (uintptr_t)(index * slots->stride)) + word;
+    return (_Atomic uint64_t *)(slots->first + (size_t)index * TSC_REGION_STRIDE) + word;
 }
 
-/* Slots of a set: one for each processor, and perhaps the overflow slot behind them. After the first take. */
+/* The number of slots in a set. Valid once a set has been acquired. */
 uint32_t tsc_slot_count(void);
 
-/* All slots are 0. 0 or -ENOMEM. */
+/* Allocates a set of zeroed slots. Returns 0 or -ENOMEM. */
 int tsc_slots_acquire(struct tsc_slots *slots);
 
 /*
- * The registry is locked. Returns a chunk that no set is taken from any more, to be freed once the registry is
- * unlocked; or NULL.
+ * Called with the registry locked. Returns the set's chunk if that is empty now, else NULL. The caller frees it
+ * after it has unlocked the registry.
  */
 struct tsc_slots_chunk *tsc_slots_release(struct tsc_slots *slots);
 void tsc_slots_free_chunk(void *chunk);

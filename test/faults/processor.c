@@ -202,7 +202,7 @@ START_TEST(numbers_beyond_the_count)
 {
     tsc_counter_t *counter = create_on_machine("0\n");
 
-    ck_assert_uint_eq(tsc_processor_count, 1);
+    ck_assert_uint_eq(tsc_cpu_count, 1);
     count_with_all_in(counter);
 }
 END_TEST
@@ -211,7 +211,7 @@ START_TEST(numbers_with_gaps)
 {
     tsc_counter_t *counter = create_on_machine("0,63\n");
 
-    ck_assert_uint_eq(tsc_processor_count, 64);
+    ck_assert_uint_eq(tsc_cpu_count, 64);
     count_with_all_in(counter);
 }
 END_TEST
@@ -256,7 +256,7 @@ enum { MACHINES = sizeof machines / sizeof *machines };
 
 START_TEST(processors_are_counted_to_the_highest_number)
 {
-    struct tsc_processors processors;
+    struct tsc_cpu_info processors;
 
     machine.possible = machines[_i].possible;
     machine.is_unreadable = machines[_i].is_unreadable;
@@ -264,7 +264,7 @@ START_TEST(processors_are_counted_to_the_highest_number)
     machine.allowed = machines[_i].allowed;
     is_pretended = true;
     errno = 77;
-    tsc_processors_find(&processors);
+    tsc_cpu_detect(&processors);
     is_pretended = false; /* also for what writes down at the end what was covered */
     ck_assert_int_eq(errno, 77);
     ck_assert_uint_eq(processors.count, machines[_i].count);
@@ -307,7 +307,7 @@ START_TEST(one_counter_of_many_processors_takes_little_address_space)
     struct tsc_slots slots;
 
     ck_assert_int_eq(tsc_slots_acquire(&slots), 0);
-    ck_assert_uint_lt(tsc_slot_count() * slots.stride, limit);
+    ck_assert_uint_lt(tsc_slot_count() * TSC_REGION_STRIDE, limit);
     give_back(&slots);
     tsc_counter_unref(counter);
 }
@@ -340,19 +340,19 @@ END_TEST
 /* With an rseq area it is the processor's number, folded where it lies beyond the count; else any below that. */
 START_TEST(slow_way_finds_the_processor_too)
 {
-    struct tsc_processors processors;
+    struct tsc_cpu_info processors;
 
     machine.configured = 1;
     machine.allowed = -1;
     is_pretended = _i != 0;
-    tsc_processors_find(&processors);
+    tsc_cpu_detect(&processors);
     is_pretended = false;
-    tsc_processors_use(&processors);
+    tsc_cpu_use(&processors);
     support_stay_on_processor(1);
-    ck_assert_uint_lt(tsc_processor_slow(), tsc_processor_count);
+    ck_assert_uint_lt(tsc_cpu_current_slow(), tsc_cpu_count);
 #ifdef TSC_HAVE_RSEQ
     if (tsc_rseq_cpu_offset != 0)
-        ck_assert_uint_eq(tsc_processor_slow(), (uint32_t)__real_sched_getcpu() % tsc_processor_count);
+        ck_assert_uint_eq(tsc_cpu_current_slow(), (uint32_t)__real_sched_getcpu() % tsc_cpu_count);
 #endif
 }
 END_TEST

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-CPU counter is closed while others add to it: an addition that was answered 0 is in each value that is
- * read after the close; one that is refused has gone out again in the end.
+ * The per-CPU counter is closed while other threads add to it. An addition that returned 0 is in every value that is
+ * read after the close. One that is refused is subtracted again in the end.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
- * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_wait_for_additions
- * Mirrors: src/percpu/slots.c: tsc_slots_add_anywhere
+ * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_barrier
+ * Mirrors: src/percpu/add.h: tsc_slots_add_fallback
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
  * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them. An addition that cannot use the slot of its processor is atomic.
+ * ones too, do not wait for them. An addition that cannot use the slot of its CPU is atomic.
  *
  * Check:
  * Check: -DRSEQ
@@ -53,7 +53,7 @@
 byte answered_0; /* the sum of what was added so; each adder adds another power of two */
 byte finished;
 
-/* To the slot of the processor, which may be another the next time; with RSEQ to one that nobody else writes. */
+/* To the slot of the CPU, which may be another one the next time; with RSEQ, a slot that no other thread writes. */
 inline add_to_slot(first)
 {
     if

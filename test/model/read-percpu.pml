@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads each lower a per-CPU counter by one, in the slot of their processor, and then read it: the value is
- * 0 for one of them at least. A third learns that the first has done so from what that stores afterwards, and
- * reads no more than what is then left. The store buffer of each processor is in the model.
+ * Two threads each lower a per-CPU counter by one, in the slot of their CPU, and then read it: at least one reads 0. A
+ * third thread learns from a later store of the first that it has done so, and reads at most what is left then. The
+ * store buffer of each CPU is in the model.
  *
  * Mirrors: src/backend/percpu.c: percpu_add percpu_get percpu_get_interval look scan sum
- * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_make_visible
+ * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_fence
  *
  * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them. An addition that cannot use the slot of its processor is atomic, and waits.
+ * ones too, do not wait for them. An addition that cannot use the slot of its CPU is atomic, and waits.
  *
  * Check:
  * Check: -DRSEQ
@@ -49,7 +49,7 @@
 byte reads;
 bool has_seen_both;
 
-inline make_visible()
+inline slots_fence()
 {
 #if defined(RSEQ) && !defined(NO_FENCE)
 #ifdef ONE_FENCE
@@ -77,11 +77,11 @@ inline scan(seen)
 inline read_value(seen)
 {
 #ifndef FENCE_LAST
-    make_visible();
+    slots_fence();
 #endif
     scan(seen);
 #ifdef FENCE_LAST
-    make_visible();
+    slots_fence();
 #endif
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader of a per-CPU counter sums what has gone out and after that what has come in, while threads count in on
- * one processor and out on another: what is left is not less than the value between the two scans, and more by no
- * more than what came in and went out meanwhile. The low end of the interval, for which what has come in is summed
- * before as well, is not more than the value after that.
+ * A reader of a per-CPU counter sums the out words, then the in words, while threads add on one CPU and subtract on
+ * another. The result is at least the value between the two scans, and exceeds it by at most what was added and
+ * subtracted meanwhile. The low end of the interval, for which the in words are summed before as well, is at most the
+ * value after that.
  *
  * Mirrors: src/backend/percpu.c: try_add_to_slot sum scan percpu_get_interval
  *
@@ -36,7 +36,7 @@
 #define GONE_OUT (memory[OUT(0)] + memory[OUT(1)])
 #define COME_IN (memory[IN(0)] + memory[IN(1)])
 
-/* In on one processor, and out on the other. */
+/* In on one CPU, and out on the other. */
 proctype counting(byte me; byte slot)
 {
     byte round;

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of a per-CPU counter is at most what each of them says; two others lower it,
- * each in the slot of its processor. Of the changers the last one finds all that has gone out. The time of one
- * waiter may be up; in the end the watch is disarmed and the state 0.
+ * Two threads wait until the value of a per-CPU counter is at most their threshold; two others lower it, each in the
+ * slot of its CPU. The last changer to scan sees all decrements. The deadline of one waiter may pass. In the end the
+ * watch is disarmed and the state 0.
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most
  * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
  * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
- * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
+ * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
  * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
@@ -81,7 +81,7 @@ inline wait_for_additions()
 #endif
 }
 
-inline make_visible()
+inline slots_fence()
 {
 #if defined(RSEQ) && !defined(NO_FENCE)
     barrier_on(me)
@@ -133,7 +133,7 @@ proctype changer(byte me; byte slot)
         if
         :: armed ->
             armed = 0;
-            make_visible();
+            slots_fence();
 #ifdef OWN_SLOT_ONLY
             load(OUT(slot), value, LOOK);
             value = INITIAL - value;

@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread waits until the value of a per-CPU counter is at most 0; two others lower it by restartable sequence,
- * each in the slot of its processor. The kernel grants the barrier between the watch and the look, or it refuses
- * it, from one look to the next; then the look waits for as long as a store takes to become visible. The waiter
- * ends: a look that is begun once the value is as low as that is the last.
+ * A thread waits until the value of a per-CPU counter is at most 0; two others lower it by restartable sequence, each
+ * in the slot of its CPU. Each time, the kernel grants the barrier between the watch and the read, or refuses it; then
+ * the waiter waits for as long as a store takes to become visible. The wait ends: a read that begins once the value is
+ * low enough is the last.
  *
- * As in watch-percpu.pml with RSEQ; two waiters, and addition by atomic instructions, are there.
+ * As in watch-percpu.pml with RSEQ; two waiters, and atomic additions, are there.
  *
- * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_once_all_is_visible
+ * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_after_barrier
  * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_has_waiters
  * Mirrors: src/sync/gate.c: tsc_gate_wait enter
- * Mirrors: src/percpu/add.h: tsc_slots_make_visible tsc_slots_wait_for_additions
+ * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads wait_until_stores_are_visible
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low arm tsc_watch_fire
  *
  * Check:
  * Mutation: -DNO_WAITING: assertion: the look does not find an addition that is not visible yet
- * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: it sleeps then, and who added has not seen the watch
- * Mutation: -DONE_ONLY: assertion: it has waited for the stores of one processor
+ * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: it sleeps then, and the changer has not seen the watch
+ * Mutation: -DONE_ONLY: assertion: it has waited for the stores of one CPU
  * Mutation: -DARM_LAST: deadlock: it has waited, and looked, before the watch is armed
  * Mutation: -DLOOK_FIRST: deadlock: the changer looks at the watch before it adds
  * Mutation: -DNO_FENCE: deadlock: two changers do not see each other's addition

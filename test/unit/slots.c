@@ -12,7 +12,7 @@
 #include "percpu/slots.h"
 #include "support/suite.h"
 
-enum { MANY = 10000, PAGE = 4096, LINE = 64, FIRST_CHUNK_SETS = PAGE / TSC_SLOT_BYTES };
+enum { MANY = 10000, PAGE = 4096, LINE = 64 };
 
 static struct tsc_slots many[MANY];
 
@@ -51,36 +51,13 @@ START_TEST(no_two_sets_share_a_slot)
 }
 END_TEST
 
-START_TEST(a_chunk_has_as_many_sets_as_all_before_it)
-{
-    size_t chunks = 1;
-    size_t sets = 0;
-
-    take_many();
-    for (size_t i = 1; i < MANY; i++) {
-        if (many[i].chunk == many[i - 1].chunk)
-            continue;
-        chunks++;
-        ck_assert_uint_le(i - sets, sets == 0 ? FIRST_CHUNK_SETS : sets);
-        sets = i;
-    }
-    ck_assert_uint_gt(chunks, 4);
-    ck_assert_uint_lt(chunks, 12);
-    give_many_back();
-}
-END_TEST
-
 /* A cache takes its set from the bits of an address above those of the line, and the TLB from those of the page.
  */
 START_TEST(the_slots_of_a_set_are_spread_over_cache_sets)
 {
-    take_many();
-    for (size_t i = 0; i < MANY; i++) {
-        ck_assert_uint_eq(many[i].stride % LINE, 0);
-        ck_assert_uint_eq(many[i].stride / LINE % 2, 1);
-        ck_assert_uint_eq(many[i].stride / PAGE % 2, 1);
-    }
-    give_many_back();
+    ck_assert_uint_eq(TSC_REGION_STRIDE % LINE, 0);
+    ck_assert_uint_eq(TSC_REGION_STRIDE / LINE % 2, 1);
+    ck_assert_uint_eq(TSC_REGION_STRIDE / PAGE % 2, 1);
 }
 END_TEST
 
@@ -123,7 +100,6 @@ int main(void)
     TCase *tcase = support_add_case(suite, "slots", 60);
 
     tcase_add_test(tcase, no_two_sets_share_a_slot);
-    tcase_add_test(tcase, a_chunk_has_as_many_sets_as_all_before_it);
     tcase_add_test(tcase, the_slots_of_a_set_are_spread_over_cache_sets);
     tcase_add_test(tcase, no_huge_page_takes_the_memory_of_many_regions);
     return support_run_suite(suite);
