@@ -9,7 +9,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Far above what a processor takes to make a store visible, which it does on its own. */
+/* Far longer than a store stays in a CPU's store buffer. */
 #define STORES_ARE_VISIBLE_NS INT64_C(10000000)
 
 static long membarrier(int command)
@@ -29,15 +29,15 @@ bool tsc_barrier_prepare(void)
 
 static void wait_until_stores_are_visible(void)
 {
-    _Atomic uint32_t nobody_wakes = 0;
+    _Atomic uint32_t never_woken = 0;
     int64_t deadline = tsc_deadline_after(STORES_ARE_VISIBLE_NS);
 
-    while (tsc_futex_wait(&nobody_wakes, 0, deadline))
+    while (tsc_futex_wait(&never_woken, 0, deadline))
         ;
 }
 
 /*
- * A sandbox that was entered after the preparation may refuse what was granted before.
+ * A sandbox entered after tsc_barrier_prepare() may refuse the call.
  * Models: test/model/close-percpu.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
  */
 void tsc_barrier_on_all_threads(void)

@@ -5,15 +5,15 @@
 #include <stdbool.h>
 
 /*
- * A full barrier on all threads of the process at once, at the cost of the one who asks for it. Each thread has it
- * somewhere between two of its instructions: what it stored before that is visible to the asker, and what it loads
- * after that sees what the asker had stored.
+ * membarrier(): a full barrier on every thread of the process, paid for by the caller. Each thread has it
+ * somewhere between two of its instructions. The caller sees what the thread stored before that point; what the
+ * thread loads after that point sees what the caller had stored.
  */
 
-/* Whether there is one. Before the first. */
+/* Registers the process. False if the kernel refuses; then there is no barrier. */
 bool tsc_barrier_prepare(void);
 
-/* No cancellation point; keeps errno. */
+/* Not a cancellation point; preserves errno. */
 void tsc_barrier_on_all_threads(void);
 
 #endif

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * Takes one off a count of threads that are somewhere. It stops at 0: a fork resets such counts in the child,
- * whose one thread may have forked in a signal handler, and come from where it was counted.
+ * Saturating decrement of a count of threads. A fork resets such counts in the child, and the child's thread may
+ * still decrement one: it may have forked in a signal handler that interrupted it where it was counted.
  * Model: test/model/close-careful.pml
  */
 static inline void tsc_count_down(_Atomic uint32_t *count, memory_order order)

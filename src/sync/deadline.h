@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <time.h>
 
-/* Deadlines are nanoseconds of the monotonic clock. */
+/* A deadline is a time of CLOCK_MONOTONIC, in nanoseconds. */
 #define TSC_NEVER INT64_MAX
 #define TSC_NS_PER_S INT64_C(1000000000)
 

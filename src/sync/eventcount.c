@@ -7,47 +7,45 @@
 
 #include <pthread.h>
 
-static void sleepers_dec(void *eventcount)
-{
-    /* A count that is too high for a moment costs a system call. release: see leave() in watch.c, which has to see
-     * what the thread did while it was counted. */
-    tsc_count_down(&((struct tsc_eventcount *)eventcount)->sleepers, memory_order_release);
-}
-
 void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)
 {
-    sleepers_dec(eventcount);
+    /* release: pairs with has_sleepers in watch.c's leave(), which must see what the thread did while counted. */
+    tsc_count_down(&eventcount->sleepers, memory_order_release);
+}
+
+static void cancel(void *eventcount)
+{
+    tsc_eventcount_cancel(eventcount);
 }
 
 static bool epoch_is(struct tsc_eventcount *eventcount, uint32_t key)
 {
-    /* acquire: what the notifier did before is seen by the one it wakes. */
+    /* acquire: pairs with the release in wake. */
     return atomic_load_explicit(&eventcount->epoch, memory_order_acquire) == key;
+}
+
+static bool commit(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline,
+                   bool (*wait)(_Atomic uint32_t *word, uint32_t value, int64_t deadline))
+{
+    bool in_time = true;
+
+    pthread_cleanup_push(cancel, eventcount);
+    while (in_time && epoch_is(eventcount, key)) {
+        TSC_TEST_POINT(eventcount_falling_asleep);
+        in_time = wait(&eventcount->epoch, key, deadline);
+    }
+    pthread_cleanup_pop(1);
+    return in_time;
 }
 
 bool tsc_eventcount_commit(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline)
 {
-    bool in_time = true;
-
-    while (in_time && epoch_is(eventcount, key)) {
-        TSC_TEST_POINT(eventcount_falling_asleep);
-        in_time = tsc_futex_wait(&eventcount->epoch, key, deadline);
-    }
-    sleepers_dec(eventcount);
-    return in_time;
+    return commit(eventcount, key, deadline, tsc_futex_wait);
 }
 
 bool tsc_eventcount_commit_cancellable(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline)
 {
-    bool in_time = true;
-
-    pthread_cleanup_push(sleepers_dec, eventcount);
-    while (in_time && epoch_is(eventcount, key)) {
-        TSC_TEST_POINT(eventcount_falling_asleep);
-        in_time = tsc_futex_wait_cancellable(&eventcount->epoch, key, deadline);
-    }
-    pthread_cleanup_pop(1);
-    return in_time;
+    return commit(eventcount, key, deadline, tsc_futex_wait_cancellable);
 }
 
 void tsc_eventcount_wake(struct tsc_eventcount *eventcount, int sleepers)

@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* The time that the system call takes is the kernel's, whatever the size of the C library's time_t. */
+/* The kernel's timespec, whatever the size of the C library's time_t. */
 #ifdef SYS_futex
 #define FUTEX_CALL SYS_futex
 typedef struct __kernel_old_timespec futex_time;
@@ -22,20 +22,14 @@ typedef struct __kernel_timespec futex_time;
 
 static long futex_wait_until(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline)
 {
-    futex_time until;
+    int64_t seconds = deadline / TSC_NS_PER_S;
+    futex_time until = {.tv_sec = seconds > LONG_MAX ? LONG_MAX : seconds, .tv_nsec = deadline % TSC_NS_PER_S};
 
-    if (deadline == TSC_NEVER)
-        return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, NULL, NULL, set);
-    if (deadline / TSC_NS_PER_S > LONG_MAX)
-        until.tv_sec = LONG_MAX;
-    else
-        until.tv_sec = deadline / TSC_NS_PER_S;
-    until.tv_nsec = deadline % TSC_NS_PER_S;
-    return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, &until, NULL, set);
+    return syscall(FUTEX_CALL, word, FUTEX_WAIT_BITSET_PRIVATE, value, deadline == TSC_NEVER ? NULL : &until, NULL,
+                   set);
 }
 
-/* Whatever the call answers, the clock decides: where waiting is forbidden or fails, a deadline holds all the
- * same. */
+/* The clock decides, not errno: the deadline holds even where the system call is forbidden. */
 bool tsc_futex_wait_in_set(_Atomic uint32_t *word, uint32_t value, uint32_t set, int64_t deadline)
 {
     int saved_errno = errno;
@@ -51,10 +45,8 @@ bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 }
 
 /*
- * The system call is not a cancellation point of the C library, and a deferred cancellation does not interrupt it.
- * So cancellation is asynchronous while the thread is in the call. The function holds nothing that would have to
- * be undone: whatever instruction the cancellation hits, the handlers of the callers see a thread that is inside
- * this call.
+ * syscall() is not a cancellation point, so cancellation is asynchronous during the call. That is safe because the
+ * function owns nothing: at whatever instruction it is cancelled, the caller's handlers see a thread in this call.
  */
 __attribute__((noinline)) bool tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 {

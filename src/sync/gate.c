@@ -5,18 +5,16 @@
 
 #include <pthread.h>
 
-/*
- * seq_cst: before the waiter's looks at the value, against a change and its second look at the state.
- * Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
- */
+/* Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml */
 static void enter(struct tsc_gate *gate)
 {
+    /* seq_cst: before the reads of the value; pairs with tsc_gate_look(). */
     atomic_fetch_add_explicit(&gate->state, TSC_GATE_WAITER, memory_order_seq_cst);
 }
 
-/* relaxed: a change that sees one waiter less leaves out one that looks no more. */
 static void leave(void *arg)
 {
+    /* relaxed: this waiter reads the value no more, so a change may ignore it. */
     atomic_fetch_sub_explicit(&((struct tsc_gate *)arg)->state, TSC_GATE_WAITER, memory_order_relaxed);
 }
 

@@ -5,28 +5,28 @@
 #include "sync/watch.h"
 
 /*
- * The state of a counter whose changes take no lock: whether it is closed, and whether threads wait for a lower
- * value. A change looks at the state, adds, and looks again; 0 both times is the fast path. Closing and waiting
+ * The state of a counter whose changes take no lock: closed or not, and how many threads wait for a lower value.
+ * A change loads the state, adds, and loads the state again; 0 both times is the fast path. A close and a waiter
  * write the state, then read the value.
  *
- * Of a change and a close, or a change and a waiter, at least one sees the other: the addition and the second
- * look, and the write of the state and the read of the value, are all seq_cst. Where the addition is a restartable
- * sequence, a barrier on all threads between the write and the read takes the place of that (percpu/add.h).
+ * A change and a close see each other, or one of them does; so do a change and a waiter (Dekker). All four
+ * accesses are seq_cst: the addition and the second load of the state; the write of the state and the read of the
+ * value. Where the addition is a restartable sequence, a membarrier between the write and the read does it
+ * (percpu/add.h).
  *
- *  - close: an increment that does not see CLOSED was added before the close, so it is in each value read after.
- *    One that sees CLOSED takes its addition back, and is refused.
- *  - waiting: a change that does not see a waiter, or does not see the watch armed, is seen by the waiter's look.
+ *  - close: an increment that does not see CLOSED was added before the close, so every later read includes it. One
+ *    that sees CLOSED subtracts itself again and is refused.
+ *  - waiting: a change that sees no waiter, or finds the watch disarmed, is seen when the waiter reads the value.
  *
- * The bits above the flags count the waiters. A waiter is counted from before its first look until after its last,
- * so the above holds for as long as it may sleep, whoever else comes or leaves. When the last one has left, the
- * state is what it was, and changes take the fast path again.
+ * The bits above the flags count the waiters. A waiter is counted from before its first read of the value until
+ * after its last. The last waiter to leave restores the state, so changes take the fast path again.
  *
  * Models: test/model/close-atomic.pml, test/model/close-careful.pml, test/model/close-percpu.pml,
  * test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
  */
 enum {
     TSC_GATE_CLOSED = 1,
-    TSC_GATE_OWN = 2, /* the backend's own, set for life */
+    TSC_GATE_OWN = 2, /* for the backend's use; constant */
     TSC_GATE_WAITER = 4,
     TSC_GATE_FLAGS = TSC_GATE_WAITER - 1,
 };
@@ -42,13 +42,13 @@ static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state)
     tsc_watch_init(&gate->watch);
 }
 
-/* relaxed: a call that begins after close has returned sees CLOSED; for one that overlaps it, the second look
- * decides. */
+/* relaxed: a call after close has returned sees CLOSED anyway; for a concurrent one the second load decides. */
 static inline uint32_t tsc_gate_first_look(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_relaxed);
 }
 
+/* seq_cst: after the addition; pairs with close and gate.c's enter(). */
 static inline uint32_t tsc_gate_look(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_seq_cst);
@@ -66,14 +66,15 @@ static inline bool tsc_gate_has_waiters(struct tsc_gate *gate)
 
 static inline void tsc_gate_close(struct tsc_gate *gate)
 {
+    /* seq_cst: before the read of the value; pairs with look. */
     atomic_fetch_or_explicit(&gate->state, TSC_GATE_CLOSED, memory_order_seq_cst);
 }
 
-/* As tsc_watch_wait. With a timeout of 0 it only looks. */
+/* As tsc_watch_wait(). A timeout of 0 leaves the state alone. */
 int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
                   void *subject);
 
-/* In the child of a fork: the waiters are not in it. */
+/* In a forked child, which has no other threads. */
 void tsc_gate_forget_waiters(struct tsc_gate *gate);
 
 #endif

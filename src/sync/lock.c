@@ -21,24 +21,24 @@ void tsc_lock_forget_thread(void)
 }
 
 /*
- * Each sleeper is in one of two sets. Patient ones sleep until they are woken or a millisecond has passed; then
- * they are starved. The lock is handed over to a starved one: it stays reserved while that wakes up.
+ * A sleeper is patient for a millisecond, then starved; the two sleep in different futex sets. A releasing thread
+ * may hand the lock to a starved sleeper: it leaves STARVED set, which reserves the lock, and wakes that sleeper.
  *
- * No wake-up is lost. A waiter marks the word before it sleeps, AWAITED, and STARVED where it is, and the kernel
- * lets it sleep only if the word has not changed. The marks are cleared by a thread that wakes one sleeper then, a
- * starved one if there is any. Whoever wakes up marks the word again when it acquires the lock or goes back to
- * sleep, since others may still sleep; that costs the last one a system call. So while there are sleepers the
- * marks stand in the word, or a thread is on its way that will set them or clear them and wake one.
+ * No wake-up is lost. A waiter sets AWAITED before it sleeps, and STARVED if it is starved; the kernel lets it
+ * sleep only if the word is unchanged. A thread that clears the marks then wakes one sleeper, a starved one if
+ * there is any. A woken waiter sets the marks again when it acquires the lock or sleeps again, because others may
+ * still sleep; the cost is one spurious wake. So while threads sleep, the marks are set, or a thread is about to
+ * set them, or to clear them and wake one sleeper.
  *
- * A reservation does not outlive those it is for. The thread that made it hands over to a starved sleeper, which
- * is awake from then on and acquires the lock, unless another starved one has; or it finds none asleep, and clears
- * it.
+ * A reservation always ends. Either the wake found a starved sleeper, which stays awake until it, or another
+ * starved one, has acquired the lock; or it found none, and the releasing thread clears the marks.
  *
  * Model: test/model/lock.pml
  */
 #define PATIENCE_NS INT64_C(1000000)
 
-/* To hand over leaves the lock idle for as long as a wake-up takes: where many starve, it is done this seldom. */
+/* A hand-over leaves the lock idle for the length of a wake-up, so hand-overs are rare even if many threads
+ * starve. */
 #define NS_BETWEEN_HAND_OVERS INT64_C(100000)
 
 enum { PATIENT = 1, STARVED = 2, NS_PER_TICK = 1024 };
@@ -55,18 +55,18 @@ static uint32_t ticks(void)
 
 static void note_hand_over(struct tsc_lock *lock)
 {
-    /* relaxed: an estimate. */
+    /* relaxed: a heuristic. */
     atomic_store_explicit(&lock->handed_over, ticks(), memory_order_relaxed);
 }
 
 static bool hand_over_is_due(struct tsc_lock *lock)
 {
-    /* relaxed: an estimate. A difference that wraps makes it wait once in an hour. */
+    /* relaxed: a heuristic. A difference that wraps, once an hour, delays one hand-over. */
     return ticks() - atomic_load_explicit(&lock->handed_over, memory_order_relaxed) >=
            NS_BETWEEN_HAND_OVERS / NS_PER_TICK;
 }
 
-/* Sleeps while the word is `found`, and returns the marks of this thread afterwards. */
+/* Sleeps while the word is `found`. Returns the marks that this thread has to set from then on. */
 static uint32_t fall_asleep(struct tsc_lock *lock, uint32_t found, uint32_t marks, int64_t *patience_ends)
 {
     TSC_TEST_POINT(lock_falling_asleep);
@@ -80,17 +80,16 @@ static uint32_t fall_asleep(struct tsc_lock *lock, uint32_t found, uint32_t mark
     return tsc_now() < *patience_ends ? marks : TSC_LOCK_MARKS;
 }
 
-/* Whether it did; else `found` is the word. */
 static bool acquire(struct tsc_lock *lock, uint32_t *found, uint32_t marks)
 {
-    /* acquire: pairs with give. */
+    /* acquire: pairs with release. */
     return atomic_compare_exchange_strong_explicit(&lock->word, found, *found | marks | tsc_lock_self(),
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
 static bool mark(struct tsc_lock *lock, uint32_t *found, uint32_t marks)
 {
-    /* relaxed: give takes the marks with the lock, from the same word. */
+    /* relaxed: release reads the marks from the word itself. */
     return (*found & marks) == marks ||
            atomic_compare_exchange_strong_explicit(&lock->word, found, *found | marks, memory_order_relaxed,
                                                    memory_order_relaxed);
@@ -116,13 +115,13 @@ TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
         note_hand_over(lock);
 }
 
-/* False, and nothing is cleared, where another thread has acquired the lock, and the marks with it. */
+/* False if another thread has acquired the lock; it inherits the marks. */
 static bool clear_marks(struct tsc_lock *lock, uint32_t *found)
 {
     do {
         if ((*found & ~TSC_LOCK_MARKS) != 0)
             return false;
-        /* relaxed: goes on the release in give, being a read-modify-write. */
+        /* relaxed: a read-modify-write, so it continues the release sequence of release. */
     } while (
         !atomic_compare_exchange_weak_explicit(&lock->word, found, 0, memory_order_relaxed, memory_order_relaxed));
     return true;

@@ -9,16 +9,15 @@
 #include <stdint.h>
 
 /*
- * A futex lock whose word holds the thread id of its holder and two marks. AWAITED: threads may sleep on the word.
- * STARVED: one of them has waited for longer than a millisecond, and is to get the lock next.
+ * A futex lock whose word is the owner's TID and two marks. AWAITED: threads may sleep on the word. STARVED: one
+ * of them has waited for more than a millisecond and gets the lock next.
  *
- * Without a holder the lock is free, unless STARVED is set: then it is reserved for a thread that has starved.
- * Releasing it clears the thread id and nothing else, so nobody comes in between. What the lock lies in has to
- * live until tsc_lock_release() has returned.
+ * A word without a TID is a free lock, unless STARVED reserves it for a starved thread. A release clears only the
+ * TID, so a reservation has no gap. The memory of the lock must outlive tsc_lock_release().
  */
 struct tsc_lock {
     _Atomic uint32_t word;
-    _Atomic uint32_t handed_over; /* when it was handed over last */
+    _Atomic uint32_t handed_over; /* time of the last hand-over, in ticks */
 };
 
 #define TSC_LOCK_AWAITED UINT32_C(0x40000000)
@@ -30,14 +29,14 @@ static inline void tsc_lock_init(struct tsc_lock *lock)
     atomic_store_explicit(&lock->word, 0, memory_order_relaxed);
 }
 
-/* In the child of a fork: a thread that is not in it may hold the lock. */
+/* In a forked child: the holder may be a thread of the parent. */
 static inline void tsc_lock_forget_holder(struct tsc_lock *lock)
 {
     if (atomic_load_explicit(&lock->word, memory_order_relaxed) != 0)
         tsc_lock_init(lock);
 }
 
-/* Never 0. Safe in a signal handler. */
+/* Caches and returns the TID. Async-signal-safe. */
 uint32_t tsc_lock_identify_thread(void);
 
 extern _Thread_local uint32_t tsc_lock_thread_id TSC_TLS_INITIAL_EXEC;
@@ -56,17 +55,15 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
 {
     uint32_t free = 0;
 
-    /* Looks first, so that who tries in vain does not take the cache line from the holder. acquire: pairs with
-     * unlock. */
+    /* Loads first: a failed attempt must not take the cache line from the holder. acquire: pairs with release. */
     return !tsc_lock_is_held(lock) &&
            atomic_compare_exchange_strong_explicit(&lock->word, &free, tsc_lock_self(), memory_order_acquire,
                                                    memory_order_relaxed);
 }
 
-/* The lock is held, or was. */
 void tsc_lock_acquire_slow(struct tsc_lock *lock);
 
-/* The lock has no holder any more, but marks. */
+/* The word has no TID any more, but marks. */
 void tsc_lock_release_slow(struct tsc_lock *lock);
 
 static inline void tsc_lock_acquire(struct tsc_lock *lock)
@@ -77,25 +74,24 @@ static inline void tsc_lock_acquire(struct tsc_lock *lock)
 
 static inline void tsc_lock_release(struct tsc_lock *lock)
 {
-    /* acq_rel: pairs with try and with take_slowly; and with pass_by, either way round. */
+    /* acq_rel: the release pairs with try and acquire_slow; both halves pair with fence. */
     if (tsc_unlikely(
             (atomic_fetch_and_explicit(&lock->word, TSC_LOCK_MARKS, memory_order_acq_rel) & TSC_LOCK_MARKS) != 0))
         tsc_lock_release_slow(lock);
 }
 
 /*
- * Orders this thread against all that hold the lock, without waiting for it. It sees what was done under the lock
- * before a release that comes before this; and after any other release the holder sees what this thread did
- * before.
+ * Orders the caller against every holder of the lock, without waiting. The caller sees what a holder did whose
+ * release precedes the fence; a holder whose release follows it sees what the caller did before.
  */
 static inline void tsc_lock_fence(struct tsc_lock *lock)
 {
-    /* acq_rel: pairs with give, either way round. The word is changed by read-modify-writes alone, so a release
-     * goes on to the next one through all that come between. */
+    /* acq_rel: pairs with release, in either order. Only read-modify-writes change the word, so a release sequence
+     * continues through those in between. */
     atomic_fetch_add_explicit(&lock->word, 0, memory_order_acq_rel);
 }
 
-/* In the child of a fork, where the one thread has another id than it had. */
+/* In a forked child, whose thread has a new TID. */
 void tsc_lock_forget_thread(void);
 
 #endif

@@ -19,7 +19,7 @@ bool tsc_parker_prepare(struct tsc_parker *parker)
 
 void tsc_parker_cancel(struct tsc_parker *parker)
 {
-    /* acquire: pairs with the exchange in unpark, whose notification this may use up. */
+    /* acquire: pairs with the exchange in unpark, whose notification this may consume. */
     atomic_exchange_explicit(&parker->state, TSC_PARKER_AWAKE, memory_order_acquire);
 }
 
@@ -29,13 +29,13 @@ void tsc_parker_commit(struct tsc_parker *parker)
         TSC_TEST_POINT(parker_falling_asleep);
         tsc_futex_wait(&parker->state, TSC_PARKER_PARKED, TSC_NEVER);
     }
-    /* Not a store: what it uses up may be another notification than the one that was seen. */
+    /* Not a store: it may consume a later notification than the one seen. */
     tsc_parker_cancel(parker);
 }
 
 void tsc_parker_unpark(struct tsc_parker *parker)
 {
-    /* release: what the waker did before is seen by the sleeper. */
+    /* release: pairs with is_notified and cancel. */
     if (atomic_exchange_explicit(&parker->state, TSC_PARKER_NOTIFIED, memory_order_release) == TSC_PARKER_PARKED) {
         TSC_TEST_POINT(parker_waking);
         tsc_futex_wake(&parker->state, 1);

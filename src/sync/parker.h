@@ -12,8 +12,8 @@
  *   sleeper: if (prepare()) { if (there is work) cancel(); else commit(); }
  *   waker:   make work; if (is_parked()) unpark();
  *
- * No wake-up is lost, for the reason given for the eventcount. unpark's last access to the parker is its exchange:
- * the sleeper may be back, and the parker gone from its stack, before unpark returns.
+ * No wake-up is lost, for the eventcount's reason. The parker may be on the sleeper's stack and gone before unpark
+ * returns, so the exchange is unpark's last access to it.
  *
  * Models: test/model/parker.pml, test/model/sleep.pml
  */
@@ -23,7 +23,7 @@ struct tsc_parker {
     _Atomic uint32_t state;
 };
 
-/* False, and the notification is used up, where an unpark has come before. */
+/* False if an unpark came first; that consumes the notification. */
 bool tsc_parker_prepare(struct tsc_parker *parker);
 void tsc_parker_cancel(struct tsc_parker *parker);
 void tsc_parker_commit(struct tsc_parker *parker);

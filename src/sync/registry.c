@@ -83,21 +83,18 @@ void tsc_object_unref_by_call(struct tsc_object *object)
 
 static void link_object(struct tsc_object *object)
 {
-    object->previous = NULL;
     object->next = objects;
+    object->link = &objects;
     if (objects != NULL)
-        objects->previous = object;
+        objects->link = &object->next;
     objects = object;
 }
 
 void tsc_registry_remove(struct tsc_object *object)
 {
-    if (object->previous != NULL)
-        object->previous->next = object->next;
-    else
-        objects = object->next;
+    *object->link = object->next;
     if (object->next != NULL)
-        object->next->previous = object->previous;
+        object->next->link = object->link;
 }
 
 void tsc_registry_lock(void)
@@ -131,7 +128,7 @@ static void unlock_all(void)
     tsc_registry_unlock();
 }
 
-/* Writes only what differs: a store copies a page that parent and child could share. */
+/* Stores only if needed: a store copies a page that parent and child could share. */
 static void forget_calls(struct tsc_object *object)
 {
     uint64_t references = atomic_load_explicit(&object->references, memory_order_relaxed);
@@ -141,33 +138,25 @@ static void forget_calls(struct tsc_object *object)
         atomic_store_explicit(&object->references, references - calls * REFERENCE_OF_CALL, memory_order_relaxed);
 }
 
-static bool is_unreferenced(struct tsc_object *object)
+static void repair_all(void)
 {
-    return count_of(atomic_load_explicit(&object->references, memory_order_relaxed)) == 0;
-}
-
-static bool repair_all(void)
-{
-    bool found_unreferenced = false;
-
     for (struct tsc_object *object = objects; object != NULL; object = object->next) {
         forget_calls(object);
         object->ops->child(object);
-        found_unreferenced |= is_unreferenced(object);
     }
-    return found_unreferenced;
 }
 
 static struct tsc_object *find_unreferenced(void)
 {
     struct tsc_object *object = objects;
 
-    while (object != NULL && !is_unreferenced(object))
+    /* relaxed: a forked child has one thread. */
+    while (object != NULL && count_of(atomic_load_explicit(&object->references, memory_order_relaxed)) != 0)
         object = object->next;
     return object;
 }
 
-/* Starts over after each: with an object, others may lose their last reference and be freed. */
+/* Starts over after each: freeing one object may drop the last references to others and free them. */
 static void free_unreferenced(void)
 {
     struct tsc_object *object;
@@ -178,15 +167,12 @@ static void free_unreferenced(void)
 
 static void after_fork_in_child(void)
 {
-    bool found_unreferenced;
-
     TSC_TEST_POINT(fork_in_child);
     tsc_spin_forget_others();
-    found_unreferenced = repair_all();
+    repair_all();
     unlock_all();
     tsc_lock_forget_thread();
-    if (found_unreferenced)
-        free_unreferenced();
+    free_unreferenced();
 }
 
 static int install_handlers(void)
@@ -199,10 +185,7 @@ static int install_handlers(void)
     return 0;
 }
 
-/*
- * When the library is loaded, before the program can register handlers of its own. Where memory is short then,
- * the first object tries again.
- */
+/* Runs before the program can register handlers of its own. If it fails, tsc_registry_add() tries again. */
 __attribute__((constructor)) static void install_handlers_at_load(void)
 {
     int saved_errno = errno;

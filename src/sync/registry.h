@@ -9,17 +9,16 @@
 #include <stdint.h>
 
 /*
- * The registry lists every counter and every owner of the process, each as an object with a count of references.
- * It is what fork() needs: the registry is locked while fork() runs, and so is each object that has a lock of its
- * own. The child repairs every object, and frees those that have no reference.
+ * The registry lists every counter and every owner, each as a reference-counted object, for fork(). While fork()
+ * runs, the registry is locked, and so is each object that has a lock. The child repairs every object and frees
+ * those without references.
  *
- * An object stays registered until its last reference is gone and the thread that frees it has taken it out. So
- * one rule covers every object that another thread was about to free when the process forked: the child finds it
- * registered without references and frees it. An object is taken out, and what it holds of other objects is given
- * up, in one critical section.
+ * An object stays registered until the thread that frees it removes it. So if another thread was about to free an
+ * object when the process forked, the child finds it registered without references and frees it. One critical
+ * section removes the object and releases what it holds of other objects.
  *
- * The handlers are registered with pthread_atfork() when the library is loaded, so they run innermost: the locks
- * below are acquired after, and released before, those of the program's own handlers.
+ * pthread_atfork() is called when the library is loaded, so these handlers run innermost: the locks are acquired
+ * after, and released before, those of the program's own handlers.
  */
 struct tsc_object;
 
@@ -28,42 +27,40 @@ struct tsc_object_ops {
     void (*unlock)(struct tsc_object *object);  /* after it, in parent and child; may be NULL */
     void (*child)(struct tsc_object *object);   /* in the child, before unlock */
     void (*release)(struct tsc_object *object); /* the last reference is gone: frees the object, now or later */
-    void (*free)(struct tsc_object *object);    /* frees an object that has no references; does not wait */
+    void (*free)(struct tsc_object *object);    /* frees an object without references; does not block */
 };
 
 struct tsc_object {
     const struct tsc_object_ops *ops;
     struct tsc_object *next;
-    struct tsc_object *previous;
-    _Atomic uint64_t references; /* and, in the upper bits, how many of them belong to calls in progress */
+    struct tsc_object **link;    /* the pointer to this object */
+    _Atomic uint64_t references; /* the upper bits count those held by calls in progress */
 };
 
-/* Lists an object; its creator holds the first reference. 0 or -ENOMEM. */
+/* Lists an object; the caller holds its first reference. Returns 0 or -ENOMEM. */
 int tsc_registry_add(struct tsc_object *object, const struct tsc_object_ops *ops);
 
-/* Protects the list, and every change that a child must find whole. An object's own lock is acquired after it. */
+/* Protects the list and every change that a child must not find half done. Acquired before an object's own lock.
+ */
 void tsc_registry_lock(void);
 void tsc_registry_unlock(void);
 
-/* The registry is locked. */
+/* Called with the registry locked. */
 void tsc_registry_remove(struct tsc_object *object);
 
-/*
- * A count that reaches the limit stays there, and the object is never freed: a program that leaks references leaks
- * the object, too, instead of using it after it was freed.
- */
+/* A saturated count stays, so a program that leaks references leaks the object; it never uses a freed one. */
 #define TSC_OBJECT_COUNT_BITS 40
 #define TSC_OBJECT_COUNT_MAX ((UINT64_C(1) << TSC_OBJECT_COUNT_BITS) - 1)
 
 void tsc_object_ref(struct tsc_object *object);
 
-/* False if a reference is left; otherwise the caller has to release the object. */
+/* Returns true for the last reference: the caller then has to release the object. */
 bool tsc_object_drop(struct tsc_object *object);
 void tsc_object_unref(struct tsc_object *object);
 
 /*
- * A call that runs a callback holds a reference of its own, so an unref inside the callback is not the last. In
- * the child of a fork the calls of other threads never return, and their references are taken back.
+ * A call that runs a callback holds a reference, so an unref inside the callback is not the last. Calls of other
+ * threads do not return in a forked child; the child drops their references.
  */
 void tsc_object_ref_by_call(struct tsc_object *object);
 void tsc_object_unref_by_call(struct tsc_object *object);

@@ -9,15 +9,14 @@
 #include <stdatomic.h>
 #include <unistd.h>
 
-enum { PAUSES_BETWEEN_LOOKS = 8, LOOKS_BETWEEN_CLOCKS = 8, YIELDS_INSTEAD = 8, PROCESSORS_MAX = 16384 };
+enum { PAUSES_PER_CHECK = 8, CHECKS_PER_ROUND = 8, YIELDS_MAX = 8, CPUS_MAX = 16384 };
 
 static _Atomic uint32_t spinning;
-static _Atomic uint32_t processors;
+static _Atomic uint32_t cpus; /* that the process may run on; 0: not counted yet */
 
-/* The kernel refuses a set that is too small for the processors it knows. */
-static uint32_t count_processors(void)
+static uint32_t count_cpus(void)
 {
-    cpu_set_t allowed[PROCESSORS_MAX / CPU_SETSIZE];
+    cpu_set_t allowed[CPUS_MAX / CPU_SETSIZE]; /* the kernel refuses a set smaller than its own */
     int saved_errno = errno;
     long count;
 
@@ -29,20 +28,20 @@ static uint32_t count_processors(void)
     return (uint32_t)count;
 }
 
-static uint32_t processor_count(void)
+static uint32_t cpu_count(void)
 {
-    uint32_t count = atomic_load_explicit(&processors, memory_order_relaxed);
+    uint32_t count = atomic_load_explicit(&cpus, memory_order_relaxed);
 
     if (count == 0) {
-        count = count_processors();
-        atomic_store_explicit(&processors, count, memory_order_relaxed);
+        count = count_cpus();
+        atomic_store_explicit(&cpus, count, memory_order_relaxed);
     }
     return count;
 }
 
 bool tsc_is_multiprocessor(void)
 {
-    return processor_count() > 1;
+    return cpu_count() > 1;
 }
 
 bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
@@ -50,19 +49,19 @@ bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
     int64_t deadline = tsc_now() + budget_ns;
 
     do {
-        for (int look = 0; look < LOOKS_BETWEEN_CLOCKS; look++) {
+        for (int check = 0; check < CHECKS_PER_ROUND; check++) {
             if (ready(arg))
                 return true;
-            for (int pause = 0; pause < PAUSES_BETWEEN_LOOKS; pause++)
+            for (int pause = 0; pause < PAUSES_PER_CHECK; pause++)
                 tsc_pause();
         }
-        /* The one that is waited for may be waiting for this processor. */
+        /* The thread that this one waits for may need this CPU. */
         sched_yield();
     } while (tsc_now() < deadline);
     return ready(arg);
 }
 
-/* A yield may take long where others run, and nobody is woken out of it. */
+/* Few times, because a yield may take long and no wake-up ends it. */
 static bool yield_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
 {
     int64_t deadline = tsc_now() + budget_ns;
@@ -72,23 +71,23 @@ static bool yield_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
         sched_yield();
         if (ready(arg))
             return true;
-    } while (++yields < YIELDS_INSTEAD && tsc_now() < deadline);
+    } while (++yields < YIELDS_MAX && tsc_now() < deadline);
     return false;
 }
 
 bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns)
 {
-    bool answer = ready(arg);
+    bool is_ready;
 
-    if (answer)
+    if (ready(arg))
         return true;
-    /* relaxed: a count that is a little off spins a little too often or too seldom. */
-    if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < processor_count())
-        answer = tsc_spin_until(ready, arg, budget_ns);
+    /* relaxed: a heuristic. */
+    if (atomic_fetch_add_explicit(&spinning, 1, memory_order_relaxed) + 1 < cpu_count())
+        is_ready = tsc_spin_until(ready, arg, budget_ns);
     else
-        answer = yield_until(ready, arg, budget_ns);
+        is_ready = yield_until(ready, arg, budget_ns);
     tsc_count_down(&spinning, memory_order_relaxed);
-    return answer;
+    return is_ready;
 }
 
 void tsc_spin_forget_others(void)

@@ -16,19 +16,19 @@ static inline void tsc_pause(void)
 #endif
 }
 
-/* Whether a thread that spins can be waiting for another one that runs: not on one processor. */
+/* On one CPU, the thread that a spinning thread waits for cannot run. */
 bool tsc_is_multiprocessor(void);
 
-/* Spins until `ready` or the budget is used up; answers what `ready` said last. */
+/* Spins until `ready` returns true or the budget is spent. Returns what `ready` returned last. */
 bool tsc_spin_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 
 /*
- * The same for threads of which there may be many: they leave one processor to the one that they all wait for.
- * Where that many spin already, this yields a few times instead.
+ * For threads that may be many and all wait for one: they leave it a CPU. Where all other CPUs spin already, the
+ * caller yields a few times instead.
  */
 bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_ns);
 
-/* In the child of a fork: those who spin are not in it. */
+/* In a forked child, which has no other threads. */
 void tsc_spin_forget_others(void);
 
 #endif

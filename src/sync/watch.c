@@ -9,7 +9,7 @@
 
 void tsc_watch_fire(struct tsc_watch *watch)
 {
-    /* seq_cst: a waiter that arms after this looks at the value after this, and sees the change that fired. */
+    /* seq_cst: a waiter that arms after this reads the value after this, and sees the change that fired. */
     atomic_exchange_explicit(&watch->threshold, TSC_WATCH_DISARMED, memory_order_seq_cst);
     TSC_TEST_POINT(watch_fired);
     tsc_eventcount_notify_all(&watch->waiters);
@@ -22,21 +22,18 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
     if (threshold == TSC_WATCH_DISARMED)
         threshold++;
 
-    /* seq_cst: before the look at the value. Where a higher threshold is armed, seeing it is as good as arming it.
-     */
+    /* seq_cst: before the read of the value. To see a threshold that is high enough is as good as to store it. */
     while (armed < threshold && !atomic_compare_exchange_weak_explicit(&watch->threshold, &armed, threshold,
                                                                        memory_order_seq_cst, memory_order_seq_cst))
         ;
 }
 
 /*
- * Once the last waiter has left, the watch is disarmed: or the next change to a value that low would fire it for
- * nobody. A waiter that leaves is no longer counted as a sleeper; if it then finds that none is, it fires the
- * watch.
+ * The last waiter to leave disarms the watch; otherwise the next low value would fire it for nobody.
  *
- * The last one finds none, and its exchange comes after every arming: a waiter counts itself out with release
- * after it has armed, and the look at the count is an acquire. A waiter that has come meanwhile is counted before
- * it arms: where the watch is disarmed under it, it is woken, and arms again.
+ * A leaving waiter is no longer counted; it fires the watch if it then finds no sleepers. The last one finds none,
+ * and its exchange follows every arming: each waiter arms, then is uncounted with release, and has_sleepers
+ * acquires. A waiter that arrives meanwhile is counted before it arms, so it is woken and arms again.
  */
 static void leave(void *arg)
 {
@@ -56,7 +53,7 @@ struct wait {
     void *subject;
 };
 
-/* 0, TOO_HIGH, or the error of the look. */
+/* 0, TOO_HIGH, or the error of `look`. */
 static int look_at_value(const struct wait *wait)
 {
     int64_t value;
@@ -67,10 +64,7 @@ static int look_at_value(const struct wait *wait)
     return value <= wait->threshold ? 0 : TOO_HIGH;
 }
 
-/*
- * The value may have come down since the look before the sleep, and the changer's wake-up may come after the end
- * of the time: hence the last look, which misses no change that returned before the deadline.
- */
+/* A change that returned before the deadline counts even if its wake-up is late: hence the read at the end. */
 static int sleep_until_low(const struct wait *wait)
 {
     bool in_time;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. Nobody sleeps
+ * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. No thread sleeps
  * for ever.
  *
  * Mirrors: src/sync/eventcount.h: tsc_eventcount_prepare tsc_eventcount_notify tsc_eventcount_has_sleepers

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads take a lock, and any of them may starve while it waits. The lock keeps them apart, each sees what the one
- * before it did, and nobody sleeps for ever. What is handed over to a starved thread goes to one that has starved.
+ * Threads acquire a lock, and any of them may starve while it waits. The lock excludes them, each sees what the
+ * holder before it did, and no thread sleeps for ever. A lock that is handed over goes to a starved thread.
  *
- * Whether a hand-over is due, and whether a sleeper's patience has ended, is the clock's to say: here it may be
- * either at any time.
+ * The clock decides whether a hand-over is due and whether a waiter's patience has ended; here either may happen at
+ * any time.
  *
  * Mirrors: src/sync/lock.h: tsc_lock_try tsc_lock_is_held tsc_lock_acquire tsc_lock_release
  * Mirrors: src/sync/lock.c: tsc_lock_acquire_slow is_free acquire mark fall_asleep clear_marks tsc_lock_release_slow
@@ -13,27 +13,27 @@
  *
  * Check:
  * Check: -DNOBODY_STARVES
- * Mutation: -DTRY=RELAXED: assertion: what the one before did is loaded before the lock is had
- * Mutation: -DTAKE=RELAXED: assertion: the same, by one that takes it slowly
- * Mutation: -DGIVE=RELAXED: assertion: the lock is free before what was done is seen
- * Mutation: -DNO_MARK: deadlock: the one that gives the lock knows of no sleeper
- * Mutation: -DTAKEN_WITHOUT_MARK -DNOBODY_STARVES: deadlock: the one that was woken knows of no other sleeper
- * Mutation: -DTAKEN_WITHOUT_FOUND -DNOBODY_STARVES: deadlock: marks that another thread was about to act on are lost
- * Mutation: -DSTARVED_MARKS_AWAITED: deadlock: the next giver knows of no starved sleeper
- * Mutation: -DRESERVATION_STAYS: deadlock: nobody that it is for is asleep, and it is not cleared
- * Mutation: -DWAKES_PATIENT: deadlock: only starved ones sleep
- * Mutation: -DWAKES_STARVED -DNOBODY_STARVES: deadlock: only patient ones sleep
- * Mutation: -DANYBODY_TAKES: assertion: a newcomer takes what is reserved
- * Mutation: -DGIVE_CLEARS: assertion: a newcomer comes between
+ * Mutation: -DTRY=RELAXED: assertion: the data are loaded before the lock is acquired
+ * Mutation: -DACQUIRE_SLOW=RELAXED: assertion: the same, on the slow path
+ * Mutation: -DRELEASE_ORDER=RELAXED: assertion: the lock is free before what was done is seen
+ * Mutation: -DNO_MARK: deadlock: the releasing thread sees no sleeper
+ * Mutation: -DACQUIRED_WITHOUT_MARK -DNOBODY_STARVES: deadlock: the woken thread does not mark for other sleepers
+ * Mutation: -DACQUIRED_WITHOUT_FOUND -DNOBODY_STARVES: deadlock: marks that another thread was about to clear are lost
+ * Mutation: -DSTARVED_MARKS_AWAITED: deadlock: the next release sees no starved sleeper
+ * Mutation: -DRESERVATION_STAYS: deadlock: no starved thread is asleep, and the reservation is not cleared
+ * Mutation: -DWAKES_PATIENT: deadlock: only starved threads sleep
+ * Mutation: -DWAKES_STARVED -DNOBODY_STARVES: deadlock: only patient threads sleep
+ * Mutation: -DANYBODY_ACQUIRES: assertion: a newcomer acquires a reserved lock
+ * Mutation: -DRELEASE_CLEARS: assertion: a newcomer comes in between
  */
 #ifndef TRY
 #define TRY ACQUIRE
 #endif
-#ifndef TAKE
-#define TAKE ACQUIRE
+#ifndef ACQUIRE_SLOW
+#define ACQUIRE_SLOW ACQUIRE
 #endif
-#ifndef GIVE
-#define GIVE ACQ_REL
+#ifndef RELEASE_ORDER
+#define RELEASE_ORDER ACQ_REL
 #endif
 
 #ifndef ROUNDS_OF_FIRST
@@ -45,7 +45,7 @@
 #define LOCK 0
 #define DATA 1
 #define LOCATIONS 2
-#define STALE(core, location) ((location) == LOCK || TRY == RELAXED || TAKE == RELAXED)
+#define STALE(core, location) ((location) == LOCK || TRY == RELAXED || ACQUIRE_SLOW == RELAXED)
 #include "include/armv8.pml"
 
 #define SELF (me + 1)
@@ -57,10 +57,10 @@
 #define PATIENT_SET LOCK
 #define STARVED_SET LOCATIONS
 
-byte times;       /* the lock was had */
-bool handed_over; /* and not yet taken */
+byte times;       /* the lock was acquired */
+bool handed_over; /* and not yet acquired */
 
-#ifdef ANYBODY_TAKES
+#ifdef ANYBODY_ACQUIRES
 #define IS_FREE(word) (((word) & ~MARKS) == 0)
 #else
 #define IS_FREE(word) (((word) & ~MARKS) == 0 && (!((word) & STARVED) || (marks & STARVED)))
@@ -77,16 +77,16 @@ inline try()
     word = 0
 }
 
-#ifdef TAKEN_WITHOUT_MARK
-#define TAKEN (word | SELF)
+#ifdef ACQUIRED_WITHOUT_MARK
+#define ACQUIRED (word | SELF)
 #else
-#ifdef TAKEN_WITHOUT_FOUND
-#define TAKEN (marks | SELF)
+#ifdef ACQUIRED_WITHOUT_FOUND
+#define ACQUIRED (marks | SELF)
 #else
 #ifdef STARVED_MARKS_AWAITED
-#define TAKEN ((marks & STARVED -> AWAITED : word | marks) | SELF)
+#define ACQUIRED ((marks & STARVED -> AWAITED : word | marks) | SELF)
 #else
-#define TAKEN (word | marks | SELF)
+#define ACQUIRED (word | marks | SELF)
 #endif
 #endif
 #endif
@@ -112,12 +112,12 @@ inline fall_asleep()
 #endif
 }
 
-inline take_slowly()
+inline acquire_slow()
 {
     load(LOCK, word, RELAXED);
     do
     :: IS_FREE(word) ->
-        compare_exchange(LOCK, word, TAKEN, TAKE, done);
+        compare_exchange(LOCK, word, ACQUIRED, ACQUIRE_SLOW, done);
         if
         :: done -> break
         :: else
@@ -164,7 +164,7 @@ inline wake_one(set)
     }
 }
 
-/* A thread that is slow may clear the reservation of a later one: then somebody is on the way all the same. */
+/* A slow thread may clear a later reservation; then another thread is on its way anyway. */
 inline clear_marks()
 {
     done = false;
@@ -178,7 +178,7 @@ inline clear_marks()
     od
 }
 
-inline pass_on()
+inline release_slow()
 {
     load(LOCK, word, RELAXED);
     woken = false;
@@ -212,19 +212,19 @@ inline pass_on()
     done = false; woken = false
 }
 
-inline give()
+inline release()
 {
-#ifdef GIVE_CLEARS
-    exchange(LOCK, word, 0, GIVE);
+#ifdef RELEASE_CLEARS
+    exchange(LOCK, word, 0, RELEASE_ORDER);
     if
     :: word & STARVED -> wake_one(STARVED_SET); handed_over = handed_over || woken; woken = false
     :: else
     fi;
 #else
-    fetch_and(LOCK, word, MARKS, GIVE);
+    fetch_and(LOCK, word, MARKS, RELEASE_ORDER);
 #endif
     if
-    :: word & MARKS -> pass_on()
+    :: word & MARKS -> release_slow()
     :: else
     fi;
     word = 0
@@ -239,7 +239,7 @@ proctype locking(byte me)
         try();
         if
         :: done
-        :: else -> take_slowly()
+        :: else -> acquire_slow()
         fi;
         done = false;
         assert(!handed_over || (marks & STARVED));
@@ -251,7 +251,7 @@ proctype locking(byte me)
         times++;
         store(DATA, data, RELAXED);
         data = 0;
-        give()
+        release()
     }
 }
 

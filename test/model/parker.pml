@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A caller waits for the reply to a request that lies on its stack: it sleeps till then, sees the answer, and
- * nobody touches the request after it has gone on.
+ * A caller waits for the reply to a request that lies on its stack. It sleeps until then and sees the answer; no thread
+ * touches the request after the caller has gone on.
  *
  * Mirrors: src/sync/parker.h: tsc_parker_is_notified
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
@@ -10,7 +10,7 @@
  *
  * Check:
  * Mutation: -DUNPARK=RELAXED: assertion: the notification becomes visible before the answer
- * Mutation: -DIS_NOTIFIED=RELAXED: assertion: who spins loads the answer before the notification
+ * Mutation: -DIS_NOTIFIED=RELAXED: assertion: a spinning caller loads the answer before the notification
  * Mutation: -DCANCEL=RELAXED: assertion: the answer is loaded before a notification that came first
  * Mutation: -DUNPARK_IN_TWO: deadlock: the caller parks between the waker's look and its store
  * Mutation: -DUNPARK_FIRST: assertion: the request is gone before its answer is written

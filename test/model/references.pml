@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each thread uses the counter and gives its reference back; the last one frees it. What the others did with it
- * comes before, be it a store or a load.
+ * Each thread uses the counter and drops its reference; the last one frees it. Every use of the others, be it a store
+ * or a load, happens before that.
  *
  * Mirrors: src/sync/registry.c: add_reference drop_reference
  *
  * Check:
- * Mutation: -DDROP=ACQUIRE: assertion: the reference is seen to be given back before what was stored
+ * Mutation: -DDROP=ACQUIRE: assertion: the reference is seen to be dropped before what was stored
  * Mutation: -DDROP=RELEASE: assertion: the last one loads what the others stored before it finds itself the last
  * Mutation: -DDROP=RELAXED -DLOADS: assertion: the counter is gone before the load is done
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of an atomic counter is at most what each of them says; two others lower it. A
- * waiter for what the value has come down to does not sleep for ever, whether or not the time of the other is up;
- * and in the end the watch is disarmed and the state 0.
+ * Two threads wait until the value of an atomic counter is at most their threshold; two others lower it. A waiter whose
+ * threshold the value has reached does not sleep for ever, whether or not the deadline of the other passes. In the end
+ * the watch is disarmed and the state 0.
  *
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/sync/watch.h: tsc_watch_check

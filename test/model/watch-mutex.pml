@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of a mutex counter is at most what each of them says; two others lower it, or
- * with -DONE_CHANGER one does so twice. The waiters look without taking the lock; they only pass by its word. A waiter whose threshold the value has reached
- * does not sleep for ever.
+ * Two threads wait until the value of a mutex counter is at most their threshold; two others lower it, or with
+ * -DONE_CHANGER one does so twice. The waiters read without acquiring the lock; they only fence on its word. A waiter
+ * whose threshold the value has reached does not sleep for ever.
  *
- * The loads of the value and of the watch are relaxed here, though they are more in the code: the word alone orders
- * the two sides.
+ * The loads of the value and of the watch are relaxed here, although they are stronger in the code: the word alone
+ * orders the two sides.
  *
  * Mirrors: src/backend/mutex.c: unlock_changed look
  * Mirrors: src/sync/lock.h: tsc_lock_release tsc_lock_fence
@@ -13,12 +13,12 @@
  *
  * Check:
  * Check: -DONE_CHANGER -DTHRESHOLD_OF_FIRST=1
- * Mutation: -DNO_PASSING_BY: deadlock: the waiter loads the value early, or arms late
- * Mutation: -DPASS_BY=ACQUIRE: deadlock: the waiter has passed by before the watch is seen to be armed
- * Mutation: -DPASS_BY=RELEASE: deadlock: the waiter has loaded the value before it passes by
- * Mutation: -DGIVE=RELEASE: deadlock: the changer has loaded the watch before it gives the lock
- * Mutation: -DGIVE=ACQUIRE -DONE_CHANGER: deadlock: the lock is free before the value is seen
- * Mutation: -DPASS_BY_LAST: deadlock: a change comes between the look and the passing by
+ * Mutation: -DNO_FENCE: deadlock: the waiter loads the value early, or arms late
+ * Mutation: -DFENCE=ACQUIRE: deadlock: the waiter has fenced before the watch is seen to be armed
+ * Mutation: -DFENCE=RELEASE: deadlock: the waiter has loaded the value before it fences
+ * Mutation: -DUNLOCK=RELEASE: deadlock: the changer has loaded the watch before it releases the lock
+ * Mutation: -DUNLOCK=ACQUIRE -DONE_CHANGER: deadlock: the lock is free before the value is seen
+ * Mutation: -DFENCE_LAST: deadlock: a change comes between the look and the fence
  * Mutation: -DLOOK_AT_WATCH_FIRST: deadlock: the waiter arms between the changer's look and its change
  * Mutation: -DSTORE_LAST -DONE_CHANGER: deadlock: the value is stored once the lock is free
  * Mutation: -DARM_LAST: deadlock: a change comes between the look and the arming
@@ -26,14 +26,14 @@
 #ifndef THRESHOLD_OF_FIRST
 #define THRESHOLD_OF_FIRST 0
 #endif
-#ifndef TAKE
-#define TAKE ACQUIRE
+#ifndef LOCK_ORDER
+#define LOCK_ORDER ACQUIRE
 #endif
-#ifndef GIVE
-#define GIVE ACQ_REL
+#ifndef UNLOCK
+#define UNLOCK ACQ_REL
 #endif
-#ifndef PASS_BY
-#define PASS_BY ACQ_REL
+#ifndef FENCE
+#define FENCE ACQ_REL
 #endif
 #define WATCH_LOOK RELAXED
 
@@ -52,40 +52,40 @@
 #define STALE(core, location) ((location) == VALUE || (location) == THRESHOLD && (core) >= 2)
 #include "include/armv8.pml"
 
-inline take()
+inline lock()
 {
     d_step {
-        CAN_MODIFY(LOCK, TAKE) && NOW(LOCK) == 0 ->
-        read(LOCK, some, TAKE);
-        modify(LOCK, 1, TAKE);
+        CAN_MODIFY(LOCK, LOCK_ORDER) && NOW(LOCK) == 0 ->
+        read(LOCK, some, LOCK_ORDER);
+        modify(LOCK, 1, LOCK_ORDER);
         some = 0
     }
 }
 
-inline give()
+inline unlock()
 {
     d_step {
-        CAN_MODIFY(LOCK, GIVE) ->
-        read(LOCK, some, GIVE);
-        modify(LOCK, 0, GIVE);
+        CAN_MODIFY(LOCK, UNLOCK) ->
+        read(LOCK, some, UNLOCK);
+        modify(LOCK, 0, UNLOCK);
         some = 0
     }
 }
 
-inline pass_by()
+inline fence()
 {
-    add(LOCK, 0, PASS_BY)
+    add(LOCK, 0, FENCE)
 }
 
 inline look(seen)
 {
-#if !defined(NO_PASSING_BY) && !defined(PASS_BY_LAST)
-    pass_by();
+#if !defined(NO_FENCE) && !defined(FENCE_LAST)
+    fence();
 #endif
     load(VALUE, seen, RELAXED)
-#ifdef PASS_BY_LAST
+#ifdef FENCE_LAST
     ;
-    pass_by()
+    fence()
 #endif
 }
 
@@ -104,15 +104,15 @@ inline change()
 #ifdef LOOK_AT_WATCH_FIRST
     watch_look();
 #endif
-    take();
+    lock();
     load(VALUE, value, RELAXED);
     value--;
 #ifdef STORE_LAST
-    give();
+    unlock();
     store(VALUE, value, RELEASE);
 #else
     store(VALUE, value, RELEASE);
-    give();
+    unlock();
 #endif
 #ifdef LOOK_AT_WATCH_FIRST
     watch_fire_if_low(value)

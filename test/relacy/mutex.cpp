@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mutex backend, with a lock that nobody sleeps on: a waiter that passes by the lock, and what is protected by
- * it.
+ * The mutex backend, with a lock that nobody sleeps on: a waiter that fences on the lock, and what it
+ * protects.
  */
 #include "explore.h"
 #include "futex.h"
