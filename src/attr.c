@@ -10,20 +10,29 @@ const struct tsc_counter_attr tsc_counter_attr_default = {
     .queue_capacity = TSC_QUEUE_CAPACITY_DEFAULT,
 };
 
+void *tsc_attr_copy(const void *defaults, size_t bytes)
+{
+    int saved_errno = errno;
+    void *copy = malloc(bytes);
+
+    errno = saved_errno;
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, defaults, bytes);
+    tsc_sanitizer_stored(copy, bytes);
+    return copy;
+}
+
 int tsc_counter_attr_create(tsc_counter_attr_t **attr)
 {
     struct tsc_counter_attr *created;
-    int saved_errno = errno;
 
     if (attr == NULL)
         return -EINVAL;
-    created = malloc(sizeof(*created));
-    errno = saved_errno;
+    created = tsc_attr_copy(&tsc_counter_attr_default, sizeof(*created));
     if (created == NULL)
         return -ENOMEM;
-    *created = tsc_counter_attr_default;
     *attr = created;
-    tsc_sanitizer_stored(created, sizeof(*created));
     tsc_sanitizer_stored(attr, sizeof(*attr));
     return 0;
 }
@@ -85,7 +94,7 @@ int tsc_counter_attr_set_owner(tsc_counter_attr_t *attr, tsc_owner_t *owner)
     return 0;
 }
 
-/* The bytes of the UTF-8 sequence at `text` (RFC 3629: shortest form, no surrogates, at most U+10FFFF), or 0. */
+/* Length of the UTF-8 sequence at `text` (RFC 3629: shortest form, no surrogates, at most U+10FFFF), or 0. */
 static size_t utf8_sequence(const unsigned char *text)
 {
     static const struct {

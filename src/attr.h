@@ -23,4 +23,7 @@ struct tsc_counter_attr {
 
 extern const struct tsc_counter_attr tsc_counter_attr_default;
 
+/* Returns an allocated copy of the defaults, or NULL. Preserves errno. */
+void *tsc_attr_copy(const void *defaults, size_t bytes);
+
 #endif

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The arithmetic of the contract: how a value changes within its bounds, and without. */
+/* Arithmetic that wraps without bounds, and clamps or fails at them. */
 struct tsc_bounds {
     int64_t min;
     int64_t max;
@@ -34,7 +34,7 @@ static inline int tsc_bounds_stop_at(const struct tsc_bounds *bounds, int64_t bo
     return 1;
 }
 
-/* What becomes of a value that is to be set: 0, 1 where it stops at a bound, or -ERANGE and no result. */
+/* Returns 0, 1 if the result is clamped, or -ERANGE, which leaves `result` alone. */
 static inline int tsc_bounds_set(const struct tsc_bounds *bounds, int64_t wanted, int64_t *result)
 {
     if (bounds->bounded && wanted < bounds->min)
@@ -45,7 +45,7 @@ static inline int tsc_bounds_set(const struct tsc_bounds *bounds, int64_t wanted
     return 0;
 }
 
-/* What becomes of a value, within its limits, that is added to: the same answers. */
+/* As tsc_bounds_set(). The value is within the bounds. */
 static inline int tsc_bounds_add(const struct tsc_bounds *bounds, int64_t value, int64_t delta, int64_t *result)
 {
     int64_t sum = tsc_wrapping_add(value, delta);

@@ -5,12 +5,12 @@
 
 static _Thread_local unsigned int depth TSC_TLS_INITIAL_EXEC;
 
-void tsc_callback_enter(void)
+void tsc_thread_forbid_join(void)
 {
     depth++;
 }
 
-void tsc_callback_leave(void)
+void tsc_thread_allow_join(void)
 {
     depth--;
 }

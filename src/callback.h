@@ -5,11 +5,11 @@
 #include <stdbool.h>
 
 /*
- * Whether the calling thread is inside an update callback, or is an owner's: then the last unref of something that
- * has a thread must not wait for that thread. One word of thread-local storage, looked at on slow paths alone.
+ * Whether the calling thread must not join an owner's thread: it is inside an update callback, or is an owner's
+ * thread itself. The last unref then leaves the rest to the owner's thread. Calls nest; read on slow paths only.
  */
-void tsc_callback_enter(void);
-void tsc_callback_leave(void);
+void tsc_thread_forbid_join(void);
+void tsc_thread_allow_join(void);
 bool tsc_thread_must_not_join(void);
 
 #endif

@@ -18,7 +18,7 @@ static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, co
     return 0;
 }
 
-/* The name lies behind the counter. */
+/* The name follows the counter in memory. */
 static struct tsc_counter *allocate(size_t counter_size, const char *name)
 {
     size_t name_size = strlen(name) + 1;
@@ -32,38 +32,24 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name)
     return memory;
 }
 
-/* The registry is locked. */
-static struct tsc_deferred finish(struct tsc_counter *counter)
+static void destroy(struct tsc_counter *counter, bool is_registered)
 {
-    return counter->ops->fini != NULL ? counter->ops->fini(counter) : (struct tsc_deferred){.run = NULL};
-}
+    struct tsc_deferred deferred = {.run = NULL};
 
-static void run_deferred(struct tsc_deferred deferred)
-{
+    tsc_registry_lock();
+    if (is_registered)
+        tsc_registry_remove(&counter->object);
+    if (counter->ops->fini != NULL)
+        deferred = counter->ops->fini(counter);
+    tsc_registry_unlock();
+    free(counter);
     if (deferred.run != NULL)
         deferred.run(deferred.arg);
 }
 
-static void undo_init(struct tsc_counter *counter)
+void tsc_counter_free(struct tsc_object *object)
 {
-    struct tsc_deferred deferred;
-
-    tsc_registry_lock();
-    deferred = finish(counter);
-    tsc_registry_unlock();
-    run_deferred(deferred);
-}
-
-static int start(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
-{
-    int error = counter->ops->init(counter, attr);
-
-    if (error)
-        return error;
-    error = tsc_registry_add(&counter->object, &counter->ops->object);
-    if (error)
-        undo_init(counter);
-    return error;
+    destroy(tsc_counter_of_object(object), true);
 }
 
 static int create(struct tsc_counter **counter, tsc_backend_t backend, const struct tsc_counter_attr *attr)
@@ -79,9 +65,14 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
         return -ENOMEM;
     created->ops = found->ops;
     created->backend = backend;
-    error = start(created, attr);
+    error = created->ops->init(created, attr);
     if (error) {
         free(created);
+        return error;
+    }
+    error = tsc_registry_add(&created->object, &created->ops->object);
+    if (error) {
+        destroy(created, false);
         return error;
     }
     created->ops = tsc_sanitizer_ops(found->ops, attr);
@@ -101,19 +92,6 @@ int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc
     tsc_sanitizer_stored(counter, sizeof(*counter));
     errno = saved_errno;
     return error;
-}
-
-void tsc_counter_free(struct tsc_object *object)
-{
-    struct tsc_counter *counter = tsc_counter_of_object(object);
-    struct tsc_deferred deferred;
-
-    tsc_registry_lock();
-    tsc_registry_remove(object);
-    deferred = finish(counter);
-    tsc_registry_unlock();
-    free(counter);
-    run_deferred(deferred);
 }
 
 tsc_counter_t *tsc_counter_ref(tsc_counter_t *counter)

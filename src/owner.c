@@ -26,17 +26,13 @@ int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
 int tsc_owner_attr_create(tsc_owner_attr_t **attr)
 {
     struct tsc_owner_attr *created;
-    int saved_errno = errno;
 
     if (attr == NULL)
         return -EINVAL;
-    created = malloc(sizeof(*created));
-    errno = saved_errno;
+    created = tsc_attr_copy(&tsc_owner_attr_default, sizeof(*created));
     if (created == NULL)
         return -ENOMEM;
-    *created = tsc_owner_attr_default;
     *attr = created;
-    tsc_sanitizer_stored(created, sizeof(*created));
     tsc_sanitizer_stored(attr, sizeof(*attr));
     return 0;
 }

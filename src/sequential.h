@@ -9,16 +9,16 @@
 #include <stdatomic.h>
 
 /*
- * A counter that one thread at a time changes: what each change of the contract means when nobody interferes. The
- * mutex backend calls these functions under its lock, the queue backend on its owner's thread.
+ * A counter that one thread at a time changes. The mutex backend calls these functions with its lock held, the
+ * queue backend on the thread that delivers.
  *
- * The members are atomic for those that read without being that thread: readers of the value, and the child of a
- * fork, which must not find half of a number. Each change stores the value first and the peak after, or the child
- * could find a peak that never was. Model: test/model/fork-peak.pml
+ * Value and peak are atomic because other threads read the value, and because a forked child must not find half a
+ * number. Each change stores the value before the peak; otherwise a child could find a peak that the value never
+ * had. Model: test/model/fork-peak.pml
  */
 struct tsc_sequential {
     _Atomic int64_t value;
-    /* Neither bounds nor a peak: then what lies below is not looked at, and may lie in another cache line. */
+    /* Neither bounds nor a peak: the members below, perhaps on another cache line, are not read then. */
     bool plain;
     bool track_peak;
     _Atomic int64_t peak;
@@ -34,7 +34,7 @@ static inline void tsc_sequential_init(struct tsc_sequential *state, const struc
     state->plain = !attr->bounds.bounded && !attr->track_peak;
 }
 
-/* For the one thread that may change the counter. */
+/* For the thread that may change the counter. */
 static inline int64_t tsc_sequential_value(struct tsc_sequential *state)
 {
     return atomic_load_explicit(&state->value, memory_order_relaxed);
@@ -61,23 +61,16 @@ static inline void tsc_sequential_store(struct tsc_sequential *state, int64_t va
     tsc_sequential_raise_peak(state, value);
 }
 
-static inline int tsc_sequential_sum(struct tsc_sequential *state, int64_t value, int64_t delta, int64_t *sum)
-{
-    if (tsc_unlikely(!state->plain))
-        return tsc_bounds_add(&state->bounds, value, delta, sum);
-    *sum = tsc_wrapping_add(value, delta);
-    return 0;
-}
-
 static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta, bool closed, int64_t *previous)
 {
     int64_t value = tsc_sequential_value(state);
-    int64_t sum;
-    int result;
+    int64_t sum = tsc_wrapping_add(value, delta);
+    int result = 0;
 
     if (tsc_unlikely(closed && delta > 0))
         return -ESHUTDOWN;
-    result = tsc_sequential_sum(state, value, delta, &sum);
+    if (tsc_unlikely(!state->plain))
+        result = tsc_bounds_add(&state->bounds, value, delta, &sum);
     if (tsc_unlikely(result < 0))
         return result;
     tsc_sequential_store(state, sum);
@@ -119,16 +112,16 @@ static inline int tsc_sequential_compare_exchange(struct tsc_sequential *state, 
 }
 
 /*
- * Ends an update whose callback made `wanted` of the value and answered `answer`. A closed counter refuses what
- * would raise the value; a value that stops where it is does not rise.
+ * Completes an update whose callback returned `returned` and asks for `wanted`. A closed counter refuses a higher
+ * value, not one that clamping keeps where it is.
  */
-static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wanted, int answer, bool closed)
+static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wanted, int returned, bool closed)
 {
     int64_t allowed = wanted;
     int result;
 
-    if (answer != 0)
-        return answer > 0 ? -EINVAL : answer;
+    if (returned != 0)
+        return returned > 0 ? -EINVAL : returned;
     result = tsc_bounds_set(&state->bounds, wanted, &allowed);
     if (closed && allowed > tsc_sequential_value(state))
         return -ESHUTDOWN;
@@ -137,7 +130,7 @@ static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wa
     return result;
 }
 
-/* In the child of a fork that came between the two stores of a change. */
+/* In a forked child: the fork may have come between the two stores of a change. */
 static inline void tsc_sequential_repair(struct tsc_sequential *state)
 {
     tsc_sequential_raise_peak(state, tsc_sequential_value(state));

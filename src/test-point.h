@@ -3,9 +3,8 @@
 #define TSC_TEST_POINT_H
 
 /*
- * Named points at which a test can interfere: in the middle of what has to hold whatever happens there. They are
- * nothing in the library; test/points builds its sources again with TSC_TEST_POINTS, and defines each point and
- * what happens there. A point that no test defines does not link.
+ * A named point where a test can interfere. It expands to nothing in the library. test/points builds the sources
+ * with TSC_TEST_POINTS and defines every point; a point that it does not define fails to link.
  */
 #ifdef TSC_TEST_POINTS
 

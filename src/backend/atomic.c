@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-/* Set where there are bounds or a peak: such changes are compare-and-swap loops. */
+/* Set if the counter has bounds or tracks a peak: its changes are compare-and-swap loops. */
 enum { CAREFUL = TSC_GATE_OWN };
 
 struct atom_counter {
@@ -18,7 +18,7 @@ struct atom_counter {
     struct tsc_bounds bounds;
     struct tsc_eventcount admitted_left;
 
-    /* What every change writes lies apart from what every change reads. */
+    /* Written by every change; what is above is only read. */
     _Alignas(TSC_CACHE_ALIGN) _Atomic int64_t value;
     _Atomic int64_t peak;
     _Atomic uint32_t admitted;
@@ -29,26 +29,26 @@ static struct atom_counter *to_atom(struct tsc_counter *counter)
     return (struct atom_counter *)counter;
 }
 
-/* seq_cst: the read after a close or a waiter has written the state. See sync/gate.h. */
 static int64_t look_at_value(struct atom_counter *atom)
 {
+    /* seq_cst: after the write of the state; pairs with every change. See sync/gate.h. */
     return atomic_load_explicit(&atom->value, memory_order_seq_cst);
 }
 
-/* Ends a change for whoever waits for a lower value. */
 static void check_watch(struct atom_counter *atom)
 {
     if (tsc_gate_has_waiters(&atom->gate))
         tsc_watch_check(&atom->gate.watch, look_at_value(atom));
 }
 
-/* Ends an addition that was made while the state was, or became, other than 0. */
+/* Completes an addition that found the state nonzero after it. */
 TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 {
     int result = 0;
 
     if (tsc_gate_refuses(tsc_gate_look(&atom->gate), delta)) {
         TSC_TEST_POINT(atomic_refusing);
+        /* seq_cst: before the load of the state in check_watch; pairs with look_at_value. */
         atomic_fetch_sub_explicit(&atom->value, delta, memory_order_seq_cst);
         result = -ESHUTDOWN;
     }
@@ -57,12 +57,12 @@ TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 }
 
 /*
- * Careful changes that can raise the value are admitted one by one, so that close can wait for them: to take an
- * addition back is no way out where bounds hold, for others may have built on it. seq_cst: either this sees
- * TSC_GATE_CLOSED, or close sees this. Model: test/model/close-careful.pml
+ * Careful increments are counted while they run, and close waits for them. They cannot be undone as in settle(),
+ * because other changes may already depend on them. Model: test/model/close-careful.pml
  */
 static void leave(struct atom_counter *atom)
 {
+    /* seq_cst: before the load of the sleepers; pairs with wait_until_admitted_left. */
     tsc_count_down(&atom->admitted, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_left);
     tsc_eventcount_notify_all(&atom->admitted_left);
@@ -70,6 +70,7 @@ static void leave(struct atom_counter *atom)
 
 static bool admit(struct atom_counter *atom)
 {
+    /* seq_cst: before the load of the state. Either this sees CLOSED, or close sees this. */
     atomic_fetch_add_explicit(&atom->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_counted);
     if (!(tsc_gate_look(&atom->gate) & TSC_GATE_CLOSED))
@@ -80,6 +81,7 @@ static bool admit(struct atom_counter *atom)
 
 static void wait_until_admitted_left(struct atom_counter *atom)
 {
+    /* seq_cst: pairs with admit and leave. */
     while (atomic_load_explicit(&atom->admitted, memory_order_seq_cst) != 0) {
         uint32_t key = tsc_eventcount_prepare(&atom->admitted_left);
 
@@ -92,27 +94,27 @@ static void wait_until_admitted_left(struct atom_counter *atom)
 }
 
 /*
- * The peak is at least every value ever held but the current one: whoever changes a value first raises the peak to
- * it. So the highest value is the higher of the two. release: pairs with get_peak, whose reader is to see what
- * came before the value that it is told; the one who raises the peak has acquired that value.
- * Model: test/model/peak.pml
+ * A change raises the peak to the value that it is about to replace. So the peak covers every former value, and
+ * the highest value ever is the higher of peak and value. Model: test/model/peak.pml
  */
 static void raise_peak(struct atom_counter *atom, int64_t value)
 {
     int64_t peak = atomic_load_explicit(&atom->peak, memory_order_relaxed);
 
     TSC_TEST_POINT(atomic_raising);
+    /* release: pairs with get_peak; this thread has acquired the value that it publishes. */
     while (peak < value && !atomic_compare_exchange_weak_explicit(&atom->peak, &peak, value, memory_order_release,
                                                                   memory_order_relaxed))
         ;
 }
 
-/* False, and `current` is the value found, where another change came in between. */
+/* False if the value was not replaced; `current` is the value then. */
 static bool swap(struct atom_counter *atom, int64_t *current, int64_t wanted)
 {
     if (atom->track_peak)
         raise_peak(atom, *current);
     TSC_TEST_POINT(atomic_swapping);
+    /* seq_cst: as an addition. acquire: for the release in raise_peak. */
     return atomic_compare_exchange_weak_explicit(&atom->value, current, wanted, memory_order_seq_cst,
                                                  memory_order_acquire);
 }
@@ -169,19 +171,27 @@ static int careful_compare_exchange(struct atom_counter *atom, int64_t *expected
     return 1;
 }
 
+static TSC_HOT int plain_add(struct atom_counter *atom, int64_t delta, int64_t *previous)
+{
+    TSC_TEST_POINT(atomic_looked);
+    /* seq_cst: before the load of the state; pairs with look_at_value. */
+    *previous = atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
+    TSC_TEST_POINT(atomic_added);
+    if (tsc_unlikely(tsc_gate_look(&atom->gate) != 0))
+        return settle(atom, delta);
+    return 0;
+}
+
 static int add_unless_closed(struct atom_counter *atom, uint32_t state, int64_t delta, int64_t *previous)
 {
     if (tsc_gate_refuses(state, delta))
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_add(atom, delta, previous);
-    TSC_TEST_POINT(atomic_looked);
-    *previous = atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
-    TSC_TEST_POINT(atomic_added);
-    return tsc_gate_look(&atom->gate) != 0 ? settle(atom, delta) : 0;
+    return plain_add(atom, delta, previous);
 }
 
-TSC_COLD static int add_slowly(struct atom_counter *atom, uint32_t state, int64_t delta)
+TSC_COLD static int add_slow(struct atom_counter *atom, uint32_t state, int64_t delta)
 {
     int64_t previous;
 
@@ -192,15 +202,11 @@ static int atom_add(struct tsc_counter *counter, int64_t delta)
 {
     struct atom_counter *atom = to_atom(counter);
     uint32_t state = tsc_gate_first_look(&atom->gate);
+    int64_t previous;
 
     if (tsc_unlikely(state != 0))
-        return add_slowly(atom, state, delta);
-    TSC_TEST_POINT(atomic_looked);
-    atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
-    TSC_TEST_POINT(atomic_added);
-    if (tsc_unlikely(tsc_gate_look(&atom->gate) != 0))
-        return settle(atom, delta);
-    return 0;
+        return add_slow(atom, state, delta);
+    return plain_add(atom, delta, &previous);
 }
 
 static int atom_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
@@ -229,8 +235,7 @@ static int atom_get_peak(struct tsc_counter *counter, int64_t *peak)
 
     if (!atom->track_peak)
         return -ENOTSUP;
-    /* In this order: the peak that comes with a value covers all values before it. acquire: pairs with raise_peak.
-     */
+    /* In this order, the peak covers all values before the loaded one. acquire: pairs with raise_peak. */
     value = atomic_load_explicit(&atom->value, memory_order_acquire);
     highest_before = atomic_load_explicit(&atom->peak, memory_order_acquire);
     *peak = value > highest_before ? value : highest_before;
@@ -246,6 +251,7 @@ static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *pr
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_exchange(atom, value, previous);
+    /* seq_cst: as an addition. */
     *previous = atomic_exchange_explicit(&atom->value, value, memory_order_seq_cst);
     check_watch(atom);
     return 0;
@@ -260,6 +266,7 @@ static int atom_compare_exchange(struct tsc_counter *counter, int64_t *expected,
         return -ESHUTDOWN;
     if (state & CAREFUL)
         return careful_compare_exchange(atom, expected, desired);
+    /* seq_cst: as an addition. acquire: a failure is a read. */
     if (!atomic_compare_exchange_strong_explicit(&atom->value, expected, desired, memory_order_seq_cst,
                                                  memory_order_acquire))
         return 0;
@@ -307,7 +314,7 @@ static int atom_init(struct tsc_counter *counter, const struct tsc_counter_attr 
     return 0;
 }
 
-/* Only what is not as it should be is written, so that a fork copies no page for nothing. */
+/* Stores only where needed: a store copies a page that parent and child could share. */
 static void atom_child(struct tsc_object *object)
 {
     struct atom_counter *atom = to_atom(tsc_counter_of_object(object));

@@ -14,7 +14,7 @@
 struct mutex_counter {
     struct tsc_counter base;
     struct tsc_watch watch;
-    /* The thread that is inside an update callback, or 0. Looked at without the lock: so it lies apart from it. */
+    /* The thread inside an update callback, or 0. Read without the lock, so on a cache line of its own. */
     _Atomic(uintptr_t) updater;
 
     _Alignas(TSC_CACHE_ALIGN) struct tsc_lock lock;
@@ -32,9 +32,9 @@ static uintptr_t this_thread(void)
     return (uintptr_t)pthread_self();
 }
 
-/* relaxed: a thread can find itself only where it wrote itself. */
 static bool inside_own_callback(struct mutex_counter *mutex)
 {
+    /* relaxed: only this thread stores its own id here. */
     uintptr_t updater = atomic_load_explicit(&mutex->updater, memory_order_relaxed);
 
     return tsc_unlikely(updater != 0) && updater == this_thread();
@@ -50,10 +50,10 @@ static TSC_HOT int lock(struct mutex_counter *mutex)
 }
 
 /*
- * Ends a change: the value is stored, the lock released, then the watch is checked. A waiter arms the watch,
- * passes by the lock, then loads the value (look()). Releasing and passing by are read-modify-writes of the same
- * word, so one of the two comes first. If it is the release, the waiter sees the value; if not, this sees the
- * watch armed. Model: test/model/watch-mutex.pml
+ * A changer stores the value, releases the lock, then checks the watch. A waiter arms the watch, fences on the
+ * lock, then loads the value (look()). Release and fence are read-modify-writes of one word, so one comes first.
+ * If it is the release, the waiter sees the value; if it is the fence, the changer sees the watch armed. Model:
+ * test/model/watch-mutex.pml
  */
 static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 {
@@ -65,15 +65,25 @@ static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
     return result;
 }
 
-static int mutex_add(struct tsc_counter *counter, int64_t delta)
+static TSC_HOT int add(struct mutex_counter *mutex, int64_t delta, int64_t *previous)
 {
-    struct mutex_counter *mutex = to_mutex(counter);
-    int64_t previous;
     int error = lock(mutex);
 
     if (tsc_unlikely(error))
         return error;
-    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, &previous));
+    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, previous));
+}
+
+static int mutex_add(struct tsc_counter *counter, int64_t delta)
+{
+    int64_t previous;
+
+    return add(to_mutex(counter), delta, &previous);
+}
+
+static int mutex_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
+{
+    return add(to_mutex(counter), delta, previous);
 }
 
 static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
@@ -88,7 +98,7 @@ static int mutex_try_add(struct tsc_counter *counter, int64_t delta)
     return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, &previous));
 }
 
-/* Without the lock: a thread that is stopped inside it, or runs a callback, holds up no reader. */
+/* Without the lock, so neither a preempted holder nor a callback delays a reader. */
 static int mutex_get(struct tsc_counter *counter, int64_t *value)
 {
     struct mutex_counter *mutex = to_mutex(counter);
@@ -114,16 +124,6 @@ static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
     return 0;
 }
 
-static int mutex_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
-{
-    struct mutex_counter *mutex = to_mutex(counter);
-    int error = lock(mutex);
-
-    if (error)
-        return error;
-    return unlock_changed(mutex, tsc_sequential_add(&mutex->state, delta, mutex->closed, previous));
-}
-
 static int mutex_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct mutex_counter *mutex = to_mutex(counter);
@@ -145,10 +145,9 @@ static int mutex_compare_exchange(struct tsc_counter *counter, int64_t *expected
 }
 
 /*
- * A callback that runs, under the lock. end_callback() runs once, however the callback is left. Where the C
- * library unwinds the stack, the cleanup attribute sees to it, on cancellation and pthread_exit() as on an
- * exception. musl ends a thread without unwinding: there the thread's list of cleanup handlers has an entry as
- * well.
+ * A callback, run under the lock. end_callback() is called exactly once, even if the callback does not return. The
+ * cleanup attribute calls it for an exception, and for cancellation and pthread_exit() where the C library unwinds
+ * the stack. musl does not unwind, so there a cleanup handler calls it.
  */
 struct callback {
     struct mutex_counter *mutex;
@@ -164,7 +163,7 @@ static void end_callback(void *arg)
     struct mutex_counter *mutex = callback->mutex;
 
     atomic_store_explicit(&mutex->updater, 0, memory_order_relaxed);
-    tsc_callback_leave();
+    tsc_thread_allow_join();
     if (callback->has_returned)
         return;
     tsc_lock_release(&mutex->lock);
@@ -174,7 +173,7 @@ static void end_callback(void *arg)
 static void begin_callback(struct callback *callback)
 {
     tsc_object_ref_by_call(&callback->mutex->base.object);
-    tsc_callback_enter();
+    tsc_thread_forbid_join();
     atomic_store_explicit(&callback->mutex->updater, this_thread(), memory_order_relaxed);
 #ifdef TSC_ENDS_THREADS_WITHOUT_UNWINDING
     _pthread_cleanup_push(&callback->handler, end_callback, callback);
@@ -192,12 +191,12 @@ static void leave_callback(struct callback *callback)
 static int run_callback(struct mutex_counter *mutex, tsc_update_fn update, int64_t *value, void *arg)
 {
     struct callback callback __attribute__((cleanup(leave_callback))) = {.mutex = mutex};
-    int answer;
+    int result;
 
     begin_callback(&callback);
-    answer = update(value, arg);
+    result = update(value, arg);
     callback.has_returned = true;
-    return answer;
+    return result;
 }
 
 static int mutex_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
@@ -232,7 +231,7 @@ static int mutex_close(struct tsc_counter *counter)
     return 0;
 }
 
-/* Never waits, whoever holds the lock. */
+/* Does not wait for the lock. */
 static int look(void *subject, int64_t deadline, int64_t *value)
 {
     struct mutex_counter *mutex = subject;
@@ -264,11 +263,10 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
 }
 
 /*
- * The lock may be held by a thread that is not in the child. It is not taken before the fork, for it may be held
- * by a callback, for which a fork does not wait. What it guards is two words, each whole: repair covers the moment
- * between them.
+ * fork() does not acquire the lock, because it would wait for a callback that holds it; so a thread of the parent
+ * may hold it. The lock protects two atomic words, and the repair covers the moment between their stores.
  *
- * Nothing is written that is right already: each page that the child writes is copied.
+ * Stores only where needed: a store copies a page that parent and child could share.
  */
 static void mutex_child(struct tsc_object *object)
 {

@@ -63,7 +63,7 @@ static void *run(void *arg)
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_setname_np(pthread_self(), owner->attr.thread_name);
     owner_of_this_thread = owner;
-    tsc_callback_enter();
+    tsc_thread_forbid_join();
     if (owner->attr.start != NULL)
         run_start_function(owner);
     tsc_owner_run(owner);

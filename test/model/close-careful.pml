@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An atomic counter that has bounds, and so takes no addition back, is closed while others add to it: close waits
- * for those who are admitted, and from then on the value does not grow.
+ * An atomic counter with bounds, whose additions cannot be undone, is closed while other threads add to it. close waits
+ * for the admitted ones; from then on the value does not grow.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_close
  * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread forks, without taking the lock, while another one changes a counter that has a peak: the child finds a
- * value that the counter had, and with it the highest that it had up to then.
+ * A thread forks, without acquiring the lock, while another thread changes a counter that tracks its peak. The child
+ * finds a value that the counter had, and the highest that it had had by then.
  *
- * A fork stops no thread: it copies what memory holds at one moment.
+ * A fork stops no thread: it copies the memory of one moment.
  *
  * Mirrors: src/sequential.h: tsc_sequential_store tsc_sequential_raise_peak tsc_sequential_repair
  * Mirrors: src/backend/mutex.c: mutex_child

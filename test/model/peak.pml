@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Who changes the value of an atomic counter raises the peak to the value before; who asks for the peak takes the
- * higher of the value and the peak. It is the highest value of all up to the one read, and not higher than any
- * ever was; and what was done before the value was so high is seen.
+ * A thread that changes the value of an atomic counter first raises the peak to the former value; a reader of the peak
+ * takes the higher of value and peak. The result is the highest of all values up to the one loaded, and at most the
+ * highest ever. The reader sees what was done before the value was that high.
  *
  * Mirrors: src/backend/atomic.c: raise_peak swap careful_add atom_get_peak
  *

@@ -28,9 +28,9 @@ void tsc_lock_acquire_slow(struct tsc_lock *lock)
 void tsc_lock_release_slow(struct tsc_lock *) {}
 
 /* No scenario has callbacks, or ends. */
-void tsc_callback_enter() {}
+void tsc_thread_forbid_join() {}
 
-void tsc_callback_leave() {}
+void tsc_thread_allow_join() {}
 
 void tsc_counter_free(struct tsc_object *) {}
 
