@@ -9,7 +9,7 @@
 #include <errno.h>
 
 /* Set if the counter has bounds or tracks a peak: its changes are compare-and-swap loops. */
-enum { CAREFUL = TSC_GATE_OWN };
+enum { CAREFUL = TSC_GATE_BACKEND };
 
 struct atom_counter {
     struct tsc_counter base;
@@ -46,7 +46,7 @@ TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 {
     int result = 0;
 
-    if (tsc_gate_refuses(tsc_gate_look(&atom->gate), delta)) {
+    if (tsc_gate_refuses(tsc_gate_state(&atom->gate), delta)) {
         TSC_TEST_POINT(atomic_refusing);
         /* seq_cst: before the load of the state in check_watch; pairs with look_at_value. */
         atomic_fetch_sub_explicit(&atom->value, delta, memory_order_seq_cst);
@@ -73,7 +73,7 @@ static bool admit(struct atom_counter *atom)
     /* seq_cst: before the load of the state. Either this sees CLOSED, or close sees this. */
     atomic_fetch_add_explicit(&atom->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_counted);
-    if (!(tsc_gate_look(&atom->gate) & TSC_GATE_CLOSED))
+    if (!(tsc_gate_state(&atom->gate) & TSC_GATE_CLOSED))
         return true;
     leave(atom);
     return false;
@@ -177,7 +177,7 @@ static TSC_HOT int plain_add(struct atom_counter *atom, int64_t delta, int64_t *
     /* seq_cst: before the load of the state; pairs with look_at_value. */
     *previous = atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
-    if (tsc_unlikely(tsc_gate_look(&atom->gate) != 0))
+    if (tsc_unlikely(tsc_gate_state(&atom->gate) != 0))
         return settle(atom, delta);
     return 0;
 }
@@ -201,7 +201,7 @@ TSC_COLD static int add_slow(struct atom_counter *atom, uint32_t state, int64_t 
 static int atom_add(struct tsc_counter *counter, int64_t delta)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_first_look(&atom->gate);
+    uint32_t state = tsc_gate_peek(&atom->gate);
     int64_t previous;
 
     if (tsc_unlikely(state != 0))
@@ -213,7 +213,7 @@ static int atom_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *p
 {
     struct atom_counter *atom = to_atom(counter);
     int64_t found;
-    int result = add_unless_closed(atom, tsc_gate_first_look(&atom->gate), delta, &found);
+    int result = add_unless_closed(atom, tsc_gate_peek(&atom->gate), delta, &found);
 
     if (result >= 0)
         *previous = found;
@@ -245,7 +245,7 @@ static int atom_get_peak(struct tsc_counter *counter, int64_t *peak)
 static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_first_look(&atom->gate);
+    uint32_t state = tsc_gate_peek(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
@@ -260,7 +260,7 @@ static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *pr
 static int atom_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_first_look(&atom->gate);
+    uint32_t state = tsc_gate_peek(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;

@@ -83,7 +83,7 @@ TSC_COLD static int settle(struct percpu_counter *percpu, int64_t delta)
 {
     int result = 0;
 
-    if (tsc_gate_refuses(tsc_gate_look(&percpu->gate), delta)) {
+    if (tsc_gate_refuses(tsc_gate_state(&percpu->gate), delta)) {
         TSC_TEST_POINT(percpu_refusing);
         add_fallback(percpu, -delta);
         result = -ESHUTDOWN;
@@ -96,7 +96,7 @@ TSC_COLD static int add_slow(struct percpu_counter *percpu, int64_t delta)
 {
     add_fallback(percpu, delta);
     TSC_TEST_POINT(percpu_added);
-    return tsc_gate_look(&percpu->gate) != 0 ? settle(percpu, delta) : 0;
+    return tsc_gate_state(&percpu->gate) != 0 ? settle(percpu, delta) : 0;
 }
 
 /* The slow paths are tail calls, so the fast path needs no frame. */
@@ -104,13 +104,13 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = to_percpu(counter);
 
-    if (tsc_unlikely(tsc_gate_refuses(tsc_gate_first_look(&percpu->gate), delta)))
+    if (tsc_unlikely(tsc_gate_refuses(tsc_gate_peek(&percpu->gate), delta)))
         return -ESHUTDOWN;
     TSC_TEST_POINT(percpu_looked);
     if (tsc_unlikely(!try_add_to_slot(percpu, delta)))
         return add_slow(percpu, delta);
     TSC_TEST_POINT(percpu_added);
-    if (tsc_unlikely(tsc_gate_look(&percpu->gate) != 0))
+    if (tsc_unlikely(tsc_gate_state(&percpu->gate) != 0))
         return settle(percpu, delta);
     return 0;
 }

@@ -8,7 +8,7 @@
 /* Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml */
 static void enter(struct tsc_gate *gate)
 {
-    /* seq_cst: before the reads of the value; pairs with tsc_gate_look(). */
+    /* seq_cst: before the reads of the value; pairs with tsc_gate_state(). */
     atomic_fetch_add_explicit(&gate->state, TSC_GATE_WAITER, memory_order_seq_cst);
 }
 

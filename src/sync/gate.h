@@ -26,7 +26,7 @@
  */
 enum {
     TSC_GATE_CLOSED = 1,
-    TSC_GATE_OWN = 2, /* for the backend's use; constant */
+    TSC_GATE_BACKEND = 2, /* for the backend's use; constant */
     TSC_GATE_WAITER = 4,
     TSC_GATE_FLAGS = TSC_GATE_WAITER - 1,
 };
@@ -42,14 +42,15 @@ static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state)
     tsc_watch_init(&gate->watch);
 }
 
-/* relaxed: a call after close has returned sees CLOSED anyway; for a concurrent one the second load decides. */
-static inline uint32_t tsc_gate_first_look(struct tsc_gate *gate)
+/* For the fast path. relaxed: a call after close has returned sees CLOSED anyway; for a concurrent one the second
+ * load decides. */
+static inline uint32_t tsc_gate_peek(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_relaxed);
 }
 
 /* seq_cst: after the addition; pairs with close and gate.c's enter(). */
-static inline uint32_t tsc_gate_look(struct tsc_gate *gate)
+static inline uint32_t tsc_gate_state(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_seq_cst);
 }
@@ -61,12 +62,12 @@ static inline bool tsc_gate_refuses(uint32_t state, int64_t delta)
 
 static inline bool tsc_gate_has_waiters(struct tsc_gate *gate)
 {
-    return tsc_gate_look(gate) >= TSC_GATE_WAITER;
+    return tsc_gate_state(gate) >= TSC_GATE_WAITER;
 }
 
 static inline void tsc_gate_close(struct tsc_gate *gate)
 {
-    /* seq_cst: before the read of the value; pairs with look. */
+    /* seq_cst: before the read of the value; pairs with tsc_gate_state(). */
     atomic_fetch_or_explicit(&gate->state, TSC_GATE_CLOSED, memory_order_seq_cst);
 }
 

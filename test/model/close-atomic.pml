@@ -3,7 +3,7 @@
  * The atomic counter is closed while other threads add to it. An addition that returned 0 is in every value that is
  * read after the close. One that is refused is in none in the end, and one that begins after the close is refused.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
+ * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/atomic.c: atom_add plain_add settle atom_close look_at_value atom_get
  *
  * Check:

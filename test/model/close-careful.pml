@@ -3,7 +3,7 @@
  * An atomic counter with bounds, whose additions cannot be undone, is closed while other threads add to it. close waits
  * for the admitted ones; from then on the value does not grow.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_look tsc_gate_close
+ * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_close
  * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close
  * Mirrors: src/sync/count.h: tsc_count_down
  *

@@ -3,7 +3,7 @@
  * The per-CPU counter is closed while other threads add to it. An addition that returned 0 is in every value that is
  * read after the close. One that is refused is subtracted again in the end.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_first_look tsc_gate_look tsc_gate_refuses tsc_gate_close
+ * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
  * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_barrier
  * Mirrors: src/percpu/add.h: tsc_slots_add_fallback
