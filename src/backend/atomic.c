@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The atomic backend: one atomic integer. */
 #include "backend/backend.h"
-#include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/gate.h"
 #include "test-point.h"
@@ -63,7 +62,7 @@ TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 static void leave(struct atom_counter *atom)
 {
     /* seq_cst: before the load of the sleepers; pairs with wait_until_admitted_left. */
-    tsc_count_down(&atom->admitted, memory_order_seq_cst);
+    atomic_fetch_sub_explicit(&atom->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_left);
     tsc_eventcount_notify_all(&atom->admitted_left);
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/eventcount.h"
 
-#include "sync/count.h"
 #include "sync/futex.h"
 #include "test-point.h"
 
@@ -10,7 +9,7 @@
 void tsc_eventcount_cancel(struct tsc_eventcount *eventcount)
 {
     /* release: pairs with has_sleepers in watch.c's leave(), which must see what the thread did while counted. */
-    tsc_count_down(&eventcount->sleepers, memory_order_release);
+    atomic_fetch_sub_explicit(&eventcount->sleepers, 1, memory_order_release);
 }
 
 static void cancel(void *eventcount)

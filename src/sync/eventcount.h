@@ -63,7 +63,7 @@ static inline void tsc_eventcount_notify_all(struct tsc_eventcount *eventcount)
     tsc_eventcount_notify(eventcount, INT32_MAX);
 }
 
-/* In a forked child, which has no other threads. */
+/* In a forked child. The thread that forked is not among the sleepers: a sleeper runs no code of the program. */
 static inline void tsc_eventcount_forget_sleepers(struct tsc_eventcount *eventcount)
 {
     if (atomic_load_explicit(&eventcount->sleepers, memory_order_relaxed) != 0)

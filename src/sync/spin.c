@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/spin.h"
 
-#include "sync/count.h"
 #include "sync/deadline.h"
 
 #include <errno.h>
@@ -86,7 +85,7 @@ bool tsc_spin_among_many_until(bool (*ready)(void *), void *arg, int64_t budget_
         is_ready = tsc_spin_until(ready, arg, budget_ns);
     else
         is_ready = yield_until(ready, arg, budget_ns);
-    tsc_count_down(&spinning, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&spinning, 1, memory_order_relaxed);
     return is_ready;
 }
 

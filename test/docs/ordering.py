@@ -17,7 +17,7 @@ from pathlib import Path
 # A call, or the instruction of a restartable sequence that adds.
 OPERATION = re.compile(
     r'\b(atomic_(?:load|store|exchange|compare_exchange|fetch|thread_fence|signal_fence|flag)\w*'
-    r'|tsc_count_down|membarrier|__atomic_\w+|__sync_\w+)\s*\(|"(addq) ')
+    r'|membarrier|__atomic_\w+|__sync_\w+)\s*\(|"(addq) ')
 FUNCTION = re.compile(r'^(?:[\w(),*]+[\s*]+)+?(\w+)\([^;{}]*?\)\n\{', re.MULTILINE)
 ROW = re.compile(r'^\| `(\w+)` \| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([^|]+) \| ([^|]+) \|$', re.MULTILINE)
 SECTION = re.compile(r'^### (src/\S+)$', re.MULTILINE)

@@ -5,7 +5,6 @@
  *
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_close
  * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close
- * Mirrors: src/sync/count.h: tsc_count_down
  *
  * Check:
  * Mutation: -DADMIT=ACQUIRE: assertion: the adder looks at the state before it is seen to be admitted

@@ -7,7 +7,6 @@
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
-#include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/futex.h"
 
@@ -87,20 +86,6 @@ START_TEST(the_child_knows_no_sleepers)
     (void)tsc_eventcount_prepare(&eventcount);
     tsc_eventcount_forget_sleepers(&eventcount);
     ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
-    tsc_eventcount_cancel(&eventcount);
-    ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
-}
-END_TEST
-
-START_TEST(counts_stop_at_none)
-{
-    _Atomic uint32_t count = 2;
-
-    tsc_count_down(&count, memory_order_relaxed);
-    ck_assert_uint_eq(atomic_load(&count), 1);
-    tsc_count_down(&count, memory_order_relaxed);
-    tsc_count_down(&count, memory_order_relaxed);
-    ck_assert_uint_eq(atomic_load(&count), 0);
 }
 END_TEST
 
@@ -181,7 +166,6 @@ int main(void)
     tcase_add_test(alone, nobody_is_woken_where_nobody_sleeps);
     tcase_add_test(alone, one_or_all_are_woken);
     tcase_add_test(alone, the_child_knows_no_sleepers);
-    tcase_add_test(alone, counts_stop_at_none);
     tcase_add_test(asleep, who_gets_up_for_no_reason_sleeps_again);
     tcase_add_test(asleep, who_is_cancelled_is_not_counted);
     return support_run_suite(suite);

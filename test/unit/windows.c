@@ -14,7 +14,6 @@
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"
-#include "sync/count.h"
 #include "sync/deadline.h"
 #include "sync/futex.h"
 #include "sync/lock.h"
@@ -139,28 +138,6 @@ START_TEST(parker_is_gone_before_unpark_returns)
         used_times += used;
     } while (acted);
     ck_assert_int_gt(used_times, 0);
-}
-END_TEST
-
-static void count_down_for_another(void *count)
-{
-    tsc_count_down(count, memory_order_relaxed);
-}
-
-START_TEST(another_counts_down)
-{
-    uint64_t step = 0;
-    bool acted;
-
-    do {
-        _Atomic uint32_t count = 3;
-
-        stepper_begin(++step, count_down_for_another, &count);
-        tsc_count_down(&count, memory_order_relaxed);
-        acted = stepper_end();
-        ck_assert_uint_eq(atomic_load(&count), acted ? 1 : 2);
-    } while (acted);
-    ck_assert_uint_gt(step, 3);
 }
 END_TEST
 
@@ -388,7 +365,6 @@ int main(void)
     tcase_add_test(tcase, lock_is_taken_by_another);
     tcase_add_test(tcase, watch_is_armed_by_another);
     tcase_add_test(tcase, parker_is_gone_before_unpark_returns);
-    tcase_add_test(tcase, another_counts_down);
     tcase_add_test(tcase, value_changes_under_an_exchange);
     tcase_add_test(tcase, value_changes_under_a_compare_exchange);
     tcase_add_test(tcase, value_changes_under_an_addition);
