@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "attr.h"
+#include "queue/owner.h"
 #include "sanitizer.h"
 
 #include <errno.h>

@@ -6,11 +6,7 @@
 
 #include <tscounter/attr.h>
 
-enum {
-    TSC_NAME_MAX_BYTES = 255,
-    TSC_QUEUE_CAPACITY_DEFAULT = 1024,
-    TSC_QUEUE_CAPACITY_MAX = 1 << 24,
-};
+enum { TSC_NAME_MAX_BYTES = 255 };
 
 struct tsc_counter_attr {
     int64_t initial;

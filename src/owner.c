@@ -23,6 +23,19 @@ int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
     return error;
 }
 
+tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
+{
+    if (owner != NULL)
+        tsc_object_ref(&owner->object);
+    return owner;
+}
+
+void tsc_owner_unref(tsc_owner_t *owner)
+{
+    if (owner != NULL)
+        tsc_object_unref(&owner->object);
+}
+
 int tsc_owner_attr_create(tsc_owner_attr_t **attr)
 {
     struct tsc_owner_attr *created;

@@ -5,7 +5,7 @@
 
 enum { BATCH_MAX = 512 };
 
-/* The one place where room is given back, and where threads that flush are woken. */
+/* The one place that makes room and wakes flushing threads. */
 static void release(struct tsc_owner *owner)
 {
     tsc_ring_release(&owner->ring);
@@ -13,27 +13,16 @@ static void release(struct tsc_owner *owner)
     tsc_eventcount_notify_all(&owner->progress);
 }
 
-static uint64_t batch_limit(struct tsc_owner *owner)
+static uint64_t end_of_batch(struct tsc_ring *ring, uint64_t end)
 {
-    uint64_t half = owner->ring.capacity / 2;
+    uint64_t half = (ring->capacity + 1) / 2;
+    int64_t limit = half < BATCH_MAX ? (int64_t)half : BATCH_MAX;
+    /* Signed: other threads may have delivered beyond the end. */
+    int64_t left = (int64_t)(end - ring->next);
 
-    return half == 0 ? 1 : half < BATCH_MAX ? half : BATCH_MAX;
-}
-
-static uint64_t end_of_batch(struct tsc_owner *owner, uint64_t end)
-{
-    uint64_t next = owner->ring.next;
-
-    /* Signed: other threads may have delivered everything before the end. */
-    if ((int64_t)(end - next) <= 0)
-        return next;
-    return end - next < batch_limit(owner) ? end : next + batch_limit(owner);
-}
-
-static void fetch_first(struct tsc_ring *ring, uint64_t end)
-{
-    for (uint64_t ahead = 0; ahead < TSC_RING_FETCH_AHEAD && ring->next + ahead < end; ahead++)
-        tsc_ring_fetch_to_read(ring, ring->next + ahead);
+    if (left <= 0)
+        return ring->next;
+    return ring->next + (uint64_t)(left < limit ? left : limit);
 }
 
 static enum tsc_message_kind kind_of(void *message)
@@ -49,29 +38,31 @@ static void deliver_message(void *message, int64_t argument)
         recipient->deliver(recipient, argument);
 }
 
-static void deliver_published(struct tsc_ring *ring, uint64_t end, bool on_owners_thread)
+static void prefetch_first(struct tsc_ring *ring, uint64_t end)
 {
+    for (uint64_t ahead = 0; ahead < TSC_RING_PREFETCH_DISTANCE && ring->next + ahead < end; ahead++)
+        tsc_ring_prefetch_to_read(ring, ring->next + ahead);
+}
+
+static bool deliver(struct tsc_owner *owner, uint64_t end, bool on_owner_thread)
+{
+    struct tsc_ring *ring = &owner->ring;
+    uint64_t first = ring->next;
     void *message;
     int64_t argument;
 
-    fetch_first(ring, end);
+    end = end_of_batch(ring, end);
+    prefetch_first(ring, end);
     while (ring->next != end && tsc_ring_read(ring, ring->next, &message, &argument)) {
-        if (!on_owners_thread && kind_of(message) == TSC_MESSAGE_CALLBACK)
-            return;
-        if (ring->next + TSC_RING_FETCH_AHEAD < end)
-            tsc_ring_fetch_to_read(ring, ring->next + TSC_RING_FETCH_AHEAD);
+        if (!on_owner_thread && kind_of(message) == TSC_MESSAGE_CALLBACK)
+            break;
+        if (ring->next + TSC_RING_PREFETCH_DISTANCE < end)
+            tsc_ring_prefetch_to_read(ring, ring->next + TSC_RING_PREFETCH_DISTANCE);
         deliver_message(message, argument);
         TSC_TEST_POINT(owner_delivered);
         ring->next++;
     }
-}
-
-static bool deliver(struct tsc_owner *owner, uint64_t end, bool on_owners_thread)
-{
-    uint64_t first = owner->ring.next;
-
-    deliver_published(&owner->ring, end_of_batch(owner, end), on_owners_thread);
-    if (owner->ring.next == first)
+    if (ring->next == first)
         return false;
     release(owner);
     return true;
@@ -90,9 +81,9 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
 }
 
 /*
- * Only the owner's thread wakes sleeping senders. It looks for them after it has prepared to park; a thread that
- * helps looks for them after it has released, and then whether the owner's thread is parked. All four accesses are
- * seq_cst, so a sender that had found the ring full before this release is woken by one of the two.
+ * A sender that found the ring full before a helper's release is woken, because either the owner's thread or the
+ * helper sees it. The owner's thread prepares to park, then looks for blocked senders. The helper releases, looks
+ * for blocked senders, then looks whether the owner's thread is parked. All four accesses are seq_cst.
  * Model: test/model/queue.pml
  */
 static void wake_blocked_senders(struct tsc_owner *owner)
@@ -108,7 +99,7 @@ bool tsc_owner_help(struct tsc_owner *owner)
     if (!tsc_lock_try(&owner->delivering))
         return false;
     TSC_TEST_POINT(sender_delivers);
-    /* relaxed: written under the lock. */
+    /* relaxed: protected by the lock. */
     if (atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed) == 0)
         delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
     tsc_lock_release(&owner->delivering);
@@ -118,8 +109,7 @@ bool tsc_owner_help(struct tsc_owner *owner)
     return delivered;
 }
 
-/* A sender counts itself before it finds the ring full, and this looks for sleepers after the release: all
- * seq_cst. */
+/* seq_cst: a sender counts itself, then finds the ring full; this thread releases, then looks for sleepers. */
 void tsc_owner_wake_all_that_fit(struct tsc_owner *owner)
 {
     uint64_t room = owner->ring.capacity - tsc_ring_occupancy(&owner->ring);
@@ -129,13 +119,12 @@ void tsc_owner_wake_all_that_fit(struct tsc_owner *owner)
 }
 
 /*
- * Until the callback ends nobody delivers, releases, or looks for sleeping senders. So whatever can go on without
- * the owner is set going here. Models of what may happen meanwhile: test/model/delivery.pml, test/model/fork.pml,
- * test/model/look.pml, test/model/start.pml
+ * No thread delivers until the callback ends, so this wakes every thread that can go on without the owner's
+ * thread. Models: test/model/delivery.pml, test/model/fork.pml, test/model/look.pml, test/model/start.pml
  */
 void tsc_owner_begin_callback(struct tsc_owner *owner)
 {
-    /* seq_cst: before the look for those that flush, which look at the flag once they are counted. */
+    /* seq_cst: before the look for flushing threads, which count themselves, then load the flag. */
     atomic_fetch_or_explicit(&owner->slow_path_flags, TSC_OWNER_IN_CALLBACK, memory_order_seq_cst);
     TSC_TEST_POINT(owner_begins_callback);
     release(owner);
@@ -151,10 +140,10 @@ void tsc_owner_end_callback(struct tsc_owner *owner)
 }
 
 /*
- * A message that was reserved and not published belongs to a call that had not returned; it becomes one to nobody,
- * so that its cell has the bit of its lap. A request is dropped together with the thread that made it.
+ * The senders of unpublished messages and of requests are not in the child. An unpublished message becomes an
+ * empty one, so that its cell has the bit of its lap.
  */
-void tsc_owner_repair_in_child(struct tsc_owner *owner)
+void tsc_owner_drain_in_child(struct tsc_owner *owner)
 {
     struct tsc_ring *ring = &owner->ring;
     uint64_t tail = tsc_ring_tail(ring);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/life.h"
 
-#include "attr.h"
 #include "callback.h"
 #include "queue/delivery.h"
 #include "queue/thread.h"
@@ -17,16 +16,15 @@ const struct tsc_owner_attr tsc_owner_attr_default = {
     .thread_name = "tscounter",
 };
 
-/* Whose thread this is. A pthread_t would not do: in the child of a fork a new thread may get that of an old one.
- */
+/* Not a pthread_t: a new thread in the child of a fork may get that of an old one. */
 static _Thread_local struct tsc_owner *owner_of_this_thread TSC_TLS_INITIAL_EXEC;
 
-bool tsc_owner_is_on_its_thread(const struct tsc_owner *owner)
+bool tsc_owner_is_calling_thread(const struct tsc_owner *owner)
 {
     return owner_of_this_thread == owner;
 }
 
-/* The one place where an owner is freed. */
+/* The one place that frees an owner. */
 static void free_owner(struct tsc_object *object)
 {
     struct tsc_owner *owner = tsc_owner_of_object(object);
@@ -40,13 +38,13 @@ static void free_owner(struct tsc_object *object)
 
 /* -------- the thread -------- */
 
-/* The flags that a thread begins with: its start function runs as a callback does. */
-static uint32_t flags_at_start(const struct tsc_owner *owner)
+/* The start function runs as a callback. */
+static uint32_t initial_flags(const struct tsc_owner *owner)
 {
     return owner->attr.start != NULL ? TSC_OWNER_IN_CALLBACK : 0;
 }
 
-/* In the child of a fork, the creator holds `delivering` until it has set the flags. */
+/* tsc_owner_restart holds `delivering` until it has set the flags. */
 static void run_start_function(struct tsc_owner *owner)
 {
     tsc_lock_acquire(&owner->delivering);
@@ -67,42 +65,34 @@ static void *run(void *arg)
     if (owner->attr.start != NULL)
         run_start_function(owner);
     tsc_owner_run(owner);
-    if (atomic_load_explicit(&owner->end, memory_order_relaxed) == TSC_OWNER_ENDS_ALONE) {
+    if (atomic_load_explicit(&owner->end, memory_order_relaxed) == TSC_OWNER_END_DETACHED) {
         pthread_detach(pthread_self());
         free_owner(&owner->object);
     }
     return NULL;
 }
 
-static int create_thread(struct tsc_owner *owner)
+/* The owner's thread blocks all signals: it inherits the mask of its creator. */
+static int start_thread(struct tsc_owner *owner)
 {
     pthread_attr_t attr;
+    sigset_t all;
+    sigset_t former;
     int error;
 
     pthread_attr_init(&attr);
     if (owner->attr.stack_size != 0)
         pthread_attr_setstacksize(&attr, owner->attr.stack_size);
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &former);
     error = pthread_create(&owner->thread, &attr, run, owner);
+    pthread_sigmask(SIG_SETMASK, &former, NULL);
     pthread_attr_destroy(&attr);
     return error ? -EAGAIN : 0;
 }
 
-/* The thread inherits the signal mask of its creator, and has to block all signals. */
-static int start_thread(struct tsc_owner *owner)
-{
-    sigset_t all;
-    sigset_t former;
-    int error;
-
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &former);
-    error = create_thread(owner);
-    pthread_sigmask(SIG_SETMASK, &former, NULL);
-    return error;
-}
-
 /* Model: test/model/start.pml */
-int tsc_owner_start_again(struct tsc_owner *owner)
+int tsc_owner_restart(struct tsc_owner *owner)
 {
     int saved_errno = errno;
     int error = 0;
@@ -110,9 +100,9 @@ int tsc_owner_start_again(struct tsc_owner *owner)
     tsc_lock_acquire(&owner->delivering);
     if (atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed) & TSC_OWNER_NOT_STARTED) {
         error = start_thread(owner);
-        /* release: a thread that finds the owner started finds the number of its thread, too. */
+        /* release: a thread that finds the owner started may join owner->thread. */
         if (!error)
-            atomic_store_explicit(&owner->slow_path_flags, flags_at_start(owner), memory_order_release);
+            atomic_store_explicit(&owner->slow_path_flags, initial_flags(owner), memory_order_release);
     }
     tsc_lock_release(&owner->delivering);
     errno = saved_errno;
@@ -127,8 +117,8 @@ bool tsc_owner_is_started(struct tsc_owner *owner)
 /* -------- its end -------- */
 
 /*
- * The thread cannot free the owner while the registry is locked: so the parker is still there after the store that
- * lets the thread, if it is awake, come to its end. Model: test/model/sleep.pml
+ * The owner's thread may end and free the owner right after the store, but not while the registry is locked. So
+ * the parker is still there for the unpark. Model: test/model/sleep.pml
  */
 static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
 {
@@ -139,7 +129,7 @@ static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
     tsc_registry_unlock();
 }
 
-/* An unref is no cancellation point, and a join is one. */
+/* An unref is no cancellation point; pthread_join() is one. */
 static void join(pthread_t thread)
 {
     int state;
@@ -156,9 +146,9 @@ static void release_owner(struct tsc_object *object)
     if (!tsc_owner_is_started(owner)) {
         free_owner(object);
     } else if (tsc_thread_must_not_join()) {
-        end_thread(owner, TSC_OWNER_ENDS_ALONE);
+        end_thread(owner, TSC_OWNER_END_DETACHED);
     } else {
-        end_thread(owner, TSC_OWNER_ENDS_JOINED);
+        end_thread(owner, TSC_OWNER_END_JOINED);
         join(owner->thread);
         free_owner(object);
     }
@@ -168,23 +158,10 @@ void tsc_owner_retire(struct tsc_owner *owner, struct tsc_retirement *retirement
 {
     tsc_registry_lock();
     retirement->position = tsc_ring_tail(&owner->ring);
-    retirement->next = atomic_load_explicit(&owner->retired, memory_order_relaxed);
+    atomic_init(&retirement->next, atomic_load_explicit(&owner->retired, memory_order_relaxed));
     atomic_store_explicit(&owner->retired, retirement, memory_order_seq_cst);
     tsc_parker_unpark(&owner->parker);
     tsc_registry_unlock();
-}
-
-tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
-{
-    if (owner != NULL)
-        tsc_object_ref(&owner->object);
-    return owner;
-}
-
-void tsc_owner_unref(tsc_owner_t *owner)
-{
-    if (owner != NULL)
-        tsc_object_unref(&owner->object);
 }
 
 /* -------- fork -------- */
@@ -200,18 +177,17 @@ static void unlock_owner(struct tsc_object *object)
 }
 
 /*
- * Neither the thread nor any thread that waits for it is in the child. The child begins with an empty ring and an
- * empty list of what is retired, and needs no thread to read, or to free what the owner holds.
- * Model: test/model/fork.pml
+ * Neither the owner's thread nor its waiters are in the child. The child begins with an empty ring and an empty
+ * list of retired objects, so reads and frees need no thread. Model: test/model/fork.pml
  */
 static void repair_in_child(struct tsc_object *object)
 {
     struct tsc_owner *owner = tsc_owner_of_object(object);
 
-    tsc_owner_repair_in_child(owner);
+    tsc_owner_drain_in_child(owner);
     atomic_store_explicit(&owner->slow_path_flags, TSC_OWNER_NOT_STARTED, memory_order_relaxed);
     atomic_store_explicit(&owner->retired, NULL, memory_order_relaxed);
-    atomic_store_explicit(&owner->end, TSC_OWNER_GOES_ON, memory_order_relaxed);
+    atomic_store_explicit(&owner->end, TSC_OWNER_RUNNING, memory_order_relaxed);
     atomic_store_explicit(&owner->parker.state, TSC_PARKER_AWAKE, memory_order_relaxed);
     tsc_eventcount_forget_sleepers(&owner->room);
     tsc_eventcount_forget_sleepers(&owner->progress);
@@ -227,31 +203,26 @@ static const struct tsc_object_ops object_ops = {
 
 /* -------- its beginning -------- */
 
-static struct tsc_owner *allocate(void)
-{
-    void *memory;
-
-    if (posix_memalign(&memory, TSC_CACHE_ALIGN, sizeof(struct tsc_owner)) != 0)
-        return NULL;
-    return memset(memory, 0, sizeof(struct tsc_owner));
-}
-
 int tsc_owner_make(struct tsc_owner **owner, const struct tsc_owner_attr *attr)
 {
-    struct tsc_owner *made = allocate();
+    struct tsc_owner *made;
+    void *memory;
     int error;
 
-    if (made == NULL)
+    if (posix_memalign(&memory, TSC_CACHE_ALIGN, sizeof(*made)) != 0)
         return -ENOMEM;
+    made = memset(memory, 0, sizeof(*made));
     made->attr = *attr;
+    made->spin_ns = TSC_OWNER_SPIN_NS;
+    atomic_init(&made->slow_path_flags, initial_flags(made));
     error = tsc_ring_init(&made->ring, attr->queue_capacity);
-    if (error)
-        goto free_memory;
-    tsc_owner_init_thread(made);
-    atomic_init(&made->slow_path_flags, flags_at_start(made));
-    error = tsc_registry_add(&made->object, &object_ops);
-    if (error)
-        goto free_ring;
+    if (!error)
+        error = tsc_registry_add(&made->object, &object_ops);
+    if (error) {
+        tsc_ring_fini(&made->ring);
+        free(made);
+        return error;
+    }
     error = start_thread(made);
     if (error) {
         free_owner(&made->object);
@@ -259,10 +230,4 @@ int tsc_owner_make(struct tsc_owner **owner, const struct tsc_owner_attr *attr)
     }
     *owner = made;
     return 0;
-
-free_ring:
-    tsc_ring_fini(&made->ring);
-free_memory:
-    free(made);
-    return error;
 }

@@ -8,16 +8,15 @@
 
 int tsc_owner_make(struct tsc_owner **owner, const struct tsc_owner_attr *attr);
 
-/* Whether the calling thread is the owner's. */
-bool tsc_owner_is_on_its_thread(const struct tsc_owner *owner);
+bool tsc_owner_is_calling_thread(const struct tsc_owner *owner);
 
-/* Whether there is a thread: not in the child of a fork before the first message, and then the ring is empty. */
+/* False in the child of a fork until its first message; until then the ring is empty. */
 bool tsc_owner_is_started(struct tsc_owner *owner);
 
-/* In the child of a fork: starts the thread, unless another thread was faster. 0 or -EAGAIN. */
-int tsc_owner_start_again(struct tsc_owner *owner);
+/* In the child of a fork: starts the thread, unless another thread already did. 0 or -EAGAIN. */
+int tsc_owner_restart(struct tsc_owner *owner);
 
-/* Hands something that nobody sends to any more to a started owner, to be freed. Does not wait. */
+/* Lets a started owner free an object that gets no more messages. Does not wait. */
 void tsc_owner_retire(struct tsc_owner *owner, struct tsc_retirement *retirement);
 
 #endif

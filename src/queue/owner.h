@@ -3,7 +3,6 @@
 #define TSC_QUEUE_OWNER_H
 
 #include "queue/ring.h"
-#include "sync/deadline.h"
 #include "sync/eventcount.h"
 #include "sync/lock.h"
 #include "sync/parker.h"
@@ -15,30 +14,32 @@
 #include <tscounter/owner.h>
 
 /*
- * A thread that takes messages from a ring and delivers them, one after the other, to their recipients. It knows
- * nothing of counters. send.h has what callers do, delivery.h who delivers, thread.h the thread, life.h how it
- * begins and ends.
+ * An owner is a thread with a ring. It takes messages from the ring and delivers them to their recipients, in
+ * order. It knows nothing of counters.
+ *
+ * Each file uses only those before it: ring.h, delivery.h (which thread delivers), thread.h (the owner's thread),
+ * life.h (how it begins and ends), send.h (what callers do).
  */
 struct tsc_recipient {
-    /* Aligned so that three bits of a recipient's address are free. */
+    /* Aligned, so that three bits of a recipient's address are free. */
     _Alignas(8) void (*deliver)(struct tsc_recipient *recipient, int64_t argument);
 };
 
 /*
- * What kind of recipient a message has. The kind travels in the message, in the low bits of the recipient's
- * address: in the child of a fork, a recipient that lay on the stack of another thread must not be touched.
+ * The kind of a message is in the low bits of its recipient's address: in the child of a fork, a recipient on the
+ * stack of another thread must not be touched.
  */
 enum tsc_message_kind {
-    TSC_MESSAGE_ADDITION = 0, /* part of an object that outlives the message */
-    TSC_MESSAGE_REQUEST = 2,  /* on the stack of the sender, which waits for the reply */
+    TSC_MESSAGE_ADDITION = 0, /* the recipient outlives the message */
+    TSC_MESSAGE_REQUEST = 2,  /* the recipient is on the stack of the sender, which waits for the reply */
     TSC_MESSAGE_CALLBACK = 4, /* a request that runs a callback: only the owner's thread delivers it */
 };
 
 #define TSC_MESSAGE_KIND_BITS ((uintptr_t)6)
 
-/* Something that nobody sends to any more; the owner's thread frees it once all earlier messages are delivered. */
+/* An object that gets no more messages. The owner's thread frees it after all earlier messages are delivered. */
 struct tsc_retirement {
-    struct tsc_retirement *next;
+    _Atomic(struct tsc_retirement *) next;
     uint64_t position;
     void (*free)(struct tsc_retirement *retirement);
 };
@@ -46,10 +47,20 @@ struct tsc_retirement {
 /* Flags that make a sender take the slow path. */
 enum { TSC_OWNER_IN_CALLBACK = 1, TSC_OWNER_NOT_STARTED = 2 };
 
-/* Who frees the owner when its thread ends. */
-enum tsc_owner_end { TSC_OWNER_GOES_ON = 0, TSC_OWNER_ENDS_JOINED = 1, TSC_OWNER_ENDS_ALONE = 2 };
+/* Whether the owner's thread ends, and whether another thread joins it and frees the owner. */
+enum tsc_owner_end { TSC_OWNER_RUNNING = 0, TSC_OWNER_END_JOINED = 1, TSC_OWNER_END_DETACHED = 2 };
 
-enum { TSC_THREAD_NAME_MAX_BYTES = 15 };
+enum {
+    TSC_QUEUE_CAPACITY_DEFAULT = 1024,
+    TSC_QUEUE_CAPACITY_MAX = 1 << 24,
+    TSC_THREAD_NAME_MAX_BYTES = 15,
+};
+
+/*
+ * The longest spin before a sleep, by the owner's thread and by threads that wait for it: twice a slow wake-up.
+ * Spins as long as a wake-up would make the two sides sleep in turn.
+ */
+#define TSC_OWNER_SPIN_NS INT64_C(100000)
 
 struct tsc_owner_attr {
     size_t queue_capacity;
@@ -66,32 +77,23 @@ struct tsc_owner {
     struct tsc_owner_attr attr;
     _Atomic uint32_t slow_path_flags;
 
-    struct tsc_parker parker;   /* where the owner's thread sleeps */
-    struct tsc_eventcount room; /* where senders sleep until the head moves on */
-    struct tsc_eventcount
-        progress;            /* where a flush sleeps until the head reaches its message, or a callback begins */
-    _Atomic uint32_t helped; /* deliveries by senders since the owner's thread went to sleep */
-    _Atomic bool batch_cut_short;             /* a hint: a caller waits for a reply */
-    _Atomic int64_t woken_ns;                 /* when the owner's thread was last woken */
-    _Atomic int64_t wakeup_ns;                /* how long a wake-up takes, as measured */
-    _Atomic uint32_t end;                     /* an enum tsc_owner_end */
+    struct tsc_parker parker;       /* where the owner's thread sleeps */
+    struct tsc_eventcount room;     /* where senders sleep until the head moves */
+    struct tsc_eventcount progress; /* where a flush sleeps until the head moves or a callback begins */
+    _Atomic uint32_t helped;        /* messages delivered by their senders since the owner's thread parked */
+    _Atomic uint32_t end;           /* an enum tsc_owner_end */
     _Atomic(struct tsc_retirement *) retired; /* written with the registry locked */
 
     struct tsc_ring ring;
 
     /*
-     * Held by the thread that delivers (see delivery.h), but not around callbacks, and by a thread that starts the
-     * owner's. A fork acquires it, so the child finds each message either delivered and released, or neither.
+     * Held by the thread that delivers, but not during callbacks. fork() acquires it, so the child finds each
+     * message either delivered and released, or neither.
      */
     _Alignas(TSC_CACHE_ALIGN) struct tsc_lock delivering;
 
-    /* Only the owner's thread uses the rest. */
     pthread_t thread;
-    int64_t spin_ns;     /* how long to spin before sleeping */
-    int64_t interval_ns; /* how long to let a batch build up */
-    int64_t senders_woken_ns;
-    uint64_t senders_woken_at; /* the position */
-    int senders_to_wake;
+    int64_t spin_ns; /* how long the owner's thread spins before it parks */
 };
 
 static inline struct tsc_owner *tsc_owner_of_object(struct tsc_object *object)
@@ -99,7 +101,6 @@ static inline struct tsc_owner *tsc_owner_of_object(struct tsc_object *object)
     return tsc_container_of(object, struct tsc_owner, object);
 }
 
-/* The position behind all that was reserved. */
 static inline uint64_t tsc_owner_tail(struct tsc_owner *owner)
 {
     return tsc_ring_tail(&owner->ring);
@@ -107,7 +108,6 @@ static inline uint64_t tsc_owner_tail(struct tsc_owner *owner)
 
 static inline void tsc_owner_wake(struct tsc_owner *owner)
 {
-    atomic_store_explicit(&owner->woken_ns, tsc_now(), memory_order_relaxed);
     TSC_TEST_POINT(owner_found_parked);
     tsc_parker_unpark(&owner->parker);
 }

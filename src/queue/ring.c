@@ -7,24 +7,17 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define LET_OTHERS_NS INT64_C(5000)
+#define BACKOFF_NS INT64_C(5000)
 
 enum { PAUSES_BETWEEN_CLOCKS = 8 };
 
-static uint64_t power_of_two_at_least(size_t wanted)
-{
-    uint64_t power = 1;
-
-    while (power < wanted)
-        power *= 2;
-    return power;
-}
-
 int tsc_ring_init(struct tsc_ring *ring, size_t capacity)
 {
-    uint64_t cells = power_of_two_at_least(capacity);
+    uint64_t cells = 1;
 
-    /* calloc: a large ring takes memory only as far as it is used. */
+    while (cells < capacity)
+        cells *= 2;
+    /* calloc: the pages of a large ring are allocated as they are used. */
     ring->memory = calloc(cells * sizeof(struct tsc_ring_cell) + TSC_CACHE_ALIGN, 1);
     if (ring->memory == NULL)
         return -ENOMEM;
@@ -43,13 +36,13 @@ void tsc_ring_fini(struct tsc_ring *ring)
 }
 
 /*
- * Two processors that reserve in turn take the lines of the tail and of the cells from each other with every
- * message, which makes each cost as much as a dozen. So who was slower leaves the lines to the other for as long
- * as some hundred messages take it.
+ * Two CPUs that reserve in turn take the cache lines of the tail and the cells from each other with each message,
+ * which makes a message cost as much as a dozen. So the loser leaves the lines to the winner for some hundred
+ * messages.
  */
 TSC_COLD void tsc_ring_backoff(void)
 {
-    int64_t end = tsc_now() + LET_OTHERS_NS;
+    int64_t end = tsc_now() + BACKOFF_NS;
 
     do {
         for (int pauses = 0; pauses < PAUSES_BETWEEN_CLOCKS; pauses++)

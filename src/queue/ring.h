@@ -10,35 +10,33 @@
 #include <stdint.h>
 
 /*
- * A bounded queue of messages from many senders to one receiver.
+ * A bounded queue of messages from many senders to one consumer.
  *
- * Positions count messages since the beginning; the cell of a position is its low bits. A sender reserves a
- * position, only where there is room (so that one who sleeps never holds a ticket), fills the cell and publishes
- * it. The receiver takes messages in the order of their positions, and releases what it took a batch at a time, so
- * that the senders' view of the room costs one cache miss a batch.
+ * Positions count messages from 0; the low bits of a position index its cell. A sender reserves a position only
+ * where there is room, so a sender that sleeps holds none; then it fills the cell and publishes it. The consumer
+ * takes messages in the order of positions. It releases them in batches, so the head costs senders one cache miss
+ * a batch. A message that is reserved but not published holds up later ones, for a few instructions.
  *
- * A message that is reserved but not yet published holds up those behind it, for the few instructions in between.
- *
- * What a message costs is, above all, the way of its cache line from the sender's processor to the receiver's and
- * back. So a cell is as small as it can be, and both sides fetch the lines ahead that they are going to need.
+ * The main cost of a message is the transfer of its cache line to the consumer's CPU and back. So cells are small,
+ * and both sides prefetch.
  *
  * Models: test/model/ring.pml, test/model/queue.pml, test/model/close-queue.pml
  */
 struct tsc_ring_cell {
-    _Alignas(16) _Atomic uintptr_t mark; /* the recipient, and in the lowest bit which lap has published it */
+    _Alignas(16) _Atomic uintptr_t mark; /* the recipient, and in the lowest bit the lap that published it */
     int64_t argument;
 };
 
-enum { TSC_RING_FETCH_AHEAD = 64 }; /* messages */
+enum { TSC_RING_PREFETCH_DISTANCE = 64 }; /* messages */
 
 struct tsc_ring {
     struct tsc_ring_cell *cells;
     uint64_t capacity;
-    void *memory; /* that the cells lie in */
+    void *memory; /* the allocation that holds the cells */
 
-    _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t tail; /* what is reserved next: all senders write it */
-    _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t head; /* what is released: the receiver writes it once a batch */
-    _Alignas(TSC_CACHE_ALIGN) uint64_t next; /* what is taken next: the receiver's, for the time being, alone */
+    _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t tail; /* the next position to reserve; written by all senders */
+    _Alignas(TSC_CACHE_ALIGN) _Atomic uint64_t head; /* the first position not released */
+    _Alignas(TSC_CACHE_ALIGN) uint64_t next;         /* the next position to take; the consumer's alone */
 };
 
 /* 0 or -ENOMEM. The capacity is rounded up to a power of two. */
@@ -50,29 +48,28 @@ static inline struct tsc_ring_cell *tsc_ring_cell(struct tsc_ring *ring, uint64_
     return &ring->cells[position & (ring->capacity - 1)];
 }
 
-/* The bit alternates from lap to lap, beginning with 1 on cells that are 0. */
+/* The bit alternates from lap to lap. It begins with 1, because cells begin with 0. */
 static inline uintptr_t tsc_ring_lap_bit(struct tsc_ring *ring, uint64_t position)
 {
     return (position & ring->capacity) == 0;
 }
 
 /*
- * seq_cst: whoever learns from the tail which messages to wait for, or that there is none, has written something
- * else before (closed, parked, armed) that the sender of a later message is sure to see.
+ * seq_cst: a thread stores a flag (closed, parked, armed) and then loads the tail. The sender of a message after
+ * that tail is sure to see the flag.
  */
 static inline uint64_t tsc_ring_tail(struct tsc_ring *ring)
 {
     return atomic_load_explicit(&ring->tail, memory_order_seq_cst);
 }
 
-/* seq_cst: pairs with the store in release, against the sleepers of an eventcount; and what was applied is seen.
- */
+/* seq_cst: pairs with tsc_ring_release, for the sleepers of an eventcount. */
 static inline uint64_t tsc_ring_head(struct tsc_ring *ring)
 {
     return atomic_load_explicit(&ring->head, memory_order_seq_cst);
 }
 
-/* Messages that are reserved and not yet released. */
+/* The number of messages that are reserved and not released. */
 static inline uint64_t tsc_ring_occupancy(struct tsc_ring *ring)
 {
     uint64_t head = tsc_ring_head(ring);
@@ -85,32 +82,32 @@ static inline bool tsc_ring_has_room(struct tsc_ring *ring)
     return tsc_ring_occupancy(ring) < ring->capacity;
 }
 
-static inline void tsc_ring_fetch_to_write(struct tsc_ring *ring, uint64_t position)
+static inline void tsc_ring_prefetch_to_write(struct tsc_ring *ring, uint64_t position)
 {
 #if defined(__x86_64__)
-    /* For a processor of the base architecture the compiler makes a fetch to read of it, which is no help. */
+    /* For the base architecture __builtin_prefetch() reads the line, which does not help. */
     __asm__ volatile("prefetchw %0" : : "m"(*tsc_ring_cell(ring, position)));
 #elif defined(__GNUC__)
     __builtin_prefetch(tsc_ring_cell(ring, position), 1);
 #endif
 }
 
-static inline void tsc_ring_fetch_to_read(struct tsc_ring *ring, uint64_t position)
+static inline void tsc_ring_prefetch_to_read(struct tsc_ring *ring, uint64_t position)
 {
 #ifdef __GNUC__
     __builtin_prefetch(tsc_ring_cell(ring, position), 0);
 #endif
 }
 
-/* Sender, after another was quicker. */
+/* For a sender that lost the race for a position. */
 void tsc_ring_backoff(void);
 
-/* Sender: false where there is no room. */
+/* Sender: false if the ring is full. */
 static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
 {
     for (;;) {
         uint64_t tail = atomic_load_explicit(&ring->tail, memory_order_relaxed);
-        /* acquire: pairs with release; the receiver is done with the cell. */
+        /* acquire: pairs with release; the consumer is done with the cell. */
         uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
         /* Signed: the head may have passed this tail. */
         int64_t room = (int64_t)(ring->capacity - (tail - head));
@@ -120,8 +117,8 @@ static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
         /* seq_cst: see tsc_ring_tail. */
         if (tsc_likely(atomic_compare_exchange_strong_explicit(&ring->tail, &tail, tail + 1, memory_order_seq_cst,
                                                                memory_order_relaxed))) {
-            if (room > TSC_RING_FETCH_AHEAD)
-                tsc_ring_fetch_to_write(ring, tail + TSC_RING_FETCH_AHEAD);
+            if (room > TSC_RING_PREFETCH_DISTANCE)
+                tsc_ring_prefetch_to_write(ring, tail + TSC_RING_PREFETCH_DISTANCE);
             *position = tail;
             return true;
         }
@@ -129,7 +126,7 @@ static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
     }
 }
 
-/* The recipient's address is even; NULL is a message to nobody. */
+/* Sender. The recipient's address is even. */
 static inline void tsc_ring_publish(struct tsc_ring *ring, uint64_t position, void *recipient, int64_t argument)
 {
     struct tsc_ring_cell *cell = tsc_ring_cell(ring, position);
@@ -140,7 +137,7 @@ static inline void tsc_ring_publish(struct tsc_ring *ring, uint64_t position, vo
                           memory_order_release);
 }
 
-/* Receiver: false where the message at the position is not published. */
+/* Consumer: false if the message is not published. */
 static inline bool tsc_ring_read(struct tsc_ring *ring, uint64_t position, void **recipient, int64_t *argument)
 {
     struct tsc_ring_cell *cell = tsc_ring_cell(ring, position);
@@ -153,7 +150,7 @@ static inline bool tsc_ring_read(struct tsc_ring *ring, uint64_t position, void 
     return true;
 }
 
-/* Anyone: whether the message that is to be taken next is reserved and not published. */
+/* Any thread: whether the message at the head is reserved and not published. */
 static inline bool tsc_ring_awaits_publication(struct tsc_ring *ring)
 {
     uint64_t head = tsc_ring_head(ring);
@@ -162,10 +159,10 @@ static inline bool tsc_ring_awaits_publication(struct tsc_ring *ring)
     return tsc_ring_tail(ring) != head && (mark & 1) != tsc_ring_lap_bit(ring, head);
 }
 
-/* Receiver: gives the room of all messages taken back. */
+/* Consumer: makes room of all messages that it took. */
 static inline void tsc_ring_release(struct tsc_ring *ring)
 {
-    /* seq_cst: pairs with tsc_ring_head; and before the receiver looks for sleepers. */
+    /* seq_cst: pairs with tsc_ring_head; and comes before the consumer's look for sleepers. */
     atomic_store_explicit(&ring->head, ring->next, memory_order_seq_cst);
 }
 

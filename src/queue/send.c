@@ -3,22 +3,20 @@
 
 #include "queue/delivery.h"
 #include "queue/life.h"
-#include "queue/thread.h"
 #include "sync/deadline.h"
 #include "sync/spin.h"
-#include "test-point.h"
 
 #include <errno.h>
 
 /*
- * While the owner's thread sleeps, a sender delivers its message itself, which is faster than waking a thread.
- * This many since the thread fell asleep are a stream, worth a thread that runs beside the senders.
+ * While the owner's thread is parked, a sender delivers its message itself, which is faster than a wake-up. After
+ * this many the owner's thread is worth waking, to run beside the senders.
  */
 enum { HELPS_BEFORE_WAKING = 64 };
 
 static bool is_in_callback(struct tsc_owner *owner)
 {
-    /* seq_cst: pairs with begin_callback, which sets the flag before it wakes those that flush. */
+    /* seq_cst: pairs with begin_callback, which sets the flag before it wakes flushing threads. */
     return atomic_load_explicit(&owner->slow_path_flags, memory_order_seq_cst) & TSC_OWNER_IN_CALLBACK;
 }
 
@@ -27,12 +25,12 @@ int tsc_owner_may_wait(struct tsc_owner *owner)
     /* relaxed: a thread that runs a callback has set the flag itself. */
     uint32_t flags = atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed);
 
-    return tsc_unlikely(flags & TSC_OWNER_IN_CALLBACK) && tsc_owner_is_on_its_thread(owner) ? -EDEADLK : 0;
+    return tsc_unlikely(flags & TSC_OWNER_IN_CALLBACK) && tsc_owner_is_calling_thread(owner) ? -EDEADLK : 0;
 }
 
 TSC_COLD int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags)
 {
-    int error = flags & TSC_OWNER_NOT_STARTED ? tsc_owner_start_again(owner) : 0;
+    int error = flags & TSC_OWNER_NOT_STARTED ? tsc_owner_restart(owner) : 0;
 
     return error ? error : tsc_owner_may_wait(owner);
 }
@@ -48,7 +46,7 @@ static void wait_for_room(struct tsc_owner *owner)
 {
     uint32_t key;
 
-    if (tsc_spin_among_many_until(has_room, owner, tsc_owner_longest_spin(owner)))
+    if (tsc_spin_among_many_until(has_room, owner, TSC_OWNER_SPIN_NS))
         return;
     key = tsc_eventcount_prepare(&owner->room);
     TSC_TEST_POINT(eventcount_prepared);
@@ -68,14 +66,14 @@ TSC_COLD uint64_t tsc_owner_reserve_slow(struct tsc_owner *owner)
     return position;
 }
 
-static bool is_released(struct tsc_owner *owner, uint64_t target)
+static bool is_released(struct tsc_owner *owner, uint64_t end)
 {
-    return (int64_t)(tsc_ring_head(&owner->ring) - target) >= 0;
+    return (int64_t)(tsc_ring_head(&owner->ring) - end) >= 0;
 }
 
 TSC_COLD void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position)
 {
-    /* relaxed: a hint; lost counts do no harm. */
+    /* relaxed: a hint; a lost count does no harm. */
     uint32_t helped = atomic_load_explicit(&owner->helped, memory_order_relaxed);
 
     atomic_store_explicit(&owner->helped, helped + 1, memory_order_relaxed);
@@ -85,38 +83,30 @@ TSC_COLD void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position)
 
 struct flush {
     struct tsc_owner *owner;
-    uint64_t target;
+    uint64_t end;
 };
 
-static bool is_flushed(void *arg)
+static bool is_flushed(const struct flush *flush)
 {
-    const struct flush *flush = arg;
-
-    return is_released(flush->owner, flush->target);
+    return is_released(flush->owner, flush->end);
 }
 
 static bool is_flushed_with_help(void *arg)
 {
     const struct flush *flush = arg;
 
-    while (!is_flushed(arg))
+    while (!is_flushed(flush))
         if (!tsc_owner_help(flush->owner))
             return false;
     return true;
 }
 
-static void cut_batch_short(struct tsc_owner *owner)
-{
-    if (!atomic_load_explicit(&owner->batch_cut_short, memory_order_relaxed))
-        atomic_store_explicit(&owner->batch_cut_short, true, memory_order_relaxed);
-}
-
 /*
- * Sleeps until the head moves on, or a callback begins; while one runs, until the deadline at most. No wake-up is
- * lost: a callback that begins after the look at the flag finds this sleeper counted (all four accesses are
- * seq_cst) and wakes it. False once the deadline has passed. Model: test/model/look.pml
+ * Sleeps until the head moves or a callback begins; while a callback runs, until the deadline at most. No wake-up
+ * is lost: a callback that begins after the load of the flag finds this sleeper counted and wakes it. All four
+ * accesses are seq_cst. False once the deadline has passed. Model: test/model/look.pml
  */
-static bool sleep_until_progress(struct flush *flush, int64_t deadline)
+static bool sleep_until_progress(const struct flush *flush, int64_t deadline)
 {
     struct tsc_owner *owner = flush->owner;
     uint32_t key = tsc_eventcount_prepare(&owner->progress);
@@ -134,13 +124,15 @@ static bool sleep_until_progress(struct flush *flush, int64_t deadline)
 
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
 {
-    struct flush flush = {.owner = owner, .target = tsc_ring_tail(&owner->ring)};
+    struct flush flush = {.owner = owner, .end = tsc_ring_tail(&owner->ring)};
+    int error = tsc_owner_may_wait(owner);
 
+    if (error)
+        return error;
     TSC_TEST_POINT(flush_began);
     if (is_flushed_with_help(&flush))
         return 0;
-    cut_batch_short(owner);
-    tsc_spin_among_many_until(is_flushed_with_help, &flush, tsc_owner_longest_spin(owner));
+    tsc_spin_among_many_until(is_flushed_with_help, &flush, TSC_OWNER_SPIN_NS);
     while (!is_flushed(&flush))
         if (!sleep_until_progress(&flush, deadline) && !is_flushed(&flush) && is_in_callback(owner))
             return -ETIMEDOUT;
@@ -166,10 +158,8 @@ void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker)
 {
     struct awaited_reply reply = {.owner = owner, .parker = parker};
 
-    if (is_replied_with_help(&reply))
+    if (is_replied_with_help(&reply) || tsc_spin_among_many_until(is_replied_with_help, &reply, TSC_OWNER_SPIN_NS))
         return;
-    cut_batch_short(owner);
-    if (!tsc_spin_among_many_until(is_replied_with_help, &reply, tsc_owner_longest_spin(owner)) &&
-        tsc_parker_prepare(parker))
+    if (tsc_parker_prepare(parker))
         tsc_parker_commit(parker);
 }

@@ -4,14 +4,15 @@
 
 #include "queue/owner.h"
 
-/* What the callers' threads do: send a message, wait for its reply, or wait until all messages are delivered. */
+/* For callers: send a message, wait for its reply, flush. */
 
-/* -EDEADLK inside one of the owner's callbacks. Before everything that waits for the owner. */
+/* -EDEADLK inside one of the owner's callbacks, where waiting for the owner would deadlock. */
 int tsc_owner_may_wait(struct tsc_owner *owner);
 
 int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags);
 
-/* The same; and starts the thread in the child of a fork, or returns -EAGAIN. Before everything that sends. */
+/* Required before a send. Returns what tsc_owner_may_wait() does, or -EAGAIN if a forked child starts no thread.
+ */
 static inline int tsc_owner_may_send(struct tsc_owner *owner)
 {
     /* acquire: pairs with the release when the thread is started again. */
@@ -27,7 +28,7 @@ static inline bool tsc_owner_try_reserve(struct tsc_owner *owner, uint64_t *posi
 
 uint64_t tsc_owner_reserve_slow(struct tsc_owner *owner);
 
-/* Reserves a position, waiting for room; it must be published. */
+/* Reserves a position, waiting for room. The caller must publish it. */
 static inline uint64_t tsc_owner_reserve(struct tsc_owner *owner)
 {
     uint64_t position;
@@ -38,12 +39,12 @@ static inline uint64_t tsc_owner_reserve(struct tsc_owner *owner)
 }
 
 /*
- * Gets a message delivered that was published while the owner's thread was asleep.
+ * Gets a published message delivered while the owner's thread is parked.
  * Models: test/model/queue.pml, test/model/delivery.pml
  */
 void tsc_owner_help_or_wake(struct tsc_owner *owner, uint64_t position);
 
-/* A recipient of NULL makes it a message to nobody. */
+/* A message without a recipient is empty. */
 static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position, struct tsc_recipient *recipient,
                                      enum tsc_message_kind kind, int64_t argument)
 {
@@ -55,12 +56,12 @@ static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position,
 }
 
 /*
- * Waits until all messages reserved before are delivered: 0. Once the deadline has passed it returns -ETIMEDOUT if
- * a callback holds the owner; it still waits for messages that are being delivered, which takes no callback.
+ * Waits until all messages that were reserved before are delivered. 0, -EDEADLK as tsc_owner_may_wait(), or
+ * -ETIMEDOUT if the deadline has passed and a callback is running; deliveries without a callback are waited for.
  */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);
 
-/* Waits until the recipient of a message that was published has unparked the caller. */
+/* Waits until the recipient of a published message unparks the caller. */
 void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker);
 
 #endif

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "support/suite.h"
 #include "support/threads.h"
+#include "sync/deadline.h"
 #include "unit/held-callback.h"
 
 enum { CAPACITY = 16, MESSAGES = 5 };

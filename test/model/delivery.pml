@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner's thread and two others hand the receiver's role to each other. One of these asks for a callback,
+ * The owner's thread and two others hand the consumer's role to each other. One of these asks for a callback,
  * which the owner's thread alone may run, and waits for the reply; the other one adds, and waits until that is
  * delivered. Where the owner's thread is asleep they deliver in its place, or wake it; where they wait they
- * deliver what they may. Nobody sleeps for ever, there is one receiver at a time, and who waits for a message does
+ * deliver what they may. Nobody sleeps for ever, there is one consumer at a time, and who waits for a message does
  * not wait for a callback behind it.
  *
  * How long the owner's thread spins before it parks is its own affair: it is as if it were slow. The ring has room
  * here, and senders that wait for room are in queue.pml; the owner's end, and what is retired, in sleep.pml. How
  * the lock orders is in lock.pml.
  *
- * Mirrors: src/queue/delivery.c: release deliver_published deliver tsc_owner_deliver_batch tsc_owner_help
+ * Mirrors: src/queue/delivery.c: release deliver tsc_owner_deliver_batch tsc_owner_help
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
- * Mirrors: src/queue/thread.c: park has_work wait_for_publication deliver_all tsc_owner_run
+ * Mirrors: src/queue/thread.c: park has_work wait_for_publication deliver_available tsc_owner_run
  * Mirrors: src/queue/send.c: tsc_owner_help_or_wake tsc_owner_flush is_flushed_with_help
  * Mirrors: src/queue/send.c: tsc_owner_await_reply is_replied_with_help
  * Mirrors: src/queue/send.h: tsc_owner_publish
@@ -246,7 +246,7 @@ proctype adding(byte me)
 
 /* -------- the owner's thread -------- */
 
-inline deliver_all()
+inline deliver_available()
 {
     load(TAIL, tail, SEQ_CST);
     do
@@ -317,7 +317,7 @@ proctype owner(byte me)
     do
     :: HAS_DONE_ALL(me) -> break
     :: else ->
-        deliver_all();
+        deliver_available();
         wait_for_publication();
         if
         :: held_up -> held_up = false

@@ -16,8 +16,8 @@
  * Mirrors: src/sync/registry.c: before_fork unlock_all after_fork_in_child forget_calls repair_all
  * Mirrors: src/sync/registry.c: free_unreferenced tsc_object_ref_by_call tsc_object_unref_by_call
  * Mirrors: src/queue/life.c: lock_owner unlock_owner repair_in_child tsc_owner_retire end_thread release_owner run
- * Mirrors: src/queue/delivery.c: deliver_published tsc_owner_help tsc_owner_begin_callback tsc_owner_end_callback
- * Mirrors: src/queue/delivery.c: tsc_owner_repair_in_child tsc_owner_wake_all_that_fit
+ * Mirrors: src/queue/delivery.c: deliver tsc_owner_help tsc_owner_begin_callback tsc_owner_end_callback
+ * Mirrors: src/queue/delivery.c: tsc_owner_drain_in_child tsc_owner_wake_all_that_fit
  * Mirrors: src/queue/thread.c: take_retired free_retired has_work park tsc_owner_run
  * Mirrors: src/backend/queue.c: queue_update queue_release queue_fini
  * Mirrors: src/counter.c: tsc_counter_free

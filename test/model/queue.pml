@@ -202,7 +202,7 @@ inline park()
     fi
 }
 
-/* As laps and time go by it wakes a sender besides; that is not counted on here. */
+/* It also wakes senders after each delivery; the model does not rely on that. */
 proctype owner(byte me)
 {
     byte tail, head, state, found;

@@ -30,7 +30,7 @@
 
 #define SENDERS 2
 #define MESSAGES (6 - CAPACITY) /* some laps */
-#define RECEIVER SENDERS
+#define CONSUMER SENDERS
 #define CORES 3
 
 #define TAIL 0
@@ -38,8 +38,8 @@
 #define MARK(position) (2 + (position) % CAPACITY)
 #define ARGUMENT(position) (2 + CAPACITY + (position) % CAPACITY)
 #define LOCATIONS (2 + 2 * CAPACITY)
-#define IS_STALE_IN_RECEIVER(location) ((location) >= ARGUMENT(0) || (location) >= MARK(0) && READ == RELAXED)
-#define STALE(core, location) ((core) == RECEIVER -> IS_STALE_IN_RECEIVER(location) : (location) == TAIL)
+#define IS_STALE_IN_CONSUMER(location) ((location) >= ARGUMENT(0) || (location) >= MARK(0) && READ == RELAXED)
+#define STALE(core, location) ((core) == CONSUMER -> IS_STALE_IN_CONSUMER(location) : (location) == TAIL)
 #include "include/armv8.pml"
 
 #ifdef NO_LAP_BIT
@@ -93,7 +93,7 @@ inline give_back()
     held = 0
 }
 
-proctype receiver(byte me)
+proctype consumer(byte me)
 {
     byte next, held, mark, argument;
 
@@ -127,6 +127,6 @@ init
         run core_of(2);
         run sender(0);
         run sender(1);
-        run receiver(RECEIVER)
+        run consumer(CONSUMER)
     }
 }

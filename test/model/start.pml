@@ -4,7 +4,7 @@
  * started finds the number of its thread, too; and the start function, which runs first on the new thread, finds
  * itself in a callback.
  *
- * Mirrors: src/queue/life.c: tsc_owner_start_again start_thread tsc_owner_is_started run_start_function
+ * Mirrors: src/queue/life.c: tsc_owner_restart start_thread tsc_owner_is_started run_start_function
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
  * Mirrors: src/queue/send.c: tsc_owner_may_send_slow tsc_owner_may_wait
  * Mirrors: src/queue/send.h: tsc_owner_may_send
@@ -55,7 +55,7 @@ inline start_thread()
 
 #define HAS_STARTED (started > 0 && memory[THREAD] != 0)
 
-inline start_again()
+inline restart()
 {
     lock();
     load(FLAGS, flags, RELAXED);
@@ -74,7 +74,7 @@ proctype user(byte me)
 
     load(FLAGS, flags, RELAXED);
     if
-    :: flags & NOT_STARTED -> start_again()
+    :: flags & NOT_STARTED -> restart()
     :: else
     fi;
     load(FLAGS, flags, IS_STARTED);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Two senders and the receiver, over several laps of a ring of two. */
+/* Two senders and the consumer, over several laps of a ring of two. */
 #include "explore.h"
 
 #include "queue/ring.h"
