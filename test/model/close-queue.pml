@@ -5,8 +5,8 @@
  * ever is; with REQUESTS the owner decides for the first adder. What it refuses lies behind all that is not
  * refused.
  *
- * Mirrors: src/backend/queue.c: queue_add publish_addition is_closed is_refused settle_close is_behind_close
- * Mirrors: src/backend/queue.c: apply_addition serve_add queue_close look
+ * Mirrors: src/backend/queue.c: queue_add publish_addition is_closed is_refused fix_close_position is_after_close
+ * Mirrors: src/backend/queue.c: apply_addition apply queue_close flush_and_read
  * Mirrors: src/queue/ring.h: tsc_ring_tail tsc_ring_head tsc_ring_reserve tsc_ring_publish tsc_ring_read
  * Mirrors: src/queue/send.c: tsc_owner_flush
  * Mirrors: src/queue/delivery.c: release
@@ -75,13 +75,13 @@ inline refuse(position)
     }
 }
 
-/* The place is in `settled`. */
-inline settle_close()
+/* The position is in `fixed`. */
+inline fix_close_position()
 {
     load(TAIL, target, TAIL_LOOK);
-    settled = NOT_CLOSED;
-    compare_exchange(PLACE, settled, target, ACQ_REL, done);
-    settled = (done -> target : settled);
+    fixed = NOT_CLOSED;
+    compare_exchange(PLACE, fixed, target, ACQ_REL, done);
+    fixed = (done -> target : fixed);
     target = 0; done = false
 }
 
@@ -95,14 +95,14 @@ inline is_refused()
 {
     load(CLOSED, closed, CLOSED_LOOK);
     if
-    :: closed -> settle_close(); settled = 0
+    :: closed -> fix_close_position(); fixed = 0
     :: else
     fi
 }
 
 proctype adder(byte me)
 {
-    byte closed, position, target, settled;
+    byte closed, position, target, fixed;
     bool done;
 
     if
@@ -133,7 +133,7 @@ done_with_it:
 
 proctype owner(byte me)
 {
-    byte next, mark, value, closed, target, settled;
+    byte next, mark, value, closed, target, fixed;
     bool done;
 
 end:
@@ -145,9 +145,9 @@ end:
             if
             :: closed ->
 #ifndef NO_PLACE
-                settle_close();
-                closed = (next >= settled);
-                settled = 0
+                fix_close_position();
+                closed = (next >= fixed);
+                fixed = 0
 #endif
             :: else
             fi;
@@ -171,12 +171,12 @@ end:
 
 proctype closer(byte me)
 {
-    byte target, settled, head, value;
+    byte target, fixed, head, value;
     bool done;
 
     store(CLOSED, 1, SEQ_CST);
-    settle_close();
-    settled = 0;
+    fix_close_position();
+    fixed = 0;
     load(TAIL, target, TAIL_LOOK);
 #ifndef NO_FLUSH
     do

@@ -6,7 +6,7 @@
  * Mirrors: src/sync/parker.h: tsc_parker_is_notified
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
  * Mirrors: src/queue/send.c: tsc_owner_await_reply
- * Mirrors: src/backend/queue.c: ask serve
+ * Mirrors: src/backend/queue.c: send_request apply_request
  *
  * Check:
  * Mutation: -DUNPARK=RELAXED: assertion: the notification becomes visible before the answer

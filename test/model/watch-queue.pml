@@ -4,7 +4,7 @@
  * it. The waiter arms the watch, then waits for all that is reserved: what it does not wait for is delivered by an
  * owner that sees the watch armed.
  *
- * Mirrors: src/backend/queue.c: apply_addition look queue_wait_at_most
+ * Mirrors: src/backend/queue.c: apply_addition flush_and_read queue_wait_at_most
  * Mirrors: src/queue/send.c: tsc_owner_flush
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *

@@ -113,10 +113,10 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(message_reserved, is_queue, ALL, false) \
     ROW(message_published, is_queue, ALL, false) \
     ROW(owner_found_parked, is_queue, ALL, false) \
-    /* closed, about to settle where among the messages; has a place to settle; settled, about to flush */ \
+    /* closed, about to fix its position; about to fix this position; fixed, about to flush */ \
     ROW(queue_closed, is_queue, ALL, false) \
-    ROW(queue_settling, is_queue, ALL, false) \
-    ROW(queue_settled, is_queue, ALL, false) \
+    ROW(queue_fixing_close, is_queue, ALL, false) \
+    ROW(queue_fixed_close, is_queue, ALL, false) \
     ROW(flush_began, is_queue, ALL, false) \
     ROW(flush_looked, is_queue, ALL, false) \
     /* delivered, not released; released, about to notify */ \

@@ -63,11 +63,6 @@ bool tsc_owner_is_started(struct tsc_owner *)
 
 void tsc_owner_retire(struct tsc_owner *, struct tsc_retirement *) {}
 
-tsc_owner_t *tsc_owner_ref(tsc_owner_t *owner)
-{
-    return owner;
-}
-
 const struct tsc_owner_attr tsc_owner_attr_default = {};
 
 int tsc_owner_make(struct tsc_owner **, const struct tsc_owner_attr *)
@@ -86,6 +81,8 @@ bool tsc_object_drop(struct tsc_object *)
 {
     return false;
 }
+
+void tsc_object_ref(struct tsc_object *) {}
 
 void tsc_object_ref_by_call(struct tsc_object *) {}
 
