@@ -10,11 +10,6 @@ struct tsc_backend {
     const struct tsc_backend_ops *ops; /* NULL where this build goes without */
 };
 
-extern const struct tsc_backend_ops tsc_mutex_ops;
-extern const struct tsc_backend_ops tsc_atomic_ops;
-extern const struct tsc_backend_ops tsc_queue_ops;
-extern const struct tsc_backend_ops tsc_percpu_ops;
-
 /* NULL where the backend is unknown. */
 const struct tsc_backend *tsc_backend_find(tsc_backend_t backend);
 
