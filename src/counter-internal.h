@@ -26,10 +26,50 @@ struct tsc_deferred {
 };
 
 /*
- * What a backend does. The public functions have checked the pointers. An operation that is NULL is not supported:
- * they answer -ENOTSUP. Where a comment does not say otherwise, an operation means what the public function of its
- * name means.
+ * The operations of a backend: OP(context, name, arguments, parameters). The public functions have checked the
+ * pointers. Where a comment does not say otherwise, an operation means what the public function of its name means.
+ *
+ * Every backend has the required operations. It has all operations of another group, or none. An operation that is
+ * missing is NULL, and its public function returns -ENOTSUP, or for get_interval the value as both ends.
  */
+#define TSC_REQUIRED_OPERATIONS(OP, context) \
+    OP(context, add, (counter, delta), struct tsc_counter *counter, int64_t delta) \
+    OP(context, try_add, (counter, delta), struct tsc_counter *counter, int64_t delta) \
+    OP(context, get, (counter, value), struct tsc_counter *counter, int64_t *value) \
+    OP(context, flush, (counter), struct tsc_counter *counter) \
+    OP(context, close, (counter), struct tsc_counter *counter) \
+    OP(context, wait_at_most, (counter, threshold, timeout_ns), struct tsc_counter *counter, int64_t threshold, \
+       int64_t timeout_ns)
+
+/* With TSC_CAP_FETCH. */
+#define TSC_FETCH_OPERATIONS(OP, context) \
+    OP(context, fetch_add, (counter, delta, previous), struct tsc_counter *counter, int64_t delta, \
+       int64_t *previous) \
+    OP(context, exchange, (counter, value, previous), struct tsc_counter *counter, int64_t value, \
+       int64_t *previous) \
+    OP(context, compare_exchange, (counter, expected, desired), struct tsc_counter *counter, int64_t *expected, \
+       int64_t desired)
+
+/* With TSC_CAP_UPDATE. */
+#define TSC_UPDATE_OPERATIONS(OP, context) \
+    OP(context, update, (counter, update, arg), struct tsc_counter *counter, tsc_update_fn update, void *arg)
+
+/* With TSC_CAP_PEAK. */
+#define TSC_PEAK_OPERATIONS(OP, context) \
+    OP(context, get_peak, (counter, peak), struct tsc_counter *counter, int64_t *peak)
+
+#define TSC_INTERVAL_OPERATIONS(OP, context) \
+    OP(context, get_interval, (counter, low, high), struct tsc_counter *counter, int64_t *low, int64_t *high)
+
+#define TSC_OPERATIONS(OP, context) \
+    TSC_REQUIRED_OPERATIONS(OP, context) \
+    TSC_FETCH_OPERATIONS(OP, context) \
+    TSC_UPDATE_OPERATIONS(OP, context) \
+    TSC_PEAK_OPERATIONS(OP, context) \
+    TSC_INTERVAL_OPERATIONS(OP, context)
+
+#define TSC_MEMBER(context, name, arguments, ...) int (*name)(__VA_ARGS__);
+
 struct tsc_backend_ops {
     size_t counter_size;
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
@@ -40,20 +80,27 @@ struct tsc_backend_ops {
      */
     struct tsc_deferred (*fini)(struct tsc_counter *counter);
     struct tsc_object_ops object;
-
-    int (*add)(struct tsc_counter *counter, int64_t delta);
-    int (*try_add)(struct tsc_counter *counter, int64_t delta);
-    int (*get)(struct tsc_counter *counter, int64_t *value);
-    int (*get_interval)(struct tsc_counter *counter, int64_t *low, int64_t *high);
-    int (*get_peak)(struct tsc_counter *counter, int64_t *peak);
-    int (*fetch_add)(struct tsc_counter *counter, int64_t delta, int64_t *previous);
-    int (*exchange)(struct tsc_counter *counter, int64_t value, int64_t *previous);
-    int (*compare_exchange)(struct tsc_counter *counter, int64_t *expected, int64_t desired);
-    int (*update)(struct tsc_counter *counter, tsc_update_fn update, void *arg);
-    int (*flush)(struct tsc_counter *counter);
-    int (*close)(struct tsc_counter *counter);
-    int (*wait_at_most)(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns);
+    TSC_OPERATIONS(TSC_MEMBER, )
 };
+
+/*
+ * The entries of a backend's table: its functions, which have the names of the operations behind its own. A
+ * function that is missing does not compile. The last reference calls `release_object`: tsc_counter_free, or what
+ * ends in it.
+ */
+#define TSC_ENTRY(backend, name, ...) .name = backend##_##name,
+
+#define TSC_COMMON(backend, release_object) \
+    .counter_size = sizeof(struct backend##_counter), .init = backend##_init, \
+    .object = {.child = backend##_child, .release = release_object, .free = tsc_counter_free}
+#define TSC_REQUIRED(backend, release_object) \
+    TSC_REQUIRED_OPERATIONS(TSC_ENTRY, backend) TSC_COMMON(backend, release_object)
+#define TSC_FETCH(backend) \
+    .fetch_add = backend##_fetch_add, .exchange = backend##_exchange, \
+    .compare_exchange = backend##_compare_exchange
+#define TSC_UPDATE(backend) .update = backend##_update
+#define TSC_PEAK(backend) .get_peak = backend##_get_peak
+#define TSC_INTERVAL(backend) .get_interval = backend##_get_interval
 
 /* The one place where a counter is freed: the object of one that has no references. */
 void tsc_counter_free(struct tsc_object *object);

@@ -17,10 +17,9 @@
 
 __attribute__((weak)) void __msan_unpoison_param(size_t parameters);
 
-/* An operation that is added to the struct needs its wrapper here, or it is not supported under a sanitizer. */
-_Static_assert(sizeof(struct tsc_backend_ops) == 20 * sizeof(void (*)(void)), "each operation has a wrapper");
+static const struct tsc_backend_ops told[2]; /* without bounds, with bounds */
 
-static const struct tsc_backend_ops *backend_ops(struct tsc_counter *counter)
+static const struct tsc_backend_ops *backend_ops(const struct tsc_counter *counter)
 {
     return tsc_backend_find(counter->backend)->ops;
 }
@@ -32,118 +31,52 @@ static int stored(int result, const int64_t *output)
     return result;
 }
 
-/* Without bounds, an addition that returns 0 says nothing about the counter and is no read. A refusal is one. */
-static int told_add(struct tsc_counter *counter, int64_t delta)
-{
-    int result;
+/*
+ * Each operation: whether it is a change, whether it was a read, and its result. Without bounds, an addition that
+ * returns 0 says nothing about the counter and is no read; a refusal is one. Within bounds an addition is also a
+ * read: it may take the place that another thread has given back.
+ */
+#define RULE_add true, result != 0 || counter->ops == &told[true], result
+#define RULE_try_add RULE_add
+#define RULE_get false, true, stored(result, value)
+#define RULE_flush false, true, result
+#define RULE_close true, false, result
+#define RULE_wait_at_most false, true, result
+#define RULE_get_peak false, true, stored(result, peak)
+#define RULE_fetch_add true, true, stored(result, previous)
+#define RULE_exchange true, true, stored(result, previous)
+#define RULE_compare_exchange true, true, stored(result, expected)
 
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->add(counter, delta);
-    if (result != 0)
-        tsc_sanitizer_acquire(counter);
-    return result;
-}
+#define DEFINE(is_change, was_read, answer, may_be_missing, name, arguments, ...) \
+    static int told_##name(__VA_ARGS__) \
+    { \
+        int result; \
+\
+        if (may_be_missing && backend_ops(counter)->name == NULL) \
+            return -ENOTSUP; \
+        if (is_change) \
+            tsc_sanitizer_release(counter); \
+        result = backend_ops(counter)->name arguments; \
+        if (was_read) \
+            tsc_sanitizer_acquire(counter); \
+        return answer; \
+    }
+#define DEFINE_BY_RULE(...) DEFINE(__VA_ARGS__)
+#define OPERATION(may_be_missing, name, ...) DEFINE_BY_RULE(RULE_##name, may_be_missing, name, __VA_ARGS__)
 
-static int told_try_add(struct tsc_counter *counter, int64_t delta)
-{
-    int result;
-
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->try_add(counter, delta);
-    if (result != 0)
-        tsc_sanitizer_acquire(counter);
-    return result;
-}
-
-/* Within bounds an addition is also a read: it may take the place that another thread has given back. */
-static int told_add_within_bounds(struct tsc_counter *counter, int64_t delta)
-{
-    int result;
-
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->add(counter, delta);
-    tsc_sanitizer_acquire(counter);
-    return result;
-}
-
-static int told_try_add_within_bounds(struct tsc_counter *counter, int64_t delta)
-{
-    int result;
-
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->try_add(counter, delta);
-    tsc_sanitizer_acquire(counter);
-    return result;
-}
-
-static int told_get(struct tsc_counter *counter, int64_t *value)
-{
-    int error = backend_ops(counter)->get(counter, value);
-
-    tsc_sanitizer_acquire(counter);
-    return stored(error, value);
-}
+TSC_REQUIRED_OPERATIONS(OPERATION, false)
+TSC_PEAK_OPERATIONS(OPERATION, true)
+TSC_FETCH_OPERATIONS(OPERATION, true)
 
 static int told_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
 {
-    int error;
+    const struct tsc_backend_ops *ops = backend_ops(counter);
+    int error = ops->get_interval != NULL ? ops->get_interval(counter, low, high) : ops->get(counter, low);
 
-    if (backend_ops(counter)->get_interval == NULL) {
-        error = told_get(counter, low);
-        if (!error)
-            *high = *low;
-    } else {
-        error = backend_ops(counter)->get_interval(counter, low, high);
-        tsc_sanitizer_acquire(counter);
-    }
+    tsc_sanitizer_acquire(counter);
+    if (!error && ops->get_interval == NULL)
+        *high = *low;
     return stored(stored(error, low), high);
-}
-
-static int told_get_peak(struct tsc_counter *counter, int64_t *peak)
-{
-    int error;
-
-    if (backend_ops(counter)->get_peak == NULL)
-        return -ENOTSUP;
-    error = backend_ops(counter)->get_peak(counter, peak);
-    tsc_sanitizer_acquire(counter);
-    return stored(error, peak);
-}
-
-static int told_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *previous)
-{
-    int result;
-
-    if (backend_ops(counter)->fetch_add == NULL)
-        return -ENOTSUP;
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->fetch_add(counter, delta, previous);
-    tsc_sanitizer_acquire(counter);
-    return stored(result, previous);
-}
-
-static int told_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
-{
-    int result;
-
-    if (backend_ops(counter)->exchange == NULL)
-        return -ENOTSUP;
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->exchange(counter, value, previous);
-    tsc_sanitizer_acquire(counter);
-    return stored(result, previous);
-}
-
-static int told_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
-{
-    int result;
-
-    if (backend_ops(counter)->compare_exchange == NULL)
-        return -ENOTSUP;
-    tsc_sanitizer_release(counter);
-    result = backend_ops(counter)->compare_exchange(counter, expected, desired);
-    tsc_sanitizer_acquire(counter);
-    return stored(result, expected);
 }
 
 struct update_call {
@@ -192,28 +125,6 @@ static int told_update(struct tsc_counter *counter, tsc_update_fn update, void *
     return result;
 }
 
-static int told_flush(struct tsc_counter *counter)
-{
-    int error = backend_ops(counter)->flush(counter);
-
-    tsc_sanitizer_acquire(counter);
-    return error;
-}
-
-static int told_close(struct tsc_counter *counter)
-{
-    tsc_sanitizer_release(counter);
-    return backend_ops(counter)->close(counter);
-}
-
-static int told_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
-{
-    int error = backend_ops(counter)->wait_at_most(counter, threshold, timeout_ns);
-
-    tsc_sanitizer_acquire(counter);
-    return error;
-}
-
 /* The thread that frees the counter need not be the one that gave back the last reference. */
 static struct tsc_deferred told_fini(struct tsc_counter *counter)
 {
@@ -223,24 +134,16 @@ static struct tsc_deferred told_fini(struct tsc_counter *counter)
 }
 
 /* A counter is initialised and registered with the table of its backend. */
-#define ALL_BUT_ADDITIONS \
-    .fini = told_fini, .get = told_get, .get_interval = told_get_interval, .get_peak = told_get_peak, \
-    .fetch_add = told_fetch_add, .exchange = told_exchange, .compare_exchange = told_compare_exchange, \
-    .update = told_update, .flush = told_flush, .close = told_close, .wait_at_most = told_wait_at_most
+#define ENTRIES .fini = told_fini, TSC_OPERATIONS(TSC_ENTRY, told)
 
-static const struct tsc_backend_ops without_bounds = {ALL_BUT_ADDITIONS, .add = told_add, .try_add = told_try_add};
-static const struct tsc_backend_ops with_bounds = {
-    ALL_BUT_ADDITIONS,
-    .add = told_add_within_bounds,
-    .try_add = told_try_add_within_bounds,
-};
+static const struct tsc_backend_ops told[] = {[false] = {ENTRIES}, [true] = {ENTRIES}};
 
 const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
                                                 const struct tsc_counter_attr *attr)
 {
     if (__tsan_acquire == NULL && __msan_unpoison == NULL)
         return ops;
-    return attr->bounds.bounded ? &with_bounds : &without_bounds;
+    return &told[attr->bounds.bounded];
 }
 
 #endif

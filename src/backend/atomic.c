@@ -324,18 +324,11 @@ static void atom_child(struct tsc_object *object)
     tsc_gate_forget_waiters(&atom->gate);
 }
 
+/* An addition never waits. */
+#define atom_try_add atom_add
+
 const struct tsc_backend_ops tsc_atomic_ops = {
-    .counter_size = sizeof(struct atom_counter),
-    .init = atom_init,
-    .object = {.child = atom_child, .release = tsc_counter_free, .free = tsc_counter_free},
-    .add = atom_add,
-    .try_add = atom_add,
-    .get = atom_get,
-    .get_peak = atom_get_peak,
-    .fetch_add = atom_fetch_add,
-    .exchange = atom_exchange,
-    .compare_exchange = atom_compare_exchange,
-    .flush = atom_flush,
-    .close = atom_close,
-    .wait_at_most = atom_wait_at_most,
+    TSC_REQUIRED(atom, tsc_counter_free),
+    TSC_PEAK(atom),
+    TSC_FETCH(atom),
 };

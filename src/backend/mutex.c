@@ -280,18 +280,8 @@ static void mutex_child(struct tsc_object *object)
 }
 
 const struct tsc_backend_ops tsc_mutex_ops = {
-    .counter_size = sizeof(struct mutex_counter),
-    .init = mutex_init,
-    .object = {.child = mutex_child, .release = tsc_counter_free, .free = tsc_counter_free},
-    .add = mutex_add,
-    .try_add = mutex_try_add,
-    .get = mutex_get,
-    .get_peak = mutex_get_peak,
-    .fetch_add = mutex_fetch_add,
-    .exchange = mutex_exchange,
-    .compare_exchange = mutex_compare_exchange,
-    .update = mutex_update,
-    .flush = mutex_flush,
-    .close = mutex_close,
-    .wait_at_most = mutex_wait_at_most,
+    TSC_REQUIRED(mutex, tsc_counter_free),
+    TSC_PEAK(mutex),
+    TSC_FETCH(mutex),
+    TSC_UPDATE(mutex),
 };

@@ -200,16 +200,11 @@ static void percpu_child(struct tsc_object *object)
     tsc_gate_forget_waiters(&to_percpu(tsc_counter_of_object(object))->gate);
 }
 
+/* An addition never waits. */
+#define percpu_try_add percpu_add
+
 const struct tsc_backend_ops tsc_percpu_ops = {
-    .counter_size = sizeof(struct percpu_counter),
-    .init = percpu_init,
+    TSC_REQUIRED(percpu, tsc_counter_free),
+    TSC_INTERVAL(percpu),
     .fini = percpu_fini,
-    .object = {.child = percpu_child, .release = tsc_counter_free, .free = tsc_counter_free},
-    .add = percpu_add,
-    .try_add = percpu_add,
-    .get = percpu_get,
-    .get_interval = percpu_get_interval,
-    .flush = percpu_flush,
-    .close = percpu_close,
-    .wait_at_most = percpu_wait_at_most,
 };

@@ -370,19 +370,5 @@ static void queue_child(struct tsc_object *object)
 }
 
 const struct tsc_backend_ops tsc_queue_ops = {
-    .counter_size = sizeof(struct queue_counter),
-    .init = queue_init,
-    .fini = queue_fini,
-    .object = {.child = queue_child, .release = queue_release, .free = tsc_counter_free},
-    .add = queue_add,
-    .try_add = queue_try_add,
-    .get = queue_get,
-    .get_peak = queue_get_peak,
-    .fetch_add = queue_fetch_add,
-    .exchange = queue_exchange,
-    .compare_exchange = queue_compare_exchange,
-    .update = queue_update,
-    .flush = queue_flush,
-    .close = queue_close,
-    .wait_at_most = queue_wait_at_most,
+    TSC_REQUIRED(queue, queue_release), TSC_PEAK(queue), TSC_FETCH(queue), TSC_UPDATE(queue), .fini = queue_fini,
 };
