@@ -1,17 +1,25 @@
 /* SPDX-License-Identifier: MIT */
-#include "cli.h"
+#include "backends.h"
 
 #include <errno.h>
 #include <stdio.h>
 
+#include "cli.h"
 #include "json.h"
 
-static const char *const purposes[BACKEND_COUNT] = {
-    [TSC_BACKEND_MUTEX] = "several things changed together; the safe default",
-    [TSC_BACKEND_ATOMIC] = "one hot integer",
-    [TSC_BACKEND_QUEUE] = "a pipeline: one thread owns the value",
-    [TSC_BACKEND_PERCPU] = "very hot, read seldom",
+static const struct backend_words words[] = {
+    [TSC_BACKEND_MUTEX] = {"several things changed together; the safe default", INLINE_MUTEX},
+    [TSC_BACKEND_ATOMIC] = {"one hot integer", INLINE_ATOMIC},
+    [TSC_BACKEND_QUEUE] = {"a pipeline: one thread owns the value", INLINE_MUTEX},
+    [TSC_BACKEND_PERCPU] = {"very hot, read seldom", INLINE_ATOMIC},
 };
+
+_Static_assert(ARRAY_SIZE(words) == TSC_BACKEND_COUNT, "the program has words for each backend");
+
+const struct backend_words *words_of(tsc_backend_t backend)
+{
+    return &words[backend];
+}
 
 static const struct {
     uint64_t bit;
@@ -62,24 +70,24 @@ static uint64_t capabilities_of(tsc_backend_t backend)
 static void print_table(void)
 {
     printf("%-13s", "");
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
         printf("  %-6s", tsc_backend_name(backend));
     putchar('\n');
 
     for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
         printf("%-13s", capabilities[i].name);
-        for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+        for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
             printf("  %-6s", capabilities_of(backend) & capabilities[i].bit ? "yes" : "-");
         printf("  %s\n", capabilities[i].meaning);
     }
 
     printf("%-13s", "in this build");
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
         printf("  %-6s", is_built(backend) ? "yes" : "no");
     puts("  create returns -ENOTSUP for the others\n");
 
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++)
-        printf("%-13s  %s\n", tsc_backend_name(backend), purposes[backend]);
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
+        printf("%-13s  %s\n", tsc_backend_name(backend), words_of(backend)->purpose);
 }
 
 static void print_json(void)
@@ -89,12 +97,12 @@ static void print_json(void)
     json_open(&json, NULL, '{');
     json_string(&json, "version", tsc_version_string());
     json_open(&json, "backends", '[');
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++) {
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++) {
         json_open(&json, NULL, '{');
         json_string(&json, "name", tsc_backend_name(backend));
         json_integer(&json, "number", backend);
         json_boolean(&json, "built", is_built(backend));
-        json_string(&json, "purpose", purposes[backend]);
+        json_string(&json, "purpose", words_of(backend)->purpose);
         json_open(&json, "capabilities", '[');
         for (size_t i = 0; i < ARRAY_SIZE(capabilities); i++) {
             if (capabilities_of(backend) & capabilities[i].bit)

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "backends.h"
 #include "clock.h"
 
 enum { DEFAULT_SECONDS = 3, MAX_SECONDS = 86400, PERCENT = 100 };
@@ -33,7 +34,7 @@ static const char help[] =
     "test-and-set lock).\n"
     "\n"
     "Options:\n"
-    "      --backend LIST    some of mutex, atomic, queue and percpu, separated by commas; all that\n"
+    "      --backend LIST    some of " BACKEND_NAMES "separated by commas; all that\n"
     "                        are in this build; or none, which leaves only the inline integers\n"
     "                        (default: all)\n"
     "      --threads LIST    how many threads count at once, 1 to 100000; several numbers,\n"
@@ -149,21 +150,13 @@ static int open_lineup(struct bench *bench)
     return status;
 }
 
-/* What a program would write without the library, for the purpose of that backend. */
 static void choose_references(struct bench *bench)
 {
-    static const enum inline_integer references[BACKEND_COUNT] = {
-        [TSC_BACKEND_MUTEX] = INLINE_MUTEX,
-        [TSC_BACKEND_ATOMIC] = INLINE_ATOMIC,
-        [TSC_BACKEND_QUEUE] = INLINE_MUTEX,
-        [TSC_BACKEND_PERCPU] = INLINE_ATOMIC,
-    };
-
     for (size_t i = bench->lineup.inline_count; i < bench->lineup.count; i++) {
         tsc_backend_t backend;
 
         if (tsc_backend_from_name(bench->lineup.contenders[i].name, &backend) == 0)
-            bench->against[i] = references[backend];
+            bench->against[i] = words_of(backend)->inline_integer;
     }
 }
 

@@ -9,15 +9,18 @@
 
 #include <tscounter/tscounter.h>
 
+#include "../backend/list.h"
+
+#define BACKEND_NAME(NUMBER, name, capabilities) #name ", "
+#define BACKEND_NAMES TSC_BACKENDS(BACKEND_NAME)
+
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
 /* Documented in tscounter(1): scripts rely on them. */
 enum { STATUS_OK = 0, STATUS_LOST_UPDATE = 1, STATUS_USAGE = 2, STATUS_MACHINE = 3 };
 
-enum { BACKEND_COUNT = TSC_BACKEND_PERCPU + 1 };
-
 /* Sets of backends have a bit for each, by its number. */
-enum { NO_BACKEND = 0, ALL_BACKENDS = (1 << BACKEND_COUNT) - 1 };
+enum { NO_BACKEND = 0, ALL_BACKENDS = (1 << TSC_BACKEND_COUNT) - 1 };
 
 struct command {
     const char *name;

@@ -17,7 +17,7 @@ int lineup_add_inline(struct lineup *lineup, enum inline_integer integer)
 
 int lineup_add_backends(struct lineup *lineup, const struct command *command, uint32_t backends)
 {
-    for (tsc_backend_t backend = 0; backend < BACKEND_COUNT; backend++) {
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++) {
         const char *name = tsc_backend_name(backend);
         int error;
 

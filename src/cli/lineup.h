@@ -8,13 +8,13 @@
 #include "cli.h"
 #include "contender.h"
 
-enum { LINEUP_MAX = INLINE_COUNT + BACKEND_COUNT };
+enum { LINEUP_MAX = INLINE_COUNT + TSC_BACKEND_COUNT };
 
 struct lineup {
     struct contender contenders[LINEUP_MAX]; /* inline integers first */
     size_t inline_count;
     size_t count;
-    const char *skipped[BACKEND_COUNT]; /* not part of this build */
+    const char *skipped[TSC_BACKEND_COUNT]; /* not part of this build */
     size_t skipped_count;
 };
 

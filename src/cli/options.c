@@ -141,9 +141,7 @@ bool parse_backends(const struct command *command, char *list, uint32_t *backend
         const char *name = strsep(&list, ",");
 
         if (tsc_backend_from_name(name, &backend) != 0) {
-            usage_error(command,
-                        "unknown backend '%s': choose some of mutex, atomic, queue and percpu, or all or none",
-                        name);
+            usage_error(command, "unknown backend '%s': choose some of " BACKEND_NAMES "or all or none", name);
             return false;
         }
         *backends |= UINT32_C(1) << backend;

@@ -57,7 +57,7 @@ static void check_bench(const struct bench_options *options)
 /* The bench command ends here: behind this it would open the file that --json names. */
 int lineup_add_backends(struct lineup *lineup, const struct command *command, uint32_t backends)
 {
-    HOLDS(backends <= 15);
+    HOLDS(backends <= ALL_BACKENDS);
     if (command != &bench_command)
         return STATUS_OK;
     reached_work = true;
@@ -155,10 +155,11 @@ static void check_run(int status, bool has_words, const struct output *out, cons
 
 static bool is_value(const char *text)
 {
-    static const char *const backends[] = {"mutex", "atomic", "queue", "percpu", "all", "none"};
+#define BACKEND(NUMBER, name, capabilities) #name,
+    static const char *const names[] = {TSC_BACKENDS(BACKEND) "all", "none"};
 
-    for (size_t i = 0; i < ARRAY_SIZE(backends); i++) {
-        if (strcmp(text, backends[i]) == 0)
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(text, names[i]) == 0)
             return true;
     }
     return *text != '\0' && text[strspn(text, "0123456789,")] == '\0';
