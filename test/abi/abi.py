@@ -177,7 +177,7 @@ HEADER_CHANGES = [
     Change('a renumbered policy', True,
            ('include/tscounter/attr.h', 'TSC_BOUNDS_CLAMP = 1 ', 'TSC_BOUNDS_CLAMP = 2 ')),
     Change('a new backend', False,
-           (HEADER, 'TSC_BACKEND_PERCPU = 3 ', 'TSC_BACKEND_NEW = 4, TSC_BACKEND_PERCPU = 3 ')),
+           (HEADER, 'enum {\n    TSC_BACKEND_MUTEX', 'enum {\n    TSC_BACKEND_NEW = 99, TSC_BACKEND_MUTEX')),
 ]
 
 

@@ -3,15 +3,17 @@
 
 #include <stdlib.h>
 
+#include "support/backends.h"
 #include "support/suite.h"
 
-const struct variant variants[] = {
-    {.name = "mutex", .backend = TSC_BACKEND_MUTEX, .built = TEST_BUILT_MUTEX},
-    {.name = "atomic", .backend = TSC_BACKEND_ATOMIC, .built = TEST_BUILT_ATOMIC},
-    {.name = "queue", .backend = TSC_BACKEND_QUEUE, .built = TEST_BUILT_QUEUE},
-    {.name = "queue, shared owner", .backend = TSC_BACKEND_QUEUE, .shared_owner = true, .built = TEST_BUILT_QUEUE},
-    {.name = "percpu", .backend = TSC_BACKEND_PERCPU, .built = TEST_BUILT_PERCPU},
-};
+#define VARIANT(NUMBER, text, capabilities) \
+    [TSC_BACKEND_##NUMBER] = {.name = #text, .backend = TSC_BACKEND_##NUMBER, .built = TEST_BUILT_##NUMBER},
+
+const struct variant variants[] = {[TSC_BACKEND_COUNT] = {.name = "queue, shared owner",
+                                                          .backend = TSC_BACKEND_QUEUE,
+                                                          .shared_owner = true,
+                                                          .built = TEST_BUILT_QUEUE},
+                                   TSC_BACKENDS(VARIANT)};
 
 const int variant_count = sizeof variants / sizeof variants[0];
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "conformance.h"
 
+#include "support/backends.h"
+
 #include "support/suite.h"
 
 /* The counter that an earlier error may have left behind must not be taken for one. */
@@ -154,7 +156,7 @@ END_TEST
 
 START_TEST(unknown_backends)
 {
-    static const tsc_backend_t unknown[] = {TSC_BACKEND_PERCPU + 1, 1u << 31, UINT32_MAX};
+    static const tsc_backend_t unknown[] = {TSC_BACKEND_COUNT, 1u << 31, UINT32_MAX};
 
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++) {
         const struct variant variant = {.name = "unknown", .backend = unknown[i]};

@@ -17,29 +17,17 @@
 static tsc_counter_attr_t *attr;
 static tsc_counter_attr_t *attr_with_owner;
 
-static int make_mutex(void **made)
-{
-    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_MUTEX, attr);
-}
+#define MAKE(NUMBER, name, capabilities) \
+    static int make_##name(void **made) \
+    { \
+        return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_##NUMBER, attr); \
+    }
 
-static int make_atomic(void **made)
-{
-    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_ATOMIC, attr);
-}
-
-static int make_queue(void **made)
-{
-    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_QUEUE, attr);
-}
+TSC_BACKENDS(MAKE)
 
 static int make_queue_on_shared_owner(void **made)
 {
     return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_QUEUE, attr_with_owner);
-}
-
-static int make_percpu(void **made)
-{
-    return tsc_counter_create((tsc_counter_t **)made, TSC_BACKEND_PERCPU, attr);
 }
 
 static void destroy_counter(void *made)
@@ -81,21 +69,18 @@ enum { SCARCE = REQUEST_MEMORY | REQUEST_THREAD };
 
 static const struct injection_plan no_failure = {.kinds = SCARCE, .first = NO_REQUEST};
 
+#define MAKING(NUMBER, name, capabilities) {make_##name, destroy_counter, TEST_BUILT_##NUMBER, true},
+
 static const struct making {
     int (*make)(void **made);
     void (*destroy)(void *made);
     bool is_built;
     bool clears_its_output;
-} makings[] = {
-    {make_mutex, destroy_counter, TEST_BUILT_MUTEX, true},
-    {make_atomic, destroy_counter, TEST_BUILT_ATOMIC, true},
-    {make_queue, destroy_counter, TEST_BUILT_QUEUE, true},
-    {make_queue_on_shared_owner, destroy_counter, TEST_BUILT_QUEUE, true},
-    {make_percpu, destroy_counter, TEST_BUILT_PERCPU, true},
-    {make_attr, destroy_attr, true, false},
-    {make_owner, destroy_owner, TEST_BUILT_QUEUE, false},
-    {make_owner_attr, destroy_owner_attr, true, false},
-};
+} makings[] = {{make_queue_on_shared_owner, destroy_counter, TEST_BUILT_QUEUE, true},
+               {make_attr, destroy_attr, true, false},
+               {make_owner, destroy_owner, TEST_BUILT_QUEUE, false},
+               {make_owner_attr, destroy_owner_attr, true, false},
+               TSC_BACKENDS(MAKING)};
 
 enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
 

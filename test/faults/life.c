@@ -17,6 +17,8 @@ enum { WORKERS = 3, ROUNDS = 2, INITIAL = 1, NAP_NS = 200000, PATIENCE_NS = 5000
 
 #define LONG_NS (3600 * SUPPORT_SECOND_NS)
 
+#define KIND(NUMBER, text, capabilities) {.name = #text, .backend = TSC_BACKEND_##NUMBER},
+
 static const struct kind {
     const char *name;
     tsc_backend_t backend;
@@ -24,14 +26,10 @@ static const struct kind {
     bool shared_owner;
     bool track_peak;
 } kinds[] = {
-    {.name = "mutex", .backend = TSC_BACKEND_MUTEX},
-    {.name = "atomic", .backend = TSC_BACKEND_ATOMIC},
     {.name = "atomic with bounds and a peak", .backend = TSC_BACKEND_ATOMIC, .bounded = true, .track_peak = true},
-    {.name = "queue", .backend = TSC_BACKEND_QUEUE},
     {.name = "queue with bounds", .backend = TSC_BACKEND_QUEUE, .bounded = true},
     {.name = "queue on a shared owner", .backend = TSC_BACKEND_QUEUE, .shared_owner = true},
-    {.name = "percpu", .backend = TSC_BACKEND_PERCPU},
-};
+    TSC_BACKENDS(KIND)};
 
 enum { KINDS = sizeof kinds / sizeof *kinds };
 

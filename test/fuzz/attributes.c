@@ -241,10 +241,10 @@ static struct handle *find_empty_handle(struct program *program)
 
 static tsc_backend_t take_backend(struct program *program)
 {
-    static const tsc_backend_t unknown[] = {TSC_BACKEND_PERCPU + 1, 255, INT32_MAX, UINT32_MAX};
+    static const tsc_backend_t unknown[] = {TSC_BACKEND_COUNT, 255, INT32_MAX, UINT32_MAX};
     uint8_t byte = input_byte(&program->input);
 
-    return byte < 252 ? byte % (TSC_BACKEND_PERCPU + 1) : unknown[byte - 252];
+    return byte < 252 ? byte % (TSC_BACKEND_COUNT) : unknown[byte - 252];
 }
 
 static void complete_model(struct program *program, struct model_counter *model)
@@ -297,13 +297,9 @@ static struct handle *create(struct program *program, uint8_t choice)
 
 static void check_caps(tsc_backend_t backend)
 {
-    const uint64_t where_lock_free = TSC_CAP_SIGNAL_SAFE | TSC_CAP_LOCK_FREE;
-    bool may_be_lock_free = backend == TSC_BACKEND_ATOMIC || backend == TSC_BACKEND_PERCPU;
     uint64_t caps = UNTOUCHED;
 
     ANSWERS(0, tsc_backend_get_caps(backend, &caps));
-    if (may_be_lock_free && (caps & where_lock_free) == where_lock_free)
-        caps -= where_lock_free;
     EQUAL((int64_t)model_caps(backend), (int64_t)caps);
 }
 
@@ -331,7 +327,7 @@ static struct handle *ask_about_backend(struct program *program, uint8_t choice)
 static struct handle *find_backend_by_name(struct program *program, uint8_t choice)
 {
     char *text = program_take_text(program);
-    const char *name = choice < TSC_BACKEND_PERCPU + 1 ? model_backend_name(choice) : text;
+    const char *name = choice < TSC_BACKEND_COUNT ? model_backend_name(choice) : text;
     tsc_backend_t expected = UNTOUCHED;
     tsc_backend_t backend = UNTOUCHED;
 

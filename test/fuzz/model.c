@@ -2,6 +2,7 @@
 #include "model.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "support/backends.h"
@@ -10,16 +11,12 @@ enum { MAX_CAPACITY = 16777216 };
 
 const size_t model_default_capacity = 1024;
 
+#define BACKEND(NUMBER, name, capabilities) [TSC_BACKEND_##NUMBER] = {#name, capabilities},
+
 static const struct {
     const char *name;
     uint64_t caps;
-} backends[] = {
-    {"mutex", TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK | TSC_CAP_UPDATE},
-    {"atomic", TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK},
-    {"queue",
-     TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK | TSC_CAP_UPDATE | TSC_CAP_ASYNC},
-    {"percpu", 0},
-};
+} backends[] = {TSC_BACKENDS(BACKEND)};
 
 const char *model_backend_name(tsc_backend_t backend)
 {

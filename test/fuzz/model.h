@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the public headers promise about counters that one thread at a time changes. It is the oracle: it shares no
- * code with the library, and does its arithmetic in another way.
+ * code with the library, but the list of backends, and does its arithmetic in another way.
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H

@@ -12,6 +12,7 @@
 
 #include "excuses.h"
 #include "linear.h"
+#include "model.h"
 #include "percpu.h"
 #include "plan.h"
 #include "record.h"
@@ -259,10 +260,10 @@ static void check_history(size_t counter)
 {
     const struct history *history = &stage.histories[counter];
 
-    if (stage.backend == TSC_BACKEND_PERCPU)
-        percpu_check(history, &stage.verdict);
-    else
+    if (model_has(stage.backend, TSC_CAP_LINEARIZABLE))
         linear_check(history, &stage.verdict);
+    else
+        percpu_check(history, &stage.verdict);
     if (stage.verdict.finding == RIGHT && counter == 0)
         excuses_check(stage.histories, stage.life.attributes.counters, &stage.verdict);
     if (stage.verdict.finding != RIGHT)
@@ -377,7 +378,7 @@ int main(void)
     Suite *suite = suite_create("history");
     double seconds = 60 + (double)support_count("TSC_TEST_CALLS", 1) / 2000;
 
-    for (tsc_backend_t backend = TSC_BACKEND_MUTEX; backend <= TSC_BACKEND_PERCPU; backend++) {
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++) {
         TCase *tcase = support_add_case(suite, tsc_backend_name(backend), seconds);
 
         if (support_is_built(backend))

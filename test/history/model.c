@@ -2,8 +2,18 @@
 #include "model.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 
+#include "../../src/backend/list.h"
 #include "support/reference.h"
+
+bool model_has(tsc_backend_t backend, uint64_t capability)
+{
+#define CAPABILITIES(NUMBER, name, capabilities) [TSC_BACKEND_##NUMBER] = capabilities,
+    static const uint64_t all[] = {TSC_BACKENDS(CAPABILITIES)};
+
+    return (all[backend] & capability) != 0;
+}
 
 bool model_supports(const struct attributes *attributes, enum operation operation)
 {
@@ -16,9 +26,9 @@ bool model_supports(const struct attributes *attributes, enum operation operatio
     case SET:
     case EXCHANGE:
     case COMPARE_EXCHANGE:
-        return attributes->backend != TSC_BACKEND_PERCPU;
+        return model_has(attributes->backend, TSC_CAP_FETCH);
     case UPDATE:
-        return attributes->backend == TSC_BACKEND_MUTEX || attributes->backend == TSC_BACKEND_QUEUE;
+        return model_has(attributes->backend, TSC_CAP_UPDATE);
     default:
         return true;
     }

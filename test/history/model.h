@@ -5,6 +5,8 @@
 
 #include "history.h"
 
+bool model_has(tsc_backend_t backend, uint64_t capability);
+
 /* Whether a counter like that can do this at all. Else it answers -ENOTSUP. */
 bool model_supports(const struct attributes *attributes, enum operation operation);
 

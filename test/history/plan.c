@@ -106,18 +106,17 @@ static void draw_queue(uint64_t *random, struct attributes *attributes)
 
 void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life)
 {
-    bool is_percpu = backend == TSC_BACKEND_PERCPU;
+    bool is_linearizable = model_has(backend, TSC_CAP_LINEARIZABLE);
 
     *life = (struct life){.attributes = {.backend = backend, .counters = 1}};
-    life->amounts = next_random(random) % (is_percpu ? WIDE : WIDE + 1);
+    life->amounts = next_random(random) % (is_linearizable ? WIDE + 1 : WIDE);
     life->rounds = (size_t)between(random, 1, backend == TSC_BACKEND_QUEUE ? 8 : 4);
     draw_initial(random, life);
     if (backend == TSC_BACKEND_QUEUE)
         draw_queue(random, &life->attributes);
-    if (is_percpu)
-        return;
-    life->attributes.track_peak = one_in(random, 3);
-    if (one_in(random, 3))
+    if (model_has(backend, TSC_CAP_PEAK))
+        life->attributes.track_peak = one_in(random, 3);
+    if (model_has(backend, TSC_CAP_BOUNDS) && one_in(random, 3))
         draw_bounds(random, life);
 }
 
@@ -128,7 +127,7 @@ static bool means_something(const struct life *life, enum operation operation)
 {
     bool is_near_wrapping = life->attributes.initial < INT64_MIN / 2 || life->attributes.initial > INT64_MAX / 2;
 
-    return life->attributes.backend != TSC_BACKEND_PERCPU || !is_near_wrapping ||
+    return model_has(life->attributes.backend, TSC_CAP_LINEARIZABLE) || !is_near_wrapping ||
            (operation != GET_INTERVAL && operation != WAIT_AT_MOST);
 }
 
@@ -303,9 +302,10 @@ void plan_round(uint64_t *random, const struct life *life, const struct state *s
 {
     struct mood mood;
     size_t calls = (size_t)between(random, 16, CALLS_MAX - 1);
+    bool is_linearizable = model_has(life->attributes.backend, TSC_CAP_LINEARIZABLE);
 
     draw_mood(random, life, states, &mood);
-    round->is_duel = life->attributes.backend == TSC_BACKEND_PERCPU && one_in(random, 2);
+    round->is_duel = !is_linearizable && one_in(random, 2);
     round->players = round->is_duel ? 2 : (size_t)between(random, 2, PLAYERS_MAX);
     for (size_t player = 0; player < round->players; player++) {
         round->count[player] = calls;
@@ -315,7 +315,7 @@ void plan_round(uint64_t *random, const struct life *life, const struct state *s
     for (size_t counter = 0; counter < life->attributes.counters; counter++)
         if (mood.closes[counter])
             put_closes(random, round, counter);
-    for (size_t player = 0; player < round->players && life->attributes.backend == TSC_BACKEND_PERCPU; player++)
+    for (size_t player = 0; player < round->players && !is_linearizable; player++)
         put_reads_behind_additions(random, life, round, player);
     if (life->attributes.backend == TSC_BACKEND_ATOMIC && mood.closes[0])
         for (size_t player = 0; player < round->players; player++)

@@ -3,6 +3,7 @@
 
 #include <sched.h>
 
+#include "model.h"
 #include "support/late-stores.h"
 #include "support/stepper.h"
 #include "support/threads.h"
@@ -37,7 +38,7 @@ static void stamp_invocation(struct call *call)
  */
 static void stamp_return(struct call *call, tsc_backend_t backend)
 {
-    if (backend == TSC_BACKEND_PERCPU)
+    if (!model_has(backend, TSC_CAP_LINEARIZABLE))
         __sync_synchronize();
     call->returned = support_now_ns();
 }

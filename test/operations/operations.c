@@ -199,23 +199,17 @@ static bool is_asked_for(int argc, char **argv, const char *name)
 
 int main(int argc, char **argv)
 {
-    static const tsc_backend_t backends[] = {
-        TSC_BACKEND_MUTEX,
-        TSC_BACKEND_ATOMIC,
-        TSC_BACKEND_QUEUE,
-        TSC_BACKEND_PERCPU,
-    };
     int tried = 0;
 
     awake = is_asked_for(argc, argv, "--awake");
-    for (size_t i = 0; i < sizeof backends / sizeof backends[0]; i++) {
-        if (support_is_built(backends[i]) && is_asked_for(argc, argv, tsc_backend_name(backends[i]))) {
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++) {
+        if (support_is_built(backend) && is_asked_for(argc, argv, tsc_backend_name(backend))) {
             int before = failures;
 
-            try_backend(backends[i], false);
-            try_backend(backends[i], true);
+            try_backend(backend, false);
+            try_backend(backend, true);
             tried++;
-            printf("%s %s\n", failures == before ? "ok  " : "FAIL", tsc_backend_name(backends[i]));
+            printf("%s %s\n", failures == before ? "ok  " : "FAIL", tsc_backend_name(backend));
         }
     }
     return failures != 0 || tried == 0 ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -15,6 +15,7 @@
 #include "interference.h"
 #include "load.h"
 #include "point.h"
+#include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
 #include "support/trial.h"
@@ -111,7 +112,7 @@ static void find_trials_at(size_t point, tsc_backend_t backend)
 static void find_trials(void)
 {
     for (size_t point = 0; point < point_count; point++)
-        for (tsc_backend_t backend = TSC_BACKEND_MUTEX; backend <= TSC_BACKEND_PERCPU; backend++)
+        for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
             find_trials_at(point, backend);
 }
 

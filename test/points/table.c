@@ -61,7 +61,7 @@ static bool is_atomic_with_peak(const struct variant *variant)
 
 static bool is_careful_sequential(const struct variant *variant)
 {
-    return (is_mutex(variant) || is_queue(variant)) && is_careful(variant);
+    return !is_atomic(variant) && is_careful(variant);
 }
 
 static bool is_unbounded_queue(const struct variant *variant)

@@ -345,7 +345,7 @@ static void try_backend(tsc_backend_t backend)
 
 int main(void)
 {
-    for (tsc_backend_t backend = 0; tsc_backend_name(backend) != NULL; backend++)
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
         if (support_is_built(backend))
             try_backend(backend);
     return failures != 0;

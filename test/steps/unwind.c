@@ -98,7 +98,7 @@ int main(void)
     Suite *suite = suite_create("unwind");
     TCase *tcase = support_add_case(suite, "unwind", CASE_SECONDS);
 
-    for (tsc_backend_t backend = 0; tsc_backend_name(backend) != NULL; backend++)
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
         if (support_is_built(backend))
             tcase_add_loop_test(tcase, test_the_stack_unwinds_from_each_instruction, (int)backend,
                                 (int)backend + 1);

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../../src/backend/list.h"
 #include "library.h"
 #include "support/callbacks.h"
 #include "support/procfs.h"
@@ -19,7 +20,7 @@
 #include "witness.h"
 
 /* Those that are restless add without a pause; the others pause, or a round would have to wait its turn. */
-enum { BACKENDS = 4, SHARED_OWNER = BACKENDS, KINDS, WAITERS = 8, RESTLESS = 2, PAUSE_NS = 20000000 };
+enum { SHARED_OWNER = TSC_BACKEND_COUNT, KINDS, WAITERS = 8, RESTLESS = 2, PAUSE_NS = 20000000 };
 
 struct kept {
     tsc_counter_t *counter;

@@ -6,11 +6,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../src/backend/list.h"
 #include "library.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { ROUNDS = 50, BACKENDS = 4 };
+enum { ROUNDS = 50 };
 
 static tsc_counter_t *make_counter(const struct library *library, tsc_backend_t backend)
 {
@@ -117,13 +118,13 @@ int main(void)
     Suite *suite = suite_create("dlopen");
     TCase *tcase = support_add_case(suite, "dlopen", 30);
 
-    tcase_add_loop_test(tcase, test_library_is_opened_and_closed, 0, BACKENDS);
-    tcase_add_loop_test(tcase, test_counters_outlive_dlclose, 0, BACKENDS);
-    for (int backend = 0; backend < BACKENDS; backend++) {
+    tcase_add_loop_test(tcase, test_library_is_opened_and_closed, 0, TSC_BACKEND_COUNT);
+    tcase_add_loop_test(tcase, test_counters_outlive_dlclose, 0, TSC_BACKEND_COUNT);
+    for (int backend = 0; backend < TSC_BACKEND_COUNT; backend++) {
         if (backend != TSC_BACKEND_QUEUE || !support_part_is_skipped(test_fork_after_dlclose->name, "queue"))
             tcase_add_loop_test(tcase, test_fork_after_dlclose, backend, backend + 1);
     }
     if (!support_is_skipped(test_plugin_is_opened_and_closed->name))
-        tcase_add_loop_test(tcase, test_plugin_is_opened_and_closed, 0, BACKENDS);
+        tcase_add_loop_test(tcase, test_plugin_is_opened_and_closed, 0, TSC_BACKEND_COUNT);
     return support_run_suite(suite);
 }

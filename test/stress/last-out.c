@@ -170,7 +170,7 @@ int main(void)
     Suite *suite = suite_create("last-out");
     TCase *tcase = support_add_case(suite, "last-out", 120);
 
-    for (tsc_backend_t backend = 0; tsc_backend_name(backend) != NULL; backend++)
+    for (tsc_backend_t backend = 0; backend < TSC_BACKEND_COUNT; backend++)
         if (support_is_built(backend))
             tcase_add_loop_test(tcase, test_the_later_of_two_sees_both_changes, (int)backend, (int)backend + 1);
     return support_run_suite(suite);

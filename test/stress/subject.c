@@ -7,22 +7,24 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
+#include "support/backends.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
+/* Each backend as it comes, and with a peak and bounds. */
+#define VARIANTS_OF(NUMBER, text, capabilities) \
+    {.name = #text, .backend = TSC_BACKEND_##NUMBER}, \
+        {.name = #text " with a peak and bounds", \
+         .backend = TSC_BACKEND_##NUMBER, \
+         .track_peak = true, \
+         .bounded = true},
+
 static const struct variant variants[] = {
-    {.name = "mutex", .backend = TSC_BACKEND_MUTEX},
-    {.name = "mutex with a peak and bounds", .backend = TSC_BACKEND_MUTEX, .track_peak = true, .bounded = true},
-    {.name = "atomic", .backend = TSC_BACKEND_ATOMIC},
     {.name = "atomic with a peak", .backend = TSC_BACKEND_ATOMIC, .track_peak = true},
-    {.name = "atomic with a peak and bounds", .backend = TSC_BACKEND_ATOMIC, .track_peak = true, .bounded = true},
-    {.name = "queue", .backend = TSC_BACKEND_QUEUE},
     {.name = "queue of 16", .backend = TSC_BACKEND_QUEUE, .queue_capacity = 16},
     {.name = "queue of 1", .backend = TSC_BACKEND_QUEUE, .queue_capacity = 1, .track_peak = true},
-    {.name = "queue with bounds", .backend = TSC_BACKEND_QUEUE, .bounded = true},
     {.name = "queue on a shared owner", .backend = TSC_BACKEND_QUEUE, .shared_owner = true},
-    {.name = "percpu", .backend = TSC_BACKEND_PERCPU},
-};
+    TSC_BACKENDS(VARIANTS_OF)};
 
 enum { VARIANTS = sizeof variants / sizeof *variants, SIBLINGS = 2, SIBLING_BATCH = 16 };
 
@@ -53,20 +55,17 @@ bool variant_has(const struct variant *variant, uint64_t caps)
     return (all & caps) == caps;
 }
 
-static bool is_in_this_build(const struct variant *variant)
+static bool can_be_made(const struct variant *variant)
 {
-    tsc_counter_t *counter;
-    bool found = tsc_counter_create(&counter, variant->backend, NULL) != -ENOTSUP;
-
-    tsc_counter_unref(counter);
-    return found;
+    return support_is_built(variant->backend) && (!variant->track_peak || variant_has(variant, TSC_CAP_PEAK)) &&
+           (!variant->bounded || variant_has(variant, TSC_CAP_BOUNDS));
 }
 
 static const struct variant *find_variant(size_t index, uint64_t caps, size_t *found)
 {
     *found = 0;
     for (size_t i = 0; i < VARIANTS; i++) {
-        if (!variant_has(&variants[i], caps) || !is_in_this_build(&variants[i]))
+        if (!variant_has(&variants[i], caps) || !can_be_made(&variants[i]))
             continue;
         if ((*found)++ == index)
             return &variants[i];

@@ -5,6 +5,7 @@
 
 #include <tscounter/tscounter.h>
 
+#include "../../src/backend/list.h"
 #include "support/answers.h"
 #include "support/suite.h"
 
@@ -24,6 +25,8 @@ static const struct {
 };
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
+
+_Static_assert(BACKENDS == TSC_BACKEND_COUNT, "each backend has a row here that was not made from the list");
 
 START_TEST(backends_have_names)
 {

@@ -231,6 +231,6 @@ int main(void)
     tcase_add_test(tcase, look_that_fails_ends_the_wait);
     tcase_add_test(tcase, cancelled_wait_leaves_nothing);
     tcase_add_test(tcase, forgotten_waiters_leave_nothing);
-    tcase_add_loop_test(tcase, what_returned_before_the_deadline_is_seen, 0, TSC_BACKEND_PERCPU + 1);
+    tcase_add_loop_test(tcase, what_returned_before_the_deadline_is_seen, 0, TSC_BACKEND_COUNT);
     return support_run_suite(suite);
 }
