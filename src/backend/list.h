@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The backends: ROW(NUMBER, name, capabilities), in the order of TSC_BACKEND_NUMBER. What the library, the
- * program, the build (src/meson.build reads these rows, one a line) and the tests know of the backends, they know
- * from here. The capabilities are those of a build that has the backend, and are the same in one that has not.
+ * The list of backends: ROW(NUMBER, name, capabilities), in the order of TSC_BACKEND_NUMBER, one row a line. The
+ * library, the program, the build (src/meson.build reads the rows) and the tests are made from it.
+ *
+ * The row has all capabilities, also those that follow from the table of operations: a build without the backend
+ * returns them, too.
  */
 #ifndef TSC_BACKEND_LIST_H
 #define TSC_BACKEND_LIST_H
