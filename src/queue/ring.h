@@ -3,6 +3,7 @@
 #define TSC_RING_H
 
 #include "compiler.h"
+#include "test-point.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -114,6 +115,7 @@ static inline bool tsc_ring_reserve(struct tsc_ring *ring, uint64_t *position)
 
         if (tsc_unlikely(room <= 0))
             return false;
+        TSC_TEST_POINT(ring_reserving);
         /* seq_cst: see tsc_ring_tail. */
         if (tsc_likely(atomic_compare_exchange_strong_explicit(&ring->tail, &tail, tail + 1, memory_order_seq_cst,
                                                                memory_order_relaxed))) {

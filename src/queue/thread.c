@@ -78,6 +78,7 @@ static void wait_for_publication(struct tsc_owner *owner)
 {
     const struct timespec nap = {.tv_nsec = NAP_NS};
 
+    TSC_TEST_POINT(owner_awaits_publication);
     if (tsc_spin_until(is_next_published, &owner->ring, NAP_NS))
         return;
     tsc_owner_wake_all_that_fit(owner);

@@ -103,6 +103,7 @@ TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
 
     for (;;) {
         if (is_free(found, marks)) {
+            TSC_TEST_POINT(lock_found_free);
             if (acquire(lock, &found, marks))
                 break;
         } else if (mark(lock, &found, marks | TSC_LOCK_AWAITED)) {

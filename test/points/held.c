@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "fork/child.h"
+#include "percpu/add.h"
 #include "point.h"
 #include "stopped.h"
 #include "support/answers.h"
@@ -275,6 +276,109 @@ START_TEST(peak_is_not_lowered_by_one_that_comes_late)
 }
 END_TEST
 
+/* -------- per-CPU: additions and the close; what an interval says -------- */
+
+/* As where a thread is interrupted, or runs on a processor beyond the count. */
+static void have_no_slot_for_this_processor(void)
+{
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    if (tsc_rseq_adds) {
+        tsc_processor_count = 0;
+        return;
+    }
+#endif
+#ifdef TSC_HAVE_RSEQ
+    tsc_rseq_cpu_offset = 0;
+#endif
+}
+
+static void close_before_the_second_look(tsc_counter_t *counter)
+{
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+
+    ck_assert(call_stops(&inc, "percpu_added"));
+    ANSWERS(0, tsc_counter_close(counter));
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+
+START_TEST(addition_to_its_slot_looks_again)
+{
+    close_before_the_second_look(make_plain(TSC_BACKEND_PERCPU));
+}
+END_TEST
+
+START_TEST(addition_anywhere_looks_again)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_PERCPU);
+
+    have_no_slot_for_this_processor();
+    close_before_the_second_look(counter);
+}
+END_TEST
+
+struct interval {
+    int64_t low;
+    int64_t high;
+};
+
+static int get_interval(struct call *call)
+{
+    struct interval *interval = call->arg;
+
+    return tsc_counter_get_interval(call->counter, &interval->low, &interval->high);
+}
+
+/* Before the first scan, before the second, and before the third: two come and go again, one after the other. */
+START_TEST(interval_meets_what_the_value_was)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_PERCPU);
+    struct interval interval = {UNTOUCHED, UNTOUCHED};
+    struct call reader = {.make = get_interval, .counter = counter, .arg = &interval};
+
+    ck_assert(call_stops(&reader, "percpu_slot"));
+    for (uint32_t slot = 0; slot < (uint32_t)_i * tsc_slot_count(); slot++)
+        ck_assert(call_stops_again(&reader, "percpu_slot"));
+    for (int visit = 0; visit < 2; visit++) {
+        ANSWERS(0, tsc_counter_inc(counter));
+        ANSWERS(0, tsc_counter_dec(counter));
+    }
+    call_goes_on(&reader);
+    ck_assert_int_eq(call_ends(&reader), 0);
+    ck_assert_int_le(interval.low, interval.high);
+    ck_assert_int_le(interval.low, 1);
+    ck_assert_int_ge(interval.high, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* -------- mutex: the lock -------- */
+
+/* It is woken, and another one is quicker. */
+START_TEST(who_is_woken_and_finds_it_taken_sleeps_on)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_MUTEX);
+    struct call first = {.make = add, .counter = counter, .operand = 1};
+    struct call woken = first;
+    struct call quicker = first;
+
+    ck_assert(call_stops(&first, "mutex_locked"));
+    ck_assert(call_stops(&woken, "lock_falling_asleep"));
+    call_goes_on(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    ck_assert(call_stops_again(&woken, "lock_found_free"));
+    ck_assert(call_stops(&quicker, "mutex_locked"));
+    call_goes_on_and_falls_asleep(&woken);
+    call_goes_on(&quicker);
+    ck_assert_int_eq(call_ends(&quicker), 0);
+    ck_assert_int_eq(call_ends(&woken), 0);
+    HOLDS(counter, 3);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* -------- queue: the place of a close -------- */
 
 /* Who was refused is behind the close, and so is all that it calls after that. */
@@ -436,6 +540,144 @@ START_TEST(last_unref_waits_for_what_was_sent)
 }
 END_TEST
 
+/* -------- queue: places in the ring -------- */
+
+START_TEST(two_reserve_at_the_same_time)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    struct call slower = {.make = add, .counter = counter, .operand = 1};
+
+    ck_assert(call_stops(&slower, "ring_reserving"));
+    ANSWERS(0, tsc_counter_add(counter, 2));
+    call_goes_on(&slower);
+    ck_assert_int_eq(call_ends(&slower), 0);
+    HOLDS(counter, 3);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* The message behind it wakes the owner, which finds the first one published when it has just begun to wait. */
+START_TEST(owner_awaits_what_is_reserved)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    struct call first = {.make = add, .counter = counter, .operand = 1};
+
+    ck_assert(call_stops(&first, "message_reserved"));
+    others_stop("owner_awaits_publication");
+    ANSWERS(0, tsc_counter_inc(counter));
+    others_have_stopped();
+    call_goes_on(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    others_go_on();
+    HOLDS(counter, 2);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* It found nothing to do, and the request comes before it is parked, so nobody wakes it. */
+START_TEST(owner_looks_once_more_before_it_sleeps)
+{
+    tsc_counter_t *counter;
+    struct call updater = {.make = update, .operand = 1};
+
+    others_stop("owner_parking");
+    counter = make_plain(TSC_BACKEND_QUEUE);
+    others_have_stopped();
+    updater.counter = counter;
+    call_falls_asleep(&updater);
+    others_go_on();
+    ck_assert_int_eq(call_ends(&updater), 0);
+    HOLDS(counter, 1);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* -------- queue: flushes, and callbacks -------- */
+
+static int flush(struct call *call)
+{
+    return tsc_counter_flush(call->counter);
+}
+
+/* All is released after the look before the sleep, and before the epoch was read. */
+START_TEST(flush_looks_once_more_before_it_sleeps)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call flusher = {.make = flush, .counter = counter};
+
+    ck_assert(call_stops(&inc, "message_reserved"));
+    ck_assert(call_stops(&flusher, "eventcount_counted"));
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), 0);
+    HOLDS(counter, 1);
+    call_goes_on(&flusher);
+    ck_assert_int_eq(call_ends(&flusher), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+enum { SHORT_TIMEOUT_NS = 1000 };
+
+static int drain_in_vain(struct call *call)
+{
+    return tsc_counter_wait_at_most(call->counter, 0, SHORT_TIMEOUT_NS);
+}
+
+/* The callback lies at the place that the wait waits for, and begins when the waiter is about to read the epoch.
+ */
+START_TEST(flush_looks_for_a_callback_once_it_is_counted)
+{
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call drainer = {.make = drain_in_vain};
+
+    make_occupied(&first, &second, &occupation, &stay);
+    drainer.counter = second;
+    ck_assert(call_stops(&occupation, "message_reserved"));
+    ck_assert(call_stops(&drainer, "eventcount_counted"));
+    call_goes_on(&occupation);
+    support_sem_wait(&stay.begun);
+    call_goes_on(&drainer);
+    ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
+    occupation_ends(&occupation, &stay);
+    tsc_counter_unref(first);
+    tsc_counter_unref(second);
+}
+END_TEST
+
+/* The owner has seen one who sleeps, and stands before it wakes it; another one comes, and nobody will wake that
+ * before the callback ends. */
+START_TEST(callback_is_marked_before_it_wakes_who_flushes)
+{
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    struct stay stay;
+    struct call occupation;
+    struct call flusher = {.make = flush};
+    struct call drainer = {.make = drain_in_vain};
+
+    make_occupied(&first, &second, &occupation, &stay);
+    flusher.counter = drainer.counter = second;
+    ck_assert(call_stops(&occupation, "message_reserved"));
+    call_falls_asleep(&flusher);
+    others_stop("eventcount_waking");
+    call_goes_on(&occupation);
+    others_have_stopped();
+    ck_assert(call_stops(&drainer, "eventcount_falling_asleep"));
+    others_go_on();
+    support_sem_wait(&stay.begun);
+    call_goes_on(&drainer);
+    ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
+    occupation_ends(&occupation, &stay);
+    ck_assert_int_eq(call_ends(&flusher), 0);
+    tsc_counter_unref(first);
+    tsc_counter_unref(second);
+}
+END_TEST
+
 /* -------- queue: the reply -------- */
 
 static void ignore(int signal_number)
@@ -538,6 +780,20 @@ static void add_atomic_tests(Suite *suite)
     tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
 }
 
+static void add_mutex_tests(Suite *suite)
+{
+    tcase_add_test(support_add_case(suite, "mutex", CASE_SECONDS), who_is_woken_and_finds_it_taken_sleeps_on);
+}
+
+static void add_percpu_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "percpu", CASE_SECONDS);
+
+    tcase_add_test(tcase, addition_to_its_slot_looks_again);
+    tcase_add_test(tcase, addition_anywhere_looks_again);
+    tcase_add_loop_test(tcase, interval_meets_what_the_value_was, 0, 3);
+}
+
 static void add_queue_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "queue", CASE_SECONDS);
@@ -547,6 +803,12 @@ static void add_queue_tests(Suite *suite)
     tcase_add_test(tcase, close_waits_for_what_comes_before_its_place);
     tcase_add_test(tcase, peak_includes_all_earlier_adds);
     tcase_add_test(tcase, last_unref_waits_for_what_was_sent);
+    tcase_add_test(tcase, two_reserve_at_the_same_time);
+    tcase_add_test(tcase, owner_awaits_what_is_reserved);
+    tcase_add_test(tcase, owner_looks_once_more_before_it_sleeps);
+    tcase_add_test(tcase, flush_looks_once_more_before_it_sleeps);
+    tcase_add_test(tcase, flush_looks_for_a_callback_once_it_is_counted);
+    tcase_add_test(tcase, callback_is_marked_before_it_wakes_who_flushes);
     tcase_add_test(tcase, reply_comes_with_the_answer);
 }
 
@@ -565,6 +827,10 @@ int main(int argc, char **argv)
 
     if (forks && support_is_built(TSC_BACKEND_MUTEX))
         add_fork_tests(suite);
+    if (!forks && support_is_built(TSC_BACKEND_MUTEX))
+        add_mutex_tests(suite);
+    if (!forks && support_is_built(TSC_BACKEND_PERCPU))
+        add_percpu_tests(suite);
     if (!forks && support_is_built(TSC_BACKEND_ATOMIC))
         add_atomic_tests(suite);
     if (!forks && support_is_built(TSC_BACKEND_QUEUE))

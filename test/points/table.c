@@ -104,12 +104,16 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(lock_falling_asleep, is_mutex, ALL, false) \
     ROW(lock_waking, is_mutex, ALL, false) \
     ROW(lock_cleared, is_mutex, ALL, false) \
+    /* woken, found the lock free, about to acquire it (held.c stops there) */ \
+    ROW(lock_found_free, none, ALL, false) \
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
     /* looked at whether the counter is closed, about to reserve */ \
     ROW(queue_looked, is_unbounded_queue, ALL, false) \
-    /* a position is reserved, about to look at whether the counter is closed; and to publish; and to wake */ \
+    /* a position is reserved, about to look at whether the counter is closed; found room, about to reserve it; \
+     * reserved, about to publish; and to wake */ \
     ROW(queue_reserved, is_unbounded_queue, ALL, false) \
+    ROW(ring_reserving, is_queue, ALL, false) \
     ROW(message_reserved, is_queue, ALL, false) \
     ROW(message_published, is_queue, ALL, false) \
     ROW(owner_found_parked, is_queue, ALL, false) \
@@ -136,6 +140,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(owner_freeing, is_queue, ALL, false) \
     ROW(owner_took_retired, none, ALL, false) \
     ROW(owner_resting, is_queue, ALL, false) \
+    /* found a message reserved and not published (held.c stops there) */ \
+    ROW(owner_awaits_publication, none, ALL, false) \
     ROW(owner_parking, is_queue, ALL, false) \
     ROW(owner_parked, is_queue, ALL, false) \
     ROW(owner_told_to_end, is_queue, NO_FORK, false) \
