@@ -2,7 +2,13 @@
 /* References, and what a fork does to what is registered. */
 #include "sync/registry.h"
 
+#include <string.h>
+
+#include <tscounter/tscounter.h>
+
 #include "child.h"
+#include "queue/owner.h"
+#include "support/backends.h"
 #include "support/suite.h"
 
 static struct tsc_object object;
@@ -146,18 +152,119 @@ START_TEST(a_child_keeps_what_others_refer_to)
 }
 END_TEST
 
+/* -------- what a fork calls, and in which order -------- */
+
+static char calls[16];
+
+static void note(char call)
+{
+    calls[strlen(calls)] = call;
+}
+
+static void note_lock(struct tsc_object *found)
+{
+    (void)found;
+    note('l');
+}
+
+static void note_unlock(struct tsc_object *found)
+{
+    (void)found;
+    note('u');
+}
+
+static void note_repair(struct tsc_object *found)
+{
+    (void)found;
+    note('r');
+}
+
+static void note_free(struct tsc_object *found)
+{
+    free_object(found);
+    note('f');
+}
+
+static const struct tsc_object_ops noting = {
+    .lock = note_lock, .unlock = note_unlock, .child = note_repair, .release = release, .free = note_free};
+
+static void find_calls(void *expected)
+{
+    CHILD_CHECK(strcmp(calls, expected) == 0);
+}
+
+START_TEST(an_object_is_locked_all_the_while)
+{
+    ck_assert_int_eq(tsc_registry_add(&object, &noting), 0);
+    ck_assert_int_eq(child_run(find_calls, (char[]){"lru"}), 0);
+    ck_assert_str_eq(calls, "lu");
+    ck_assert(tsc_object_drop(&object));
+    ck_assert_int_eq(child_run(find_calls, (char[]){"lulruf"}), 0);
+    ck_assert_str_eq(calls, "lulu");
+}
+END_TEST
+
+/* -------- a fork between two critical sections -------- */
+
+static tsc_owner_t *owner; /* where it is set, a child is forked after each */
+static unsigned int forks;
+static int status;
+
+void __real_tsc_registry_unlock(void);
+void __wrap_tsc_registry_unlock(void);
+
+static void find_one_reference(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(atomic_load(&owner->object.references) == 1);
+}
+
+/* The linker makes of each call of tsc_registry_unlock one of this. */
+void __wrap_tsc_registry_unlock(void)
+{
+    __real_tsc_registry_unlock();
+    if (owner == NULL || forks > 8)
+        return;
+    forks++;
+    status |= child_run(find_one_reference, NULL);
+}
+
+/* The counter is no longer listed, and its owner is no longer referred to: both, or neither. */
+START_TEST(a_child_has_no_owner_of_a_counter_that_is_gone)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter;
+    tsc_owner_t *made;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_owner_create(&made, NULL), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_owner(attr, made), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr), 0);
+    tsc_counter_attr_destroy(attr);
+    owner = made;
+    tsc_counter_unref(counter);
+    owner = NULL;
+    ck_assert_uint_ne(forks, 0);
+    ck_assert_int_eq(status, 0);
+    tsc_owner_unref(made);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("registry");
     TCase *references = support_add_case(suite, "references", 10);
-    TCase *forks = support_add_case(suite, "forks", 30);
+    TCase *in_children = support_add_case(suite, "forks", 30);
 
     tcase_add_test(references, the_last_reference_releases);
     tcase_add_test(references, more_references_than_fit_into_32_bits);
     tcase_add_test(references, a_count_at_its_limit_stays_there);
-    tcase_add_test(forks, a_child_frees_what_has_no_references);
-    tcase_add_test(forks, a_child_frees_what_only_calls_refer_to);
-    tcase_add_test(forks, a_child_keeps_what_others_refer_to);
-    tcase_add_test(forks, a_child_keeps_what_has_too_many_references_to_count);
+    tcase_add_test(in_children, a_child_frees_what_has_no_references);
+    tcase_add_test(in_children, a_child_frees_what_only_calls_refer_to);
+    tcase_add_test(in_children, a_child_keeps_what_others_refer_to);
+    tcase_add_test(in_children, a_child_keeps_what_has_too_many_references_to_count);
+    tcase_add_test(in_children, an_object_is_locked_all_the_while);
+    if (support_is_built(TSC_BACKEND_QUEUE))
+        tcase_add_test(in_children, a_child_has_no_owner_of_a_counter_that_is_gone);
     return support_run_suite(suite);
 }

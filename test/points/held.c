@@ -253,6 +253,40 @@ START_TEST(each_way_down_within_bounds_wakes)
 }
 END_TEST
 
+static int wait_for_operand(struct call *call)
+{
+    return tsc_counter_wait_at_most(call->counter, call->operand, -1);
+}
+
+static int set_to_operand(struct call *call)
+{
+    return tsc_counter_set(call->counter, call->operand);
+}
+
+/* One who lowered the value is about to wake the waiter; before it does, the value rises again and another one
+ * waits, for less. */
+START_TEST(watch_is_disarmed_before_it_wakes)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
+    struct call first = {.make = wait_for_operand, .counter = counter, .operand = 0};
+    struct call lowering = {.make = set_to_operand, .counter = counter, .operand = 0};
+    struct call second = {.make = wait_for_operand, .counter = counter, .operand = 3};
+
+    ANSWERS(0, tsc_counter_set(counter, 5));
+    call_falls_asleep(&first);
+    ck_assert(call_stops(&lowering, "eventcount_waking"));
+    ANSWERS(0, tsc_counter_set(counter, 5));
+    call_falls_asleep(&second);
+    call_goes_on(&lowering);
+    ck_assert_int_eq(call_ends(&lowering), 0);
+    ANSWERS(0, tsc_counter_set(counter, 3));
+    ck_assert_int_eq(call_ends(&second), 0);
+    ANSWERS(0, tsc_counter_set(counter, 0));
+    ck_assert_int_eq(call_ends(&first), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* -------- atomic: the peak -------- */
 
 enum { LOW = 5, BETWEEN = 7, HIGH = 10 };
@@ -574,6 +608,30 @@ START_TEST(owner_awaits_what_is_reserved)
 }
 END_TEST
 
+/* The owner sleeps all the while, and it is for the owner to wake who waits for room. */
+START_TEST(who_helps_sees_that_senders_are_woken)
+{
+    tsc_counter_attr_t *attr = new_attr();
+    tsc_counter_t *counter;
+    struct call first = {.make = add, .operand = 1};
+    struct call second = {.make = add, .operand = 1};
+
+    ck_assert_int_eq(tsc_counter_attr_set_queue_capacity(attr, 1), 0);
+    others_stop("parker_falling_asleep");
+    counter = make(TSC_BACKEND_QUEUE, attr);
+    first.counter = second.counter = counter;
+    others_have_stopped();
+    ck_assert(call_stops(&first, "message_reserved"));
+    call_falls_asleep(&second);
+    call_goes_on(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    others_go_on();
+    ck_assert_int_eq(call_ends(&second), 0);
+    HOLDS(counter, 2);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* It found nothing to do, and the request comes before it is parked, so nobody wakes it. */
 START_TEST(owner_looks_once_more_before_it_sleeps)
 {
@@ -777,6 +835,7 @@ static void add_atomic_tests(Suite *suite)
     tcase_add_test(tcase, refused_at_admission_is_counted_out);
     tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
     tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
+    tcase_add_test(tcase, watch_is_disarmed_before_it_wakes);
     tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
 }
 
@@ -805,6 +864,7 @@ static void add_queue_tests(Suite *suite)
     tcase_add_test(tcase, last_unref_waits_for_what_was_sent);
     tcase_add_test(tcase, two_reserve_at_the_same_time);
     tcase_add_test(tcase, owner_awaits_what_is_reserved);
+    tcase_add_test(tcase, who_helps_sees_that_senders_are_woken);
     tcase_add_test(tcase, owner_looks_once_more_before_it_sleeps);
     tcase_add_test(tcase, flush_looks_once_more_before_it_sleeps);
     tcase_add_test(tcase, flush_looks_for_a_callback_once_it_is_counted);

@@ -13,6 +13,7 @@
 #include <tscounter/tscounter.h>
 
 #include "support/backends.h"
+#include "support/late-stores.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -27,6 +28,7 @@ struct meeting {
 
 struct meetings {
     struct meeting batch[BATCH];
+    struct support_lines lines;
     size_t late;
     size_t refused;
 };
@@ -49,7 +51,9 @@ static void increment_or_close(size_t index, void *arg)
         struct meeting *meeting = &meetings->batch[i];
 
         if (index == 0) {
+            support_flush_lines(&meetings->lines);
             meet(meeting, i % SKEWS);
+            support_store_late(&meetings->lines);
             meeting->answer = tsc_counter_inc(meeting->counter);
         } else {
             meet(meeting, i / SKEWS % SKEWS);

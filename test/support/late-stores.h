@@ -19,18 +19,34 @@ struct support_lines {
     char line[SUPPORT_LATE_STORES][SUPPORT_CACHE_LINE];
 };
 
-/* Fills the store buffer with stores that miss the caches. Elsewhere than on x86-64 it does nothing. */
-static inline void support_delay_stores(struct support_lines *lines)
+/* Takes the lines out of the caches, which takes longer than what is to be delayed. Elsewhere than on x86-64 this
+ * and the next do nothing. */
+static inline void support_flush_lines(struct support_lines *lines)
 {
 #ifdef __x86_64__
     for (size_t i = 0; i < SUPPORT_LATE_STORES; i++)
         _mm_clflush(lines->line[i]);
     _mm_mfence();
+#else
+    (void)lines;
+#endif
+}
+
+/* Fills the store buffer with stores that miss the caches, where the lines are in none. */
+static inline void support_store_late(struct support_lines *lines)
+{
+#ifdef __x86_64__
     for (size_t i = 0; i < SUPPORT_LATE_STORES; i++)
         *(volatile char *)lines->line[i] = 1;
 #else
     (void)lines;
 #endif
+}
+
+static inline void support_delay_stores(struct support_lines *lines)
+{
+    support_flush_lines(lines);
+    support_store_late(lines);
 }
 
 #endif

@@ -609,6 +609,21 @@ START_TEST(a_start_function_comes_before_all_messages)
 }
 END_TEST
 
+/* As of two threads in the child of a fork that both find that it has to be started: the later one. */
+START_TEST(an_owner_is_started_once)
+{
+    struct sum sum = {.recipient.deliver = add_up};
+
+    make_owner(16);
+    ck_assert_int_eq(tsc_owner_start_again(owner), 0);
+    send(&sum.recipient, TSC_MESSAGE_CALLBACK, 1);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert(support_threads_named_become(THREAD_NAME, 1));
+    tsc_owner_unref(owner);
+    ck_assert(support_threads_named_become(THREAD_NAME, 0));
+}
+END_TEST
+
 static void note_stack_size(struct tsc_recipient *recipient, int64_t argument)
 {
     pthread_attr_t attr;
@@ -676,6 +691,7 @@ int main(void)
     tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_when_there_is_room);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_publication_when_there_is_room);
     tcase_add_test(callbacks, a_start_function_comes_before_all_messages);
+    tcase_add_test(callbacks, an_owner_is_started_once);
     tcase_add_test(callbacks, the_thread_has_the_stack_that_was_asked_for);
     return support_run_suite(suite);
 }

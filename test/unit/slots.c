@@ -61,6 +61,42 @@ START_TEST(the_slots_of_a_set_are_spread_over_cache_sets)
 }
 END_TEST
 
+/* The chunk is kept, as another set of it is taken. */
+START_TEST(a_set_is_empty_when_it_is_taken_again)
+{
+    ck_assert_int_eq(tsc_slots_acquire(&many[0]), 0);
+    ck_assert_int_eq(tsc_slots_acquire(&many[1]), 0);
+    mark(1, 0, 1);
+    give_back(&many[1]);
+    ck_assert_int_eq(tsc_slots_acquire(&many[1]), 0);
+    ck_assert_ptr_eq(many[1].chunk, many[0].chunk);
+    mark(1, 0, 0);
+    give_back(&many[1]);
+    give_back(&many[0]);
+}
+END_TEST
+
+/* A chunk gets room again, and then one that got it before is given back: that lies behind it in the list. */
+START_TEST(a_chunk_goes_from_any_place_in_the_list)
+{
+    const struct tsc_slots *last = &many[MANY - 1];
+    struct tsc_slots again;
+    size_t first_of_last = MANY - 1;
+
+    take_many();
+    while (many[first_of_last - 1].chunk == last->chunk)
+        first_of_last--;
+    give_back(&many[0]);
+    for (size_t i = first_of_last; i < MANY; i++)
+        give_back(&many[i]);
+    ck_assert_int_eq(tsc_slots_acquire(&again), 0);
+    ck_assert_ptr_eq(again.first, many[0].first);
+    many[0] = again;
+    for (size_t i = 0; i < first_of_last; i++)
+        give_back(&many[i]);
+}
+END_TEST
+
 /* Whether the mapping that has this address has that flag, as the kernel tells it. */
 static bool is_mapped_with(const void *address, const char *flag)
 {
@@ -100,6 +136,8 @@ int main(void)
     TCase *tcase = support_add_case(suite, "slots", 60);
 
     tcase_add_test(tcase, no_two_sets_share_a_slot);
+    tcase_add_test(tcase, a_set_is_empty_when_it_is_taken_again);
+    tcase_add_test(tcase, a_chunk_goes_from_any_place_in_the_list);
     tcase_add_test(tcase, the_slots_of_a_set_are_spread_over_cache_sets);
     tcase_add_test(tcase, no_huge_page_takes_the_memory_of_many_regions);
     return support_run_suite(suite);
