@@ -160,6 +160,7 @@ void tsc_owner_retire(struct tsc_owner *owner, struct tsc_retirement *retirement
     retirement->position = tsc_ring_tail(&owner->ring);
     atomic_init(&retirement->next, atomic_load_explicit(&owner->retired, memory_order_relaxed));
     atomic_store_explicit(&owner->retired, retirement, memory_order_seq_cst);
+    TSC_TEST_POINT(owner_told_of_retired);
     tsc_parker_unpark(&owner->parker);
     tsc_registry_unlock();
 }

@@ -9,7 +9,9 @@
 #include "child.h"
 #include "queue/owner.h"
 #include "support/backends.h"
+#include "support/procfs.h"
 #include "support/suite.h"
+#include "sync/lock.h"
 
 static struct tsc_object object;
 static unsigned int released;
@@ -204,6 +206,98 @@ START_TEST(an_object_is_locked_all_the_while)
 }
 END_TEST
 
+static void find_three_freed(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(freed == 3);
+}
+
+static void add_three(struct tsc_object three[])
+{
+    for (size_t i = 0; i < 3; i++)
+        ck_assert_int_eq(tsc_registry_add(&three[i], &ops), 0);
+}
+
+START_TEST(a_child_frees_all_that_have_no_references)
+{
+    static struct tsc_object three[3];
+
+    add_three(three);
+    for (size_t i = 0; i < 3; i++)
+        ck_assert(tsc_object_drop(&three[i]));
+    ck_assert_int_eq(child_run(find_three_freed, NULL), 0);
+}
+END_TEST
+
+static void find_repaired(void *count)
+{
+    CHILD_CHECK(repaired == *(unsigned int *)count);
+}
+
+START_TEST(objects_are_taken_out_in_any_order)
+{
+    static const size_t orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    static struct tsc_object three[3];
+    unsigned int left = 3;
+
+    add_three(three);
+    for (size_t i = 0; i < 3; i++) {
+        free_object(&three[orders[_i][i]]);
+        memset(&three[orders[_i][i]], 0, sizeof three[0]);
+        left--;
+        ck_assert_int_eq(child_run(find_repaired, &left), 0);
+    }
+}
+END_TEST
+
+static void find_own_thread_id(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(tsc_lock_self() == (uint32_t)support_thread_id());
+}
+
+START_TEST(a_child_knows_its_thread)
+{
+    open_object();
+    ck_assert_uint_eq(tsc_lock_self(), (uint32_t)support_thread_id());
+    ck_assert_int_eq(child_run(find_own_thread_id, NULL), 0);
+}
+END_TEST
+
+static pthread_t adder;
+
+static void *add_object(void *added)
+{
+    return tsc_registry_add(added, &ops) == 0 ? NULL : added;
+}
+
+static void start_adder(struct tsc_object *found)
+{
+    static struct tsc_object added;
+    pid_t id;
+
+    (void)found;
+    adder = support_start_sleeper(add_object, &added, &id);
+}
+
+static const struct tsc_object_ops starting_adder = {
+    .lock = start_adder, .child = repair, .release = release, .free = free_object};
+
+static void find_one_repaired(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(repaired == 1);
+}
+
+/* It sleeps until the fork is over, and what it adds is not in the child. */
+START_TEST(nobody_adds_an_object_during_a_fork)
+{
+    ck_assert_int_eq(tsc_registry_add(&object, &starting_adder), 0);
+    ck_assert_int_eq(child_run(find_one_repaired, NULL), 0);
+    pthread_join(adder, NULL);
+}
+END_TEST
+
 /* -------- a fork between two critical sections -------- */
 
 static tsc_owner_t *owner; /* where it is set, a child is forked after each */
@@ -264,6 +358,10 @@ int main(void)
     tcase_add_test(in_children, a_child_keeps_what_others_refer_to);
     tcase_add_test(in_children, a_child_keeps_what_has_too_many_references_to_count);
     tcase_add_test(in_children, an_object_is_locked_all_the_while);
+    tcase_add_test(in_children, a_child_frees_all_that_have_no_references);
+    tcase_add_loop_test(in_children, objects_are_taken_out_in_any_order, 0, 6);
+    tcase_add_test(in_children, a_child_knows_its_thread);
+    tcase_add_test(in_children, nobody_adds_an_object_during_a_fork);
     if (support_is_built(TSC_BACKEND_QUEUE))
         tcase_add_test(in_children, a_child_has_no_owner_of_a_counter_that_is_gone);
     return support_run_suite(suite);

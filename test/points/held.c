@@ -8,6 +8,7 @@
 #include "fork/child.h"
 #include "percpu/add.h"
 #include "point.h"
+#include "queue/owner.h"
 #include "stopped.h"
 #include "support/answers.h"
 #include "support/backends.h"
@@ -262,6 +263,24 @@ static int set_to_operand(struct call *call)
 {
     return tsc_counter_set(call->counter, call->operand);
 }
+
+/* The one with the lower threshold comes first, or last. */
+START_TEST(watch_is_armed_for_the_highest_threshold)
+{
+    tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
+    struct call first = {.make = wait_for_operand, .counter = counter, .operand = _i == 0 ? 0 : 3};
+    struct call second = {.make = wait_for_operand, .counter = counter, .operand = _i == 0 ? 3 : 0};
+
+    ANSWERS(0, tsc_counter_set(counter, 5));
+    call_falls_asleep(&first);
+    call_falls_asleep(&second);
+    ANSWERS(0, tsc_counter_set(counter, 3));
+    ck_assert_int_eq(call_ends(_i == 0 ? &second : &first), 0);
+    ANSWERS(0, tsc_counter_set(counter, 0));
+    ck_assert_int_eq(call_ends(_i == 0 ? &first : &second), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
 
 /* One who lowered the value is about to wake the waiter; before it does, the value rises again and another one
  * waits, for less. */
@@ -632,6 +651,53 @@ START_TEST(who_helps_sees_that_senders_are_woken)
 }
 END_TEST
 
+static tsc_counter_t *make_on(tsc_owner_t *owner)
+{
+    tsc_counter_attr_t *attr = new_attr();
+
+    ck_assert_int_eq(tsc_counter_attr_set_owner(attr, owner), 0);
+    return make(TSC_BACKEND_QUEUE, attr);
+}
+
+static tsc_owner_t *make_owner_with_one_place(void)
+{
+    tsc_owner_attr_t *attr;
+    tsc_owner_t *owner;
+
+    ck_assert_int_eq(tsc_owner_attr_create(&attr), 0);
+    ck_assert_int_eq(tsc_owner_attr_set_queue_capacity(attr, 1), 0);
+    ck_assert_int_eq(tsc_owner_create(&owner, attr), 0);
+    tsc_owner_attr_destroy(attr);
+    return owner;
+}
+
+/* The sender is counted and has not read the epoch; the owner sees it, wakes it, and sleeps again. */
+START_TEST(sender_looks_for_room_once_it_is_counted)
+{
+    tsc_owner_t *owner;
+    tsc_counter_t *counter;
+    struct call first = {.make = add, .operand = 1};
+    struct call second = {.make = add, .operand = 1};
+
+    others_stop("parker_falling_asleep");
+    owner = make_owner_with_one_place();
+    others_have_stopped();
+    counter = first.counter = second.counter = make_on(owner);
+    ck_assert(call_stops(&first, "message_reserved"));
+    ck_assert(call_stops(&second, "eventcount_counted"));
+    call_goes_on(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    others_stop_again("parker_falling_asleep");
+    call_goes_on(&second);
+    ck_assert_int_eq(call_ends(&second), 0);
+    ck_assert(!tsc_eventcount_has_sleepers(&owner->room));
+    others_go_on();
+    HOLDS(counter, 2);
+    tsc_counter_unref(counter);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 /* It found nothing to do, and the request comes before it is parked, so nobody wakes it. */
 START_TEST(owner_looks_once_more_before_it_sleeps)
 {
@@ -660,7 +726,8 @@ static int flush(struct call *call)
 /* All is released after the look before the sleep, and before the epoch was read. */
 START_TEST(flush_looks_once_more_before_it_sleeps)
 {
-    tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
+    tsc_owner_t *owner = make_owner_with_one_place();
+    tsc_counter_t *counter = make_on(owner);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
     struct call flusher = {.make = flush, .counter = counter};
 
@@ -671,7 +738,46 @@ START_TEST(flush_looks_once_more_before_it_sleeps)
     HOLDS(counter, 1);
     call_goes_on(&flusher);
     ck_assert_int_eq(call_ends(&flusher), 0);
+    ck_assert(!tsc_eventcount_has_sleepers(&owner->progress));
     tsc_counter_unref(counter);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* It has moved the epoch on, for one who sleeps; another one comes. */
+START_TEST(what_is_delivered_is_released_before_it_is_told)
+{
+    tsc_counter_t *counter;
+    struct call inc = {.make = add, .operand = 1};
+    struct call sleeping = {.make = flush};
+    struct call late = {.make = flush};
+
+    others_stop("parker_falling_asleep");
+    counter = inc.counter = sleeping.counter = late.counter = make_plain(TSC_BACKEND_QUEUE);
+    others_have_stopped();
+    ck_assert(call_stops(&inc, "message_reserved"));
+    call_falls_asleep(&sleeping);
+    ck_assert(call_stops_again(&inc, "eventcount_waking"));
+    ck_assert(!call_stops(&late, "eventcount_falling_asleep"));
+    ck_assert_int_eq(call_ends(&late), 0);
+    call_goes_on(&inc);
+    ck_assert_int_eq(call_ends(&inc), 0);
+    ck_assert_int_eq(call_ends(&sleeping), 0);
+    others_go_on();
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* Once the owner sleeps, though it may have been woken for nothing. */
+START_TEST(owner_is_woken_once_it_is_to_end)
+{
+    struct call dropper = {.make = drop, .counter = make_plain(TSC_BACKEND_QUEUE)};
+
+    ck_assert(support_thread_named_falls_asleep("tscounter"));
+    ck_assert(call_stops(&dropper, "owner_told_to_end"));
+    ck_assert(support_thread_named_falls_asleep("tscounter"));
+    call_goes_on(&dropper);
+    ck_assert_int_eq(call_ends(&dropper), 0);
 }
 END_TEST
 
@@ -835,6 +941,7 @@ static void add_atomic_tests(Suite *suite)
     tcase_add_test(tcase, refused_at_admission_is_counted_out);
     tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
     tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
+    tcase_add_loop_test(tcase, watch_is_armed_for_the_highest_threshold, 0, 2);
     tcase_add_test(tcase, watch_is_disarmed_before_it_wakes);
     tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
 }
@@ -865,9 +972,12 @@ static void add_queue_tests(Suite *suite)
     tcase_add_test(tcase, two_reserve_at_the_same_time);
     tcase_add_test(tcase, owner_awaits_what_is_reserved);
     tcase_add_test(tcase, who_helps_sees_that_senders_are_woken);
+    tcase_add_test(tcase, sender_looks_for_room_once_it_is_counted);
     tcase_add_test(tcase, owner_looks_once_more_before_it_sleeps);
     tcase_add_test(tcase, flush_looks_once_more_before_it_sleeps);
     tcase_add_test(tcase, flush_looks_for_a_callback_once_it_is_counted);
+    tcase_add_test(tcase, what_is_delivered_is_released_before_it_is_told);
+    tcase_add_test(tcase, owner_is_woken_once_it_is_to_end);
     tcase_add_test(tcase, callback_is_marked_before_it_wakes_who_flushes);
     tcase_add_test(tcase, reply_comes_with_the_answer);
 }

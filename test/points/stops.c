@@ -6,6 +6,7 @@
 #include "fork/child.h"
 #include "point.h"
 #include "queue/owner.h"
+#include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -47,6 +48,8 @@ static void let_go_on(struct stop *stop)
 
 extern struct tsc_test_point tsc_test_point_message_reserved;
 extern struct tsc_test_point tsc_test_point_owner_freeing;
+extern struct tsc_test_point tsc_test_point_owner_told_of_retired;
+extern struct tsc_test_point tsc_test_point_owner_told_to_end;
 extern struct tsc_test_point tsc_test_point_owner_took_retired;
 extern struct tsc_test_point tsc_test_point_owner_resting;
 
@@ -149,6 +152,100 @@ START_TEST(what_is_retired_is_freed_whoever_delivers_what_was_before_it)
 }
 END_TEST
 
+static void *retire_on_a_thread(void *arg)
+{
+    retire();
+    return arg;
+}
+
+/* Once the owner's thread sleeps, though it may have been woken for nothing. */
+START_TEST(the_owners_thread_is_woken_for_what_is_retired)
+{
+    struct stop before_waking;
+    pthread_t retiring_thread;
+
+    open_counters();
+    ck_assert(support_thread_named_falls_asleep("tscounter"));
+    stop_at(&before_waking, 0, &tsc_test_point_owner_told_of_retired);
+    retiring_thread = support_start_thread(retire_on_a_thread, NULL);
+    support_sem_wait(&before_waking.reached);
+    ck_assert(support_thread_named_falls_asleep("tscounter"));
+    let_go_on(&before_waking);
+    pthread_join(retiring_thread, NULL);
+    ck_assert(support_eventually(is_freed, NULL));
+    close_counters();
+}
+END_TEST
+
+static bool has_gone_on(void *arg)
+{
+    int left = 1;
+
+    return sem_getvalue(&((struct stop *)arg)->may_go_on, &left) == 0 && left == 0;
+}
+
+static int drop_owner(int64_t *value, void *arg)
+{
+    (void)value;
+    tsc_owner_unref(arg);
+    return 0;
+}
+
+static void *drop_owner_in_a_callback(void *arg)
+{
+    return tsc_counter_update(mutex, drop_owner, arg) == 0 ? NULL : arg;
+}
+
+/* It is awake, and may find that it is to end and free the owner before the other thread has woken it. */
+START_TEST(the_owner_is_there_until_its_thread_is_woken)
+{
+    struct stop before_rest;
+    struct stop before_waking;
+    pthread_t dropping;
+
+    mutex = make_counter(TSC_BACKEND_MUTEX);
+    stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
+    stop_at(&before_waking, 1, &tsc_test_point_owner_told_to_end);
+    ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
+    support_sem_wait(&before_rest.reached);
+    dropping = support_start_thread(drop_owner_in_a_callback, owner);
+    support_sem_wait(&before_waking.reached);
+    let_go_on(&before_rest);
+    ck_assert(support_eventually(has_gone_on, &before_rest));
+    ck_assert(support_thread_named_falls_asleep("tscounter"));
+    let_go_on(&before_waking);
+    pthread_join(dropping, NULL);
+    ck_assert(support_threads_named_become("tscounter", 0));
+    tsc_counter_unref(mutex);
+}
+END_TEST
+
+static bool nobody_sleeps_there(void)
+{
+    return !tsc_eventcount_has_sleepers(&owner->room) && !tsc_eventcount_has_sleepers(&owner->progress) &&
+           atomic_load(&owner->parker.state) == TSC_PARKER_AWAKE;
+}
+
+static void find_no_sleepers(void *arg)
+{
+    (void)arg;
+    CHILD_CHECK(nobody_sleeps_there());
+}
+
+START_TEST(a_child_has_no_sleepers)
+{
+    open_counters();
+    ck_assert(support_eventually(is_asleep, NULL));
+    tsc_eventcount_prepare(&owner->room);
+    tsc_eventcount_prepare(&owner->progress);
+    ck_assert_int_eq(child_run(find_no_sleepers, NULL), 0);
+    tsc_eventcount_cancel(&owner->room);
+    tsc_eventcount_cancel(&owner->progress);
+    tsc_counter_unref(retiring);
+    close_counters();
+}
+END_TEST
+
 static void find_it_freed(void *arg)
 {
     (void)arg;
@@ -221,6 +318,9 @@ int main(void)
     TCase *tcase = support_add_case(suite, "stops", 30);
 
     tcase_add_test(tcase, what_is_retired_is_freed_whoever_delivers_what_was_before_it);
+    tcase_add_test(tcase, the_owners_thread_is_woken_for_what_is_retired);
+    tcase_add_test(tcase, the_owner_is_there_until_its_thread_is_woken);
+    tcase_add_test(tcase, a_child_has_no_sleepers);
     tcase_add_loop_test(tcase, a_child_frees_what_the_owners_thread_was_about_to_free, 0, 2);
     tcase_add_test(tcase, a_child_frees_what_only_a_call_in_the_parent_refers_to);
     return support_run_suite(suite);

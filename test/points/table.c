@@ -145,6 +145,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(owner_parking, is_queue, ALL, false) \
     ROW(owner_parked, is_queue, ALL, false) \
     ROW(owner_told_to_end, is_queue, NO_FORK, false) \
+    /* has something to free, and is not woken for it (stops.c stops there) */ \
+    ROW(owner_told_of_retired, none, NO_FORK, false) \
     ROW(parker_falling_asleep, is_queue, ALL, false) \
     ROW(parker_waking, is_queue, ALL, false) \
     /* counted as a sleeper, about to read the epoch; about to look at the condition; about to sleep */ \

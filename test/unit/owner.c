@@ -178,6 +178,38 @@ START_TEST(what_was_delivered_before_a_callback_is_released)
 }
 END_TEST
 
+struct distance {
+    struct tsc_recipient recipient;
+    uint64_t longest;
+};
+
+/* Who delivers alone knows the position. */
+static void note_distance(struct tsc_recipient *recipient, int64_t argument)
+{
+    struct distance *distance = tsc_container_of(recipient, struct distance, recipient);
+    uint64_t unreleased = owner->ring.next - tsc_ring_head(&owner->ring);
+
+    (void)argument;
+    if (unreleased > distance->longest)
+        distance->longest = unreleased;
+}
+
+START_TEST(room_comes_back_when_half_the_ring_is_delivered)
+{
+    struct held_callback callback;
+    struct distance distance = {.recipient = {.deliver = note_distance}};
+
+    make_owner(16);
+    held_callback_begin(&callback, owner);
+    for (int message = 0; message < 15; message++)
+        send(&distance.recipient, TSC_MESSAGE_ADDITION, 0);
+    held_callback_let_go(&callback);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_uint_eq(distance.longest, 7);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 static _Thread_local struct held_callback *goes_on_when_time_is_over;
 
 /* The linker makes of each call of tsc_futex_wait one of this. */
@@ -675,6 +707,7 @@ int main(void)
     tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 5);
     tcase_add_test(callbacks, a_callback_may_neither_send_nor_wait);
     tcase_add_test(callbacks, what_was_delivered_before_a_callback_is_released);
+    tcase_add_test(callbacks, room_comes_back_when_half_the_ring_is_delivered);
     tcase_add_test(callbacks, what_is_delivered_at_the_last_moment_is_flushed);
     tcase_add_test(callbacks, what_was_sent_in_a_callback_comes_before_the_end);
     tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);

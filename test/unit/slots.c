@@ -86,13 +86,16 @@ START_TEST(a_chunk_goes_from_any_place_in_the_list)
     take_many();
     while (many[first_of_last - 1].chunk == last->chunk)
         first_of_last--;
+    give_back(&many[MANY - 1]);
     give_back(&many[0]);
-    for (size_t i = first_of_last; i < MANY; i++)
+    for (size_t i = first_of_last; i < MANY - 1; i++)
         give_back(&many[i]);
     ck_assert_int_eq(tsc_slots_acquire(&again), 0);
     ck_assert_ptr_eq(again.first, many[0].first);
     many[0] = again;
-    for (size_t i = 0; i < first_of_last; i++)
+    ck_assert_int_eq(tsc_slots_acquire(&many[first_of_last]), 0);
+    mark(first_of_last, 0, 0);
+    for (size_t i = 0; i <= first_of_last; i++)
         give_back(&many[i]);
 }
 END_TEST
@@ -119,6 +122,26 @@ static bool is_mapped_with(const void *address, const char *flag)
     return is_found;
 }
 
+/* Neither is its memory kept, nor does a later chunk become larger for it. */
+START_TEST(an_empty_chunk_leaves_nothing)
+{
+    for (int round = 0; round < 100; round++) {
+        struct tsc_slots_chunk *empty;
+
+        ck_assert_int_eq(tsc_slots_acquire(&many[0]), 0);
+        tsc_registry_lock();
+        empty = tsc_slots_release(&many[0]);
+        tsc_registry_unlock();
+        ck_assert_ptr_eq(empty, many[0].chunk);
+        tsc_slots_free_chunk(empty);
+    }
+    take_many();
+    ck_assert_ptr_eq(many[FIRST_CHUNK_SETS - 1].chunk, many[0].chunk);
+    ck_assert_ptr_ne(many[FIRST_CHUNK_SETS].chunk, many[0].chunk);
+    give_many_back();
+}
+END_TEST
+
 START_TEST(no_huge_page_takes_the_memory_of_many_regions)
 {
     struct tsc_slots slots;
@@ -138,6 +161,7 @@ int main(void)
     tcase_add_test(tcase, no_two_sets_share_a_slot);
     tcase_add_test(tcase, a_set_is_empty_when_it_is_taken_again);
     tcase_add_test(tcase, a_chunk_goes_from_any_place_in_the_list);
+    tcase_add_test(tcase, an_empty_chunk_leaves_nothing);
     tcase_add_test(tcase, the_slots_of_a_set_are_spread_over_cache_sets);
     tcase_add_test(tcase, no_huge_page_takes_the_memory_of_many_regions);
     return support_run_suite(suite);
