@@ -575,6 +575,33 @@ START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
 }
 END_TEST
 
+static void fill(int messages)
+{
+    while (messages-- > 0)
+        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+}
+
+/* The messages that are delivered together with it make the room, which it releases when it begins. */
+START_TEST(senders_do_not_wait_for_a_callback_that_gives_room)
+{
+    struct held_callback first;
+    struct held_callback second;
+    struct blocked blocked;
+
+    make_owner(2 * SMALL_RING);
+    held_callback_begin(&first, owner);
+    fill(SMALL_RING - 1);
+    held_callback_send(&second, owner, tsc_owner_reserve(owner));
+    fill(SMALL_RING - 1);
+    begin_blocked(&blocked);
+    held_callback_let_go(&first);
+    ck_assert(support_eventually(all_are_through, &blocked));
+    held_callback_let_go(&second);
+    end_blocked(&blocked);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 /* The owner's thread waits for a message that is reserved and not published; before it, it made room for all. */
 START_TEST(senders_do_not_wait_for_a_publication_when_there_is_room)
 {
@@ -584,11 +611,9 @@ START_TEST(senders_do_not_wait_for_a_publication_when_there_is_room)
 
     make_owner(SMALL_RING);
     held_callback_begin(&callback, owner);
-    for (int message = 0; message < BLOCKED; message++)
-        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+    fill(BLOCKED);
     position = tsc_owner_reserve(owner);
-    for (int message = BLOCKED; message < SMALL_RING - 2; message++)
-        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
+    fill(SMALL_RING - 2 - BLOCKED);
     begin_blocked(&blocked);
     held_callback_let_go(&callback);
     ck_assert(support_eventually(all_are_through, &blocked));
@@ -722,6 +747,7 @@ int main(void)
     tcase_add_test(callbacks, a_late_flush_does_not_wait_for_a_callback);
     tcase_add_test(callbacks, a_late_flush_is_woken_by_a_callback);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_when_there_is_room);
+    tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_that_gives_room);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_publication_when_there_is_room);
     tcase_add_test(callbacks, a_start_function_comes_before_all_messages);
     tcase_add_test(callbacks, an_owner_is_started_once);
