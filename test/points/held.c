@@ -609,14 +609,15 @@ START_TEST(two_reserve_at_the_same_time)
 }
 END_TEST
 
-/* The message behind it wakes the owner, which finds the first one published when it has just begun to wait. */
+/* The message behind it wakes the owner, if that sleeps; it finds the first one published when it has just begun
+ * to wait. */
 START_TEST(owner_awaits_what_is_reserved)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
     struct call first = {.make = add, .counter = counter, .operand = 1};
 
-    ck_assert(call_stops(&first, "message_reserved"));
     others_stop("owner_awaits_publication");
+    ck_assert(call_stops(&first, "message_reserved"));
     ANSWERS(0, tsc_counter_inc(counter));
     others_have_stopped();
     call_goes_on(&first);
