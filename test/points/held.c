@@ -336,7 +336,7 @@ static void have_no_slot_for_this_processor(void)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION
     if (tsc_rseq_adds) {
-        tsc_processor_count = 0;
+        tsc_cpu_count = 0;
         return;
     }
 #endif
