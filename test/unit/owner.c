@@ -672,7 +672,7 @@ START_TEST(an_owner_is_started_once)
     struct sum sum = {.recipient.deliver = add_up};
 
     make_owner(16);
-    ck_assert_int_eq(tsc_owner_start_again(owner), 0);
+    ck_assert_int_eq(tsc_owner_restart(owner), 0);
     send(&sum.recipient, TSC_MESSAGE_CALLBACK, 1);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     ck_assert(support_threads_named_become(THREAD_NAME, 1));
