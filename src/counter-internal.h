@@ -74,27 +74,28 @@ struct tsc_backend_ops {
     size_t counter_size;
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
     int (*init)(struct tsc_counter *counter, const struct tsc_counter_attr *attr);
+    struct tsc_object_ops object;
+    TSC_OPERATIONS(TSC_MEMBER, )
     /*
      * Releases what init acquired, with the registry locked; NULL where init acquires nothing. Returns what is
      * still to be done once the registry is unlocked.
      */
     struct tsc_deferred (*fini)(struct tsc_counter *counter);
-    struct tsc_object_ops object;
-    TSC_OPERATIONS(TSC_MEMBER, )
 };
 
 /*
  * The entries of a backend's table: its functions, which have the names of the operations behind its own. A
  * function that is missing does not compile. The last reference calls `release_object`: tsc_counter_free, or what
- * ends in it.
+ * ends in it. A table
+ * lists its groups in the order of the struct, because test/relacy compiles it as C++.
  */
-#define TSC_ENTRY(backend, name, ...) .name = backend##_##name,
+#define TSC_ENTRY(backend, name, ...) , .name = backend##_##name
 
-#define TSC_COMMON(backend, release_object) \
-    .counter_size = sizeof(struct backend##_counter), .init = backend##_init, \
-    .object = {.child = backend##_child, .release = release_object, .free = tsc_counter_free}
 #define TSC_REQUIRED(backend, release_object) \
-    TSC_REQUIRED_OPERATIONS(TSC_ENTRY, backend) TSC_COMMON(backend, release_object)
+    .counter_size = sizeof(struct backend##_counter), .init = backend##_init, \
+    .object = {.child = backend##_child, \
+               .release = release_object, \
+               .free = tsc_counter_free} TSC_REQUIRED_OPERATIONS(TSC_ENTRY, backend)
 #define TSC_FETCH(backend) \
     .fetch_add = backend##_fetch_add, .exchange = backend##_exchange, \
     .compare_exchange = backend##_compare_exchange

@@ -134,7 +134,7 @@ static struct tsc_deferred told_fini(struct tsc_counter *counter)
 }
 
 /* A counter is initialised and registered with the table of its backend. */
-#define ENTRIES .fini = told_fini, TSC_OPERATIONS(TSC_ENTRY, told)
+#define ENTRIES .fini = told_fini TSC_OPERATIONS(TSC_ENTRY, told)
 
 static const struct tsc_backend_ops told[] = {[false] = {ENTRIES}, [true] = {ENTRIES}};
 

@@ -329,6 +329,6 @@ static void atom_child(struct tsc_object *object)
 
 const struct tsc_backend_ops tsc_atomic_ops = {
     TSC_REQUIRED(atom, tsc_counter_free),
-    TSC_PEAK(atom),
     TSC_FETCH(atom),
+    TSC_PEAK(atom),
 };

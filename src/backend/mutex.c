@@ -281,7 +281,7 @@ static void mutex_child(struct tsc_object *object)
 
 const struct tsc_backend_ops tsc_mutex_ops = {
     TSC_REQUIRED(mutex, tsc_counter_free),
-    TSC_PEAK(mutex),
     TSC_FETCH(mutex),
     TSC_UPDATE(mutex),
+    TSC_PEAK(mutex),
 };

@@ -370,5 +370,5 @@ static void queue_child(struct tsc_object *object)
 }
 
 const struct tsc_backend_ops tsc_queue_ops = {
-    TSC_REQUIRED(queue, queue_release), TSC_PEAK(queue), TSC_FETCH(queue), TSC_UPDATE(queue), .fini = queue_fini,
+    TSC_REQUIRED(queue, queue_release), TSC_FETCH(queue), TSC_UPDATE(queue), TSC_PEAK(queue), .fini = queue_fini,
 };
