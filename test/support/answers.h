@@ -5,10 +5,10 @@
 #include <check.h>
 #include <errno.h>
 
-/* No operation leaves this behind in an output or in errno. */
+/* No operation leaves this value in an output or in errno. */
 enum { UNTOUCHED = 20571 };
 
-/* The call gives this answer and leaves errno alone. */
+/* The call returns this result and leaves errno unchanged. */
 #define ANSWERS(expected, call) \
     do { \
         int answer_; \
@@ -21,7 +21,6 @@ enum { UNTOUCHED = 20571 };
         ck_assert_int_eq(errno_, UNTOUCHED); \
     } while (0)
 
-/* The counter has this value. */
 #define HOLDS(counter, expected) \
     do { \
         int64_t value_ = UNTOUCHED; \

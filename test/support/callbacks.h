@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* For tsc_counter_update. */
+/* A callback for tsc_counter_update. */
 static inline int support_raise_by_one(int64_t *value, void *arg)
 {
     (void)arg;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A processor keeps its stores in a buffer until they can become visible, in their order, and goes on with loads
- * meanwhile. A test that looks for a fence that is missing needs that time to be long.
+ * A CPU keeps stores in a buffer, in order, until they can become visible, and meanwhile executes later loads. A
+ * test that detects a missing fence needs that delay to be long.
  */
 #ifndef SUPPORT_LATE_STORES_H
 #define SUPPORT_LATE_STORES_H
@@ -14,13 +14,15 @@
 
 enum { SUPPORT_LATE_STORES = 32, SUPPORT_CACHE_LINE = 64 };
 
-/* What a thread stores after the stores to these lines becomes visible late. Each thread has lines of its own. */
+/* Stores that follow stores to these lines become visible late. Each thread has its own lines. */
 struct support_lines {
     char line[SUPPORT_LATE_STORES][SUPPORT_CACHE_LINE];
 };
 
-/* Takes the lines out of the caches, which takes longer than what is to be delayed. Elsewhere than on x86-64 this
- * and the next do nothing. */
+/*
+ * Takes the lines out of the caches, which takes longer than the delayed stores. Here and below, other machines
+ * than x86-64 do nothing.
+ */
 static inline void support_flush_lines(struct support_lines *lines)
 {
 #ifdef __x86_64__

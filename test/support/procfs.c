@@ -17,7 +17,7 @@ pid_t support_thread_id(void)
     return (pid_t)syscall(SYS_gettid);
 }
 
-/* A thread may end between the listing of its folder and the reading of its files: then the text is empty. */
+/* A thread may end before its files are read: then the text is empty. */
 static void read_task_file(pid_t thread_id, const char *file, char *text, size_t size)
 {
     char path[64];
@@ -67,7 +67,7 @@ static void *tell_id_and_go(void *arg)
     void *(*body)(void *) = sleeper->body;
     void *body_arg = sleeper->arg;
 
-    atomic_store(&sleeper->id, support_thread_id()); /* with that the sleeper is gone */
+    atomic_store(&sleeper->id, support_thread_id()); /* from here on *sleeper may be gone */
     return body(body_arg);
 }
 
@@ -98,7 +98,7 @@ static bool has_name(pid_t thread_id, const char *name)
     return strcmp(text, name) == 0;
 }
 
-/* Counts the threads with this name and tells the last of them. */
+/* Counts the threads with this name; *thread_id is the last of them. */
 static size_t find_threads_named(const char *name, pid_t *thread_id)
 {
     DIR *tasks = opendir("/proc/self/task");

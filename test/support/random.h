@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* A number that looks random, from a state that any number may start. */
+/* A pseudo-random number. Any number is a valid first state. */
 static inline uint64_t next_random(uint64_t *state)
 {
     uint64_t mixed = *state += UINT64_C(0x9e3779b97f4a7c15);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The counter of the contract, changed by one thread at a time. The tests hold the library's results against it,
- * so it shares no code with the library and does its arithmetic in another way.
+ * A sequential counter as the contract describes it. Tests compare the library's results with it, so it shares no
+ * code with the library and computes in another way.
  */
 #ifndef SUPPORT_REFERENCE_H
 #define SUPPORT_REFERENCE_H
@@ -23,12 +23,12 @@ struct reference {
     bool closed;
 };
 
-/* Each returns what the library has to return, and writes its output on success alone. */
+/* Each returns what the library must return, and writes its output only on success. */
 int reference_add(struct reference *counter, int64_t delta, int64_t *previous);
 int reference_exchange(struct reference *counter, int64_t value, int64_t *previous);
 int reference_compare_exchange(struct reference *counter, int64_t *expected, int64_t desired);
 
-/* The end of an update whose callback wants this value. */
+/* What follows an update callback that stored this value and returned this result. */
 int reference_commit(struct reference *counter, int64_t wanted, int callback_result);
 
 #endif

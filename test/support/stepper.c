@@ -32,11 +32,11 @@ enum { NEXT_INSTRUCTION = REG_RIP };
 enum { NEXT_INSTRUCTION = REG_EIP };
 #endif
 
-/* The linker says where the instructions of this program lie. */
+/* Set by the linker: the bounds of this program's instructions. */
 extern const char __executable_start[];
 extern const char etext[];
 
-/* Shared with a handler of the same thread: the fences keep the compiler from moving anything across the flag. */
+/* Shared with a handler of the same thread. The fences keep the compiler from moving code across the flag. */
 static _Thread_local struct {
     uint64_t begun;
     uint64_t left;
@@ -49,7 +49,7 @@ static bool is_of_this_program(uintptr_t instruction)
     return instruction >= (uintptr_t)__executable_start && instruction < (uintptr_t)etext;
 }
 
-/* The rest of the run goes on at full speed. */
+/* The rest of the run is not stepped. */
 static void take_step(int signal_number, siginfo_t *info, void *context)
 {
     greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
@@ -90,8 +90,9 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-/* A handler that is interrupted by another signal finds the thread as it would be without the trap: it blocks
- * none. */
+/*
+ * The handler blocks no signals: another one that interrupts it finds the thread as it would be without the trap.
+ */
 bool stepper_works(void)
 {
     const struct sigaction stepping = {.sa_sigaction = take_step, .sa_flags = SA_SIGINFO};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Something between two instructions of a thread: with the trap flag of x86 a signal comes after each of them.
- * Those of this program count, and of what is linked into it; in the C library nothing happens, where a handler
- * might not do what it is to do.
+ * Interrupts a thread between two instructions: the trap flag of x86 raises a signal after each of them. Only
+ * instructions of this program count, with what is linked into it. In the C library a handler may not do enough to
+ * be useful.
  */
 #ifndef SUPPORT_STEPPER_H
 #define SUPPORT_STEPPER_H
@@ -11,17 +11,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* False where the flag does nothing: on another architecture, under valgrind, in some emulators; and under
- * ThreadSanitizer, which holds signals back. Before all else, once. */
+/*
+ * False if the flag has no effect: on another architecture, under valgrind, in some emulators, and under
+ * ThreadSanitizer, which defers signals. Called once, before everything else.
+ */
 bool stepper_works(void);
 
-/* After so many instructions from now, 1 or more, interrupt(arg) is called in a signal handler of this thread. */
+/* After this many instructions (at least 1), interrupt(arg) is called in a signal handler of this thread. */
 void stepper_begin(uint64_t instructions, void (*interrupt)(void *arg), void *arg);
 
-/* False where it was not called: there were not so many. */
+/* False if interrupt was not called, because there were fewer instructions. */
 bool stepper_end(void);
 
-/* How many there were since stepper_begin. After stepper_end, where it was not called. */
+/* Instructions since stepper_begin; valid after stepper_end returned false. */
 uint64_t stepper_taken(void);
 
 /* Runs a suite that is nothing without the flag; the exit status of main. Without the flag the suite is skipped. */

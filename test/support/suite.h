@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-/* How the main function of each Check suite runs it. */
 #ifndef SUPPORT_SUITE_H
 #define SUPPORT_SUITE_H
 
@@ -10,13 +9,13 @@
 extern "C" {
 #endif
 
-/* Adds a test case to the suite, with a timeout for each test that TSC_TEST_TIMEOUT_SCALE multiplies. */
+/* Adds a test case to the suite. TSC_TEST_TIMEOUT_SCALE multiplies the timeout of its tests. */
 TCase *support_add_case(Suite *suite, const char *name, double timeout_seconds);
 
-/* Whether TSC_TEST_SKIP, a list of names, has this test; that it is skipped is then told. */
+/* Whether TSC_TEST_SKIP, a list of names, contains this test. If so, prints that it is skipped. */
 bool support_is_skipped(const char *test);
 
-/* Whether it has the test, or TEST:PART, such as a backend. */
+/* Whether it contains the test, or TEST:PART, where a part is, for example, a backend. */
 bool support_part_is_skipped(const char *test, const char *part);
 
 /* Runs the suite as CK_FORK and CK_RUN_CASE say; the exit status of main. The results are on standard output, as

@@ -11,8 +11,10 @@
 
 enum { STACK_BYTES = 128 * 1024 };
 
-/* A thread that is cancelled leaves its stack poisoned, which AddressSanitizer then takes amiss when it takes down
- * the signal stack of its own. */
+/*
+ * A cancelled thread leaves its stack poisoned. AddressSanitizer then reports its own removal of the thread's
+ * signal stack.
+ */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
@@ -121,7 +123,7 @@ pthread_t support_start_thread(void *(*body)(void *arg), void *arg)
     return thread;
 }
 
-/* Outside of a running test as well, where Check cannot report a failure. */
+/* Also used outside a running test, where Check cannot report a failure. */
 void support_sem_wait(sem_t *semaphore)
 {
     int saved_errno = errno;

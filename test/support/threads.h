@@ -13,27 +13,29 @@
 extern "C" {
 #endif
 
-/* Runs `body` in that many threads at once, none of which begins before all are alive, and joins them. The
- * test fails if one cannot be started. */
+/*
+ * Runs `body` in this many threads and joins them. None begins before all are alive. The test fails if a thread
+ * cannot be started.
+ */
 void support_run_threads(size_t threads, void (*body)(size_t index, void *arg), void *arg);
 
 /* Starts one thread, which the caller joins. The test fails if it cannot be started. */
 pthread_t support_start_thread(void *(*body)(void *arg), void *arg);
 
-/* sem_wait, through the signals that interrupt it. Keeps errno, so that a callback may call it. */
+/* sem_wait, retried on EINTR. Keeps errno, so a callback may call it. */
 void support_sem_wait(sem_t *semaphore);
 
-/* A count, above 0, that is set in the environment, else the fallback. */
+/* A positive count from the environment, or else the fallback. */
 uint64_t support_count(const char *variable, uint64_t fallback);
 
-/* How many threads, and how many operations for each: TSC_TEST_THREADS and TSC_TEST_OPS, else the fallback. */
+/* The number of threads, and of operations for each: TSC_TEST_THREADS and TSC_TEST_OPS, or else the fallback. */
 size_t support_threads(size_t fallback);
 uint64_t support_ops(uint64_t fallback);
 
-/* How many times longer things may take here (valgrind, emulators): TSC_TEST_TIMEOUT_SCALE, else 1. */
+/* How many times slower this machine is (valgrind, emulators): TSC_TEST_TIMEOUT_SCALE, or else 1. */
 uint64_t support_timeout_scale(void);
 
-/* Binds the calling thread to one of the processors that it may use: to the one at that place, counted around. */
+/* Binds the calling thread to one of its allowed CPUs: the one at index `place`, modulo their number. */
 void support_stay_on_processor(size_t place);
 
 int64_t support_now_ns(void);      /* monotonic */
@@ -42,8 +44,10 @@ int64_t support_cpu_time_ns(void); /* of the whole process */
 #define SUPPORT_SECOND_NS INT64_C(1000000000)
 #define SUPPORT_MILLISECOND_NS INT64_C(1000000)
 
-/* Looks again and again until `condition` holds, and tells whether it did before a generous deadline: for
- * what another thread does without a way to wait for it. */
+/*
+ * Polls until `condition` holds; false after a generous timeout. For actions of another thread that nothing
+ * signals.
+ */
 bool support_eventually(bool (*condition)(void *arg), void *arg);
 
 #ifdef __cplusplus

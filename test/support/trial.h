@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One of many things that are tried, by its name. */
+/* A trial is one of many cases that a test tries; it has a name. */
 #ifndef SUPPORT_TRIAL_H
 #define SUPPORT_TRIAL_H
 
@@ -7,11 +7,10 @@
 
 enum { TRIAL_SECONDS = 120, TRIAL_NAME_MAX = 160 }; /* times TSC_TEST_TIMEOUT_SCALE */
 
-/* With TSC_TEST_TRIAL set: whether the name has that in it. */
+/* Whether TSC_TEST_TRIAL is unset, or the name contains it. */
 bool trial_is_asked_for(const char *name);
 
-/* The process ends, and says which trial hangs, unless the trial ends in time. Check's own timeout does not know.
- */
+/* Ends the process, with the name of the trial, if the trial hangs. Check's own timeout does not know the name. */
 void trial_begin(const char *name);
 void trial_end(void);
 

@@ -53,7 +53,7 @@ void visitor_start(struct visitor *visitor)
     ck_assert_int_ge(visitor->stat, 0);
 }
 
-/* The state of the thread, one letter, stands behind its name. */
+/* The thread's state is one letter behind its name. */
 static bool is_asleep(const struct visitor *visitor)
 {
     char text[64];
@@ -87,7 +87,7 @@ bool visitor_send(struct visitor *visitor, void (*visit)(void *arg), void *arg)
     return true;
 }
 
-/* Whoever it waits for may be about to answer, if that is not the caller: so it is looked at more than once. */
+/* The thread that it waits for may be about to wake it, unless that is the caller: so look more than once. */
 void visitor_stand_by(struct visitor *visitor)
 {
     for (int looks = 0; looks < LOOKS_AT_A_SLEEPER; looks++) {
