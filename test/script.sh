@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the scripts of the project share: sourced, before anything is done. Their help is the comment at their head.
+# Shared by the project's scripts, which source it first. Their help is the comment at their top.
 # shellcheck shell=sh
 
 print_help() { awk 'NR > 2 && !/^#/ { exit } NR > 2 { sub(/^# ?/, ""); print }' "$0"; }
@@ -9,8 +9,7 @@ usage_error() {
     exit 2
 }
 
-# take_arguments MOST ARGUMENT...: prints the help where it is asked for; refuses every other option, and more than so
-# many arguments.
+# take_arguments MOST ARGUMENT...: prints the help on request; rejects other options and more than MOST arguments.
 take_arguments() {
     most=$1
     shift
