@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks a model exhaustively, and that each of its mutations fails in the way that the model says.
+"""Check a model exhaustively, and that each of its mutations fails as the model says.
 
     check.py MODEL.pml
 
-In the head of a model stand the lines
-    Check: OPTIONS                          nothing may be found
+The comment at the top of a model has these lines:
+    Check: OPTIONS                          no error may be found
     Mutation: OPTIONS: KIND: what happens   'assertion' or 'deadlock' must be found
 """
 
@@ -26,7 +26,7 @@ FOUND_BY_KIND = {
 DEPTH = 100_000
 HASH_BITS = 20
 MEMORY_MB = 1500
-# Of the processor's time, which a busy machine does not use up; and the limit holds if this program is killed.
+# CPU time, so a busy machine does not exceed it. The limit holds even if this program is killed.
 SECONDS = 120 * int(os.environ.get('TSC_TEST_TIMEOUT_SCALE', '1'))
 
 
@@ -43,9 +43,9 @@ def run(command, folder):
 
 
 def search(model, options, folder):
-    """Returns what the verifier printed. It exits with 0 whatever it finds."""
+    """Return the output of the verifier. It exits with 0 whatever it finds."""
     run(['spin', *options.split(), '-a', model], folder)
-    # To optimise would take longer than it saves.
+    # Optimisation would take longer than it saves.
     run(['cc', '-O0', '-w', '-DSAFETY', f'-DMEMLIM={MEMORY_MB}', '-o', 'pan', 'pan.c'], folder)
     return run(['./pan', f'-m{DEPTH}', f'-w{HASH_BITS}'], folder)
 
@@ -77,7 +77,7 @@ def mutate(model, options, kind, folder):
 
 
 def main():
-    # As an exception, which ends what runs then.
+    # Raise an exception, which ends the running command.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit('terminated'))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('model', metavar='MODEL.pml', type=os.path.abspath)
@@ -87,7 +87,7 @@ def main():
     checks = re.findall(r'^ \* Check:(.*)$', text, re.MULTILINE)
     mutations = re.findall(r'^ \* Mutation: (.*?): (\w+): ', text, re.MULTILINE)
     if not checks or not mutations:
-        sys.exit(f'{model} says no checks or no mutations')
+        sys.exit(f'{model} has no checks or no mutations')
     with tempfile.TemporaryDirectory() as folder:
         results = [check(model, options, folder) for options in checks]
         results += [mutate(model, options, kind, folder) for options, kind in mutations]

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The atomic counter is closed while other threads add to it. An addition that returned 0 is in every value that is
- * read after the close. One that is refused is in none in the end, and one that begins after the close is refused.
+ * The atomic counter is closed while others add to it. An addition that returned 0 is in every value that is read
+ * after the close. A refused addition is in no final value. An addition that begins after the close is refused.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/atomic.c: atom_add plain_add settle atom_close look_at_value atom_get
  *
  * Check:
- * Mutation: -DADDITION=ACQUIRE: assertion: the adder looks at the state before its addition is seen
+ * Mutation: -DADDITION=ACQUIRE: assertion: the adder checks the state before its addition is visible
  * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
- * Mutation: -DCLOSE=ACQUIRE: assertion: the value is loaded before the close is seen
+ * Mutation: -DCLOSE=ACQUIRE: assertion: close loads the value before its flag is visible
  * Mutation: -DLOOK=ACQUIRE: assertion: the same
- * Mutation: -DNO_LOOK_IN_CLOSE: assertion: a get after the close does the same
- * Mutation: -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
+ * Mutation: -DNO_LOOK_IN_CLOSE: assertion: a get after the close loads the value before the flag is visible
+ * Mutation: -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
  * Mutation: -DNO_TAKING_BACK: assertion: a refused addition stays
  */
 #ifndef ADDITION
@@ -38,7 +38,7 @@
 #define STALE(core, location) ((location) == CLOSED)
 #include "include/armv8.pml"
 
-byte answered_0; /* the sum of what was added so; each adder adds another power of two */
+byte returned_0; /* the sum of additions that returned 0; each adder adds a different power of two */
 byte finished;
 
 inline add_to_counter(delta)
@@ -69,7 +69,7 @@ proctype adder(byte me)
     add_to_counter(1 << me);
     if
     :: closed
-    :: else -> answered_0 = answered_0 + (1 << me)
+    :: else -> returned_0 = returned_0 + (1 << me)
     fi;
     atomic { !cores[me].on_way -> finished++ }
 }
@@ -83,7 +83,7 @@ inline read_value(order)
 proctype closer(byte me)
 {
     byte closed, value;
-    byte first = 255; /* what was in each value that was read */
+    byte first = 255; /* the bits of every value read so far */
 
     add(CLOSED, 1, CLOSE);
 #ifndef NO_LOOK_IN_CLOSE
@@ -94,9 +94,9 @@ proctype closer(byte me)
     add_to_counter(4);
     assert(closed);
     finished == ADDERS;
-    assert((answered_0 & first) == answered_0);
+    assert((returned_0 & first) == returned_0);
     read_value(ACQUIRE);
-    assert(value == answered_0)
+    assert(value == returned_0)
 }
 
 init

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An atomic counter with bounds, whose additions cannot be undone, is closed while other threads add to it. close waits
- * for the admitted ones; from then on the value does not grow.
+ * An atomic counter with bounds never takes an addition back. It is closed while others add to it. close waits for
+ * admitted additions; from then on the value does not grow.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_close
  * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close
  *
  * Check:
- * Mutation: -DADMIT=ACQUIRE: assertion: the adder looks at the state before it is seen to be admitted
- * Mutation: -DADMITTED_LOOK=ACQUIRE: assertion: close looks for the admitted before it is seen
+ * Mutation: -DADMIT=ACQUIRE: assertion: the adder checks the state before its admission is visible
+ * Mutation: -DADMITTED_LOOK=ACQUIRE: assertion: close loads the admitted count before its flag is visible
  * Mutation: -DCLOSE=ACQUIRE: assertion: the same
- * Mutation: -DSTATE_LOOK=ACQUIRE: assertion: the adder looks at the state before it is seen to be admitted
- * Mutation: -DLEAVE=ACQUIRE: deadlock: the last one looks for sleepers before it is seen to have left
+ * Mutation: -DSTATE_LOOK=ACQUIRE: assertion: the adder checks the state before its admission is visible
+ * Mutation: -DLEAVE=ACQUIRE: deadlock: the last adder checks for sleepers before its leaving is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
  * Mutation: -DNO_ADMISSION: assertion: an addition is made after the close
  */
@@ -46,7 +46,7 @@
 #include "include/armv8.pml"
 #include "include/eventcount.pml"
 
-byte answered_0;
+byte returned_0;
 byte finished;
 
 inline leave()
@@ -83,7 +83,7 @@ proctype adder(byte me)
     leave();
     atomic {
         !cores[me].on_way -> finished++;
-        answered_0 = answered_0 + done
+        returned_0 = returned_0 + done
     }
 }
 
@@ -107,7 +107,7 @@ proctype closer(byte me)
     od;
     load(VALUE, value, ACQUIRE);
     finished == ADDERS;
-    assert(value == answered_0 && memory[VALUE] == answered_0 && answered_0 <= MAX)
+    assert(value == returned_0 && memory[VALUE] == returned_0 && returned_0 <= MAX)
 }
 
 init

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-CPU counter is closed while other threads add to it. An addition that returned 0 is in every value that is
- * read after the close. One that is refused is subtracted again in the end.
+ * The per-CPU counter is closed while others add to it. An addition that returned 0 is in every value that is read
+ * after the close. A refused addition is subtracted again in the end.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
@@ -9,19 +9,19 @@
  * Mirrors: src/percpu/add.h: tsc_slots_add_fallback
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
- * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them. An addition that cannot use the slot of its CPU is atomic.
+ * With RSEQ, additions are restartable sequences on x86: stores become visible in order, and loads, even seq_cst
+ * ones, do not wait for them. An addition that cannot use the slot of its CPU is atomic.
  *
  * Check:
  * Check: -DRSEQ
- * Mutation: -DADDITION=ACQUIRE: assertion: the adder looks at the state before its addition is seen
+ * Mutation: -DADDITION=ACQUIRE: assertion: the adder checks the state before its addition is visible
  * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
- * Mutation: -DCLOSE=ACQUIRE: assertion: the slots are loaded before the close is seen
+ * Mutation: -DCLOSE=ACQUIRE: assertion: close loads the slots before its flag is visible
  * Mutation: -DLOOK=ACQUIRE: assertion: the same
- * Mutation: -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
- * Mutation: -DRSEQ -DNO_BARRIER: assertion: neither the addition nor the close is seen
+ * Mutation: -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
+ * Mutation: -DRSEQ -DNO_BARRIER: assertion: the adder misses the close, and the close misses the addition
  * Mutation: -DRSEQ -DBARRIER_FIRST: assertion: the same
- * Mutation: -DRSEQ -DNO_SECOND_LOOK: assertion: an addition comes between the first look and the close
+ * Mutation: -DRSEQ -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
  */
 #ifndef ADDITION
 #define ADDITION SEQ_CST
@@ -50,10 +50,12 @@
 #define STALE(core, location) ((location) == CLOSED)
 #include "include/armv8.pml"
 
-byte answered_0; /* the sum of what was added so; each adder adds another power of two */
+byte returned_0; /* the sum of additions that returned 0; each adder adds a different power of two */
 byte finished;
 
-/* To the slot of the CPU, which may be another one the next time; with RSEQ, a slot that no other thread writes. */
+/*
+ * Adds to the current CPU's slot. The CPU may change between two calls. With RSEQ only one thread writes the slot.
+ */
 inline add_to_slot(first)
 {
     if
@@ -98,7 +100,7 @@ proctype adder(byte me; byte delta)
     fi;
     atomic {
         !cores[me].on_way -> finished++;
-        answered_0 = answered_0 + (closed -> 0 : delta)
+        returned_0 = returned_0 + (closed -> 0 : delta)
     }
 }
 
@@ -129,9 +131,9 @@ proctype closer(byte me)
 #endif
     scan();
     finished == ADDERS;
-    assert(value >= 0 && (answered_0 & value) == answered_0);
+    assert(value >= 0 && (returned_0 & value) == returned_0);
     scan();
-    assert(value == answered_0)
+    assert(value == returned_0)
 }
 
 init

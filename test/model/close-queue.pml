@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue counter is closed while others add to it: close sets the flag, and waits until all that was reserved
- * before is delivered. An addition that was answered 0 is in each value that is read after the close, and no other
- * ever is; with REQUESTS the owner decides for the first adder. What it refuses lies behind all that is not
- * refused.
+ * The queue counter is closed while others add to it. close sets the flag, and waits until all messages that were
+ * reserved before are delivered. An addition that returned 0 is in every value that is read after the close, and
+ * no other ever is. With REQUESTS the owner decides for the first adder. All refused messages lie behind all
+ * accepted ones.
  *
  * Mirrors: src/backend/queue.c: queue_add publish_addition is_closed is_refused fix_close_position is_after_close
  * Mirrors: src/backend/queue.c: apply_addition apply queue_close flush_and_read
@@ -13,13 +13,13 @@
  *
  * Check:
  * Check: -DREQUESTS
- * Mutation: -DTAIL_LOOK=ACQUIRE: assertion: the tail is loaded before the close is seen
- * Mutation: -DRESERVE=ACQUIRE: assertion: the adder looks whether it is closed before its reservation is seen
+ * Mutation: -DTAIL_LOOK=ACQUIRE: assertion: close loads the tail before its flag is visible
+ * Mutation: -DRESERVE=ACQUIRE: assertion: the adder checks the flag before its reservation is visible
  * Mutation: -DCLOSED_LOOK=ACQUIRE: assertion: the same
- * Mutation: -DLOOK_BEFORE_RESERVING: assertion: the close comes between the look and the reservation
- * Mutation: -DGIVE_BACK=RELAXED: assertion: the head is seen before the value
- * Mutation: -DREQUESTS -DNO_PLACE: assertion: a request is refused, and an addition behind it is not
- * Mutation: -DNO_FLUSH: assertion: what was reserved before the close is delivered after it
+ * Mutation: -DLOOK_BEFORE_RESERVING: assertion: the close comes between the check and the reservation
+ * Mutation: -DRELEASE_HEAD=RELAXED: assertion: the head is visible before the value
+ * Mutation: -DREQUESTS -DNO_CLOSE_POSITION: assertion: a request is refused, and an addition behind it is accepted
+ * Mutation: -DNO_FLUSH: assertion: a message that was reserved before the close is delivered after it
  */
 #ifndef TAIL_LOOK
 #define TAIL_LOOK SEQ_CST
@@ -30,8 +30,8 @@
 #ifndef CLOSED_LOOK
 #define CLOSED_LOOK SEQ_CST
 #endif
-#ifndef GIVE_BACK
-#define GIVE_BACK SEQ_CST
+#ifndef RELEASE_HEAD
+#define RELEASE_HEAD SEQ_CST
 #endif
 
 #define ADDERS 2
@@ -43,25 +43,25 @@
 #define TAIL 1
 #define HEAD 2
 #define VALUE 3
-#define PLACE 4 /* of the close */
+#define CLOSE_POSITION 4
 #define MARK(position) (5 + (position))
 #define LOCATIONS (5 + ADDERS)
 #define STALE(core, location) ((core) < ADDERS && (location) == CLOSED)
 #include "include/armv8.pml"
 
-#define NOBODY 5 /* in a mark: else the delta; each adder adds another power of two */
+#define NO_DELTA 5 /* in a mark: no delta; each adder's delta is a different power of two */
 
 #define NOT_CLOSED 9
 
-byte answered_0;
+byte returned_0;
 byte finished;
-byte behind_accepted;          /* the position behind all that was answered 0 */
-byte first_refused = NOT_CLOSED; /* of the owner */
+byte behind_accepted;          /* the position behind all that returned 0 */
+byte first_refused = NOT_CLOSED; /* by the owner */
 
 inline accept(position, delta)
 {
     d_step {
-        answered_0 = answered_0 + (delta);
+        returned_0 = returned_0 + (delta);
         behind_accepted = (behind_accepted > position + 1 -> behind_accepted : position + 1);
         assert(behind_accepted <= first_refused)
     }
@@ -75,12 +75,12 @@ inline refuse(position)
     }
 }
 
-/* The position is in `fixed`. */
+/* Leaves the position in `fixed`. */
 inline fix_close_position()
 {
     load(TAIL, target, TAIL_LOOK);
     fixed = NOT_CLOSED;
-    compare_exchange(PLACE, fixed, target, ACQ_REL, done);
+    compare_exchange(CLOSE_POSITION, fixed, target, ACQ_REL, done);
     fixed = (done -> target : fixed);
     target = 0; done = false
 }
@@ -121,7 +121,7 @@ proctype adder(byte me)
 #ifndef LOOK_BEFORE_RESERVING
         is_refused();
 #endif
-        store(MARK(position), (closed -> NOBODY : 1 << me), RELEASE);
+        store(MARK(position), (closed -> NO_DELTA : 1 << me), RELEASE);
         if
         :: closed
         :: else -> accept(position, 1 << me)
@@ -144,7 +144,7 @@ end:
             load(CLOSED, closed, CLOSED_LOOK);
             if
             :: closed ->
-#ifndef NO_PLACE
+#ifndef NO_CLOSE_POSITION
                 fix_close_position();
                 closed = (next >= fixed);
                 fixed = 0
@@ -155,7 +155,7 @@ end:
             :: closed -> refuse(next)
             :: else -> accept(next, mark)
             fi
-        :: else -> closed = (mark == NOBODY)
+        :: else -> closed = (mark == NO_DELTA)
         fi;
         if
         :: closed
@@ -165,7 +165,7 @@ end:
         fi;
         mark = 0; closed = false;
         next++;
-        store(HEAD, next, GIVE_BACK)
+        store(HEAD, next, RELEASE_HEAD)
     od
 }
 
@@ -186,13 +186,13 @@ proctype closer(byte me)
 #endif
     load(VALUE, value, ACQUIRE);
     finished == ADDERS && memory[HEAD] == memory[TAIL];
-    assert(value == answered_0 && memory[VALUE] == answered_0)
+    assert(value == returned_0 && memory[VALUE] == returned_0)
 }
 
 init
 {
     atomic {
-        initially(PLACE, NOT_CLOSED);
+        initially(CLOSE_POSITION, NOT_CLOSED);
         run core_of(0);
         run core_of(1);
         run core_of(2);

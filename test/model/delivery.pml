@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner's thread and two others hand the consumer's role to each other. One of these asks for a callback,
- * which the owner's thread alone may run, and waits for the reply; the other one adds, and waits until that is
- * delivered. Where the owner's thread is asleep they deliver in its place, or wake it; where they wait they
- * deliver what they may. Nobody sleeps for ever, there is one consumer at a time, and who waits for a message does
- * not wait for a callback behind it.
+ * The owner's thread and two others hand the consumer's role to each other. One of these requests a callback,
+ * which only the owner's thread may run, and waits for the reply. The other one adds, and waits until its message
+ * is delivered. While the owner's thread sleeps, they deliver in its place, or wake it; while they wait, they
+ * deliver what they may. No thread sleeps for ever. There is one consumer at a time. A thread that waits for a
+ * message does not wait for a callback behind it.
  *
- * How long the owner's thread spins before it parks is its own affair: it is as if it were slow. The ring has room
- * here, and senders that wait for room are in queue.pml; the owner's end, and what is retired, in sleep.pml. How
- * the lock orders is in lock.pml.
+ * How long the owner's thread spins before it parks is not modelled: any time is possible. The ring has room here;
+ * queue.pml has senders that wait for room. sleep.pml has the owner's end and retired objects. lock.pml has the
+ * order that the lock gives.
  *
  * Mirrors: src/queue/delivery.c: release deliver tsc_owner_deliver_batch tsc_owner_help
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
@@ -19,12 +19,12 @@
  * Mirrors: src/queue/ring.h: tsc_ring_publish tsc_ring_awaits_publication tsc_ring_release
  *
  * Check:
- * Mutation: -DNO_LOCK: assertion: two receive at once
+ * Mutation: -DNO_LOCK: assertion: two threads receive at once
  * Mutation: -DANY_MESSAGE: assertion: another thread than the owner's runs a callback
- * Mutation: -DNO_WAKING: deadlock: who cannot deliver its message itself leaves it to the owner, who is asleep
- * Mutation: -DPUBLISHED_IS_WORK: deadlock: the owner parks, and the message is reserved and not yet published
- * Mutation: -DQUIET_HELP: deadlock: who helps wakes nobody that waits for the message
- * Mutation: -DQUIET_CALLBACK: deadlock: the callback waits for one who waits for what was sent before it
+ * Mutation: -DNO_WAKING: deadlock: a sender that cannot deliver its message leaves it to the sleeping owner
+ * Mutation: -DPUBLISHED_IS_WORK: deadlock: the owner parks while a message is reserved and not yet published
+ * Mutation: -DQUIET_HELP: deadlock: a helper does not wake the thread that waits for its message
+ * Mutation: -DQUIET_CALLBACK: deadlock: the callback waits for a thread that waits for an earlier message
  */
 #define MESSAGES 2
 #define ASKING 0
@@ -45,28 +45,28 @@
 #define ADDITION 1
 #define REQUEST 2
 
-byte kind[MESSAGES]; /* ring.pml has how it comes with the mark */
+byte kind[MESSAGES]; /* ring.pml publishes it with the mark */
 byte next;
 bool delivering;
 bool in_callback; /* slow_path_flags */
 bool receives;
 bool replied;
-byte waited_for; /* up to which position, or 0 */
-bool sleeps;     /* who waits for that */
+byte waited_for; /* the position, or 0 */
+bool sleeps;     /* the thread that waits for that position */
 byte finished;
 
-/* -------- who delivers -------- */
+/* -------- delivery -------- */
 
 #ifdef NO_LOCK
-#define TAKE_DELIVERING true
-#define IS_TAKEN false
+#define LOCK_DELIVERING true
+#define IS_LOCKED false
 #else
-#define TAKE_DELIVERING !delivering -> delivering = true
-#define IS_TAKEN delivering
+#define LOCK_DELIVERING !delivering -> delivering = true
+#define IS_LOCKED delivering
 #endif
 
-/* It gives what it has stored, too. */
-inline give_delivering()
+/* Waits until the thread's stores are visible: the unlock is a release. */
+inline unlock_delivering()
 {
     d_step {
         !cores[me].on_way ->
@@ -75,16 +75,16 @@ inline give_delivering()
     }
 }
 
-inline take_delivering()
+inline lock_delivering()
 {
     d_step {
-        TAKE_DELIVERING;
+        LOCK_DELIVERING;
         assert(!receives);
         receives = true
     }
 }
 
-/* No wake-up is lost between the look at the head and the sleep: that is in eventcount.pml. */
+/* No wake-up is lost between the check of the head and the sleep: see eventcount.pml. */
 inline release()
 {
     store(HEAD, next, SEQ_CST);
@@ -105,9 +105,9 @@ inline callback()
 #ifndef QUIET_CALLBACK
     release();
 #endif
-    give_delivering();
-    waited_for == 0 || waited_for > next; /* it waits for who waits for what was sent before it */
-    take_delivering();
+    unlock_delivering();
+    waited_for == 0 || waited_for > next; /* the callback waits for a thread that waits for an earlier message */
+    lock_delivering();
     in_callback = false;
     replied = true
 }
@@ -141,23 +141,23 @@ inline deliver()
     :: delivered -> release()
     :: else
     fi;
-    give_delivering()
+    unlock_delivering()
 }
 
 inline help()
 {
     delivered = false;
     if
-    :: take_delivering();
+    :: lock_delivering();
         if
-        :: in_callback -> give_delivering()
+        :: in_callback -> unlock_delivering()
         :: else -> load(TAIL, end, SEQ_CST); deliver()
         fi
-    :: atomic { IS_TAKEN -> skip }
+    :: atomic { IS_LOCKED -> skip }
     fi
 }
 
-/* -------- the others -------- */
+/* -------- the other threads -------- */
 
 inline help_or_wake()
 {
@@ -173,7 +173,7 @@ inline help_or_wake()
 #endif
         fi;
         delivered = false; head = 0
-    :: parker_unpark() /* others have helped often enough */
+    :: parker_unpark() /* enough deliveries by senders */
     fi
 }
 
@@ -205,7 +205,7 @@ proctype asking(byte me)
         :: else -> break
         fi
     od;
-    replied; /* as parker.pml has it */
+    replied; /* see parker.pml */
     finished++
 }
 
@@ -255,7 +255,7 @@ inline deliver_available()
         :: head >= tail -> break
         :: else
         fi;
-        take_delivering();
+        lock_delivering();
         end = tail;
         deliver();
         if
@@ -295,7 +295,7 @@ inline park()
     fi
 }
 
-/* What is reserved is published soon: the owner's thread waits for it, and does not park. */
+/* A reserved message is published soon: the owner's thread waits for that, and does not park. */
 inline wait_for_publication()
 {
     load(HEAD, head, SEQ_CST);

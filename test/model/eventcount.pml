@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads sleep until a number has reached what they wait for; two others raise it, each by one. No thread sleeps
- * for ever.
+ * Two threads sleep until a number has reached their threshold. Two others increment it. No thread sleeps for
+ * ever.
  *
  * Mirrors: src/sync/eventcount.h: tsc_eventcount_prepare tsc_eventcount_notify tsc_eventcount_has_sleepers
  * Mirrors: src/sync/eventcount.c: tsc_eventcount_cancel tsc_eventcount_commit tsc_eventcount_wake
  *
  * Check:
- * Mutation: -DENTER=ACQUIRE: deadlock: the sleeper looks at the condition before it is seen to sleep
+ * Mutation: -DENTER=ACQUIRE: deadlock: the sleeper checks the condition before it is visible as a sleeper
  * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DCHANGE=ACQUIRE: deadlock: the notifier looks for sleepers before its change is seen
+ * Mutation: -DCHANGE=ACQUIRE: deadlock: the notifier checks for sleepers before its change is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
- * Mutation: -DKEY=RELAXED: deadlock: the epoch is loaded after the condition, and is the new one
- * Mutation: -DNO_EPOCH: deadlock: the notifier comes between the look and the sleep
+ * Mutation: -DKEY=RELAXED: deadlock: the epoch is loaded after the condition, and is already the new one
+ * Mutation: -DNO_EPOCH: deadlock: the notification comes between the check and the sleep
  * Mutation: -DKEY_AT_COMMIT: deadlock: the same
- * Mutation: -DNOTIFY_FIRST: deadlock: the sleeper looks between the notification and the change
+ * Mutation: -DNOTIFY_FIRST: deadlock: the sleeper checks between the notification and the change
  */
 #ifndef CHANGE
 #define CHANGE SEQ_CST
@@ -47,7 +47,7 @@ proctype sleeper(byte me; byte wanted)
         load(CONDITION, condition, LOOK);
 #if KEY == RELAXED
         if
-        :: load(EPOCH, key, KEY) /* a relaxed load may be done after the one that comes next */
+        :: load(EPOCH, key, KEY) /* a relaxed load may be executed after the next one */
         :: true
         fi;
 #endif

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread forks, without acquiring the lock, while another thread changes a counter that tracks its peak. The child
- * finds a value that the counter had, and the highest that it had had by then.
+ * A thread forks, without the lock, while another one changes a counter that tracks its peak. The child finds a
+ * value that the counter had, and the highest value up to then.
  *
- * A fork stops no thread: it copies the memory of one moment.
+ * A fork stops no thread: it copies the memory at one moment.
  *
  * Mirrors: src/sequential.h: tsc_sequential_store tsc_sequential_raise_peak tsc_sequential_repair
  * Mirrors: src/backend/mutex.c: mutex_child
  *
  * Check:
- * Mutation: -DPEAK_STORE=RELAXED: assertion: the peak is seen before the value
+ * Mutation: -DPEAK_STORE=RELAXED: assertion: the new peak is visible before the value
  * Mutation: -DPEAK_FIRST: assertion: the same
  * Mutation: -DNO_REPAIR: assertion: the value is higher than the peak
  */
@@ -25,7 +25,7 @@
 #define STALE(core, location) 0
 #include "include/armv8.pml"
 
-/* It goes up to 2, down to 1 and up to 3. */
+/* The value goes up to 2, down to 1 and up to 3. */
 inline change(to, peak)
 {
 #ifdef PEAK_FIRST

@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The whole life of an owner at once. Two threads add, and help to deliver; one asks for an update, whose callback
- * gives back the last reference of its counter, and then retires another counter; the owner's thread delivers, runs the
- * callback, frees what is retired, sleeps, and ends. Meanwhile another thread forks.
+ * The whole life of an owner. Two threads add, and help to deliver. A third requests an update, whose callback
+ * drops the last reference of its counter; then it retires another counter. The owner's thread delivers, runs the
+ * callback, frees retired objects, sleeps, and ends. Meanwhile another thread forks.
  *
- * The child has every addition whose call had returned, and each once; it touches no request; it frees every
- * object that has no reference there, and the owner's count is that of the counters that are left. In the parent
- * nothing hangs, and all objects are freed. A sender does not go on sleeping while a callback runs and there is
- * room.
+ * The child has each addition whose call had returned, exactly once. It touches no request. It frees every object
+ * without references, and the owner's count is the number of counters left. In the parent no thread hangs, and all
+ * objects are freed. No sender sleeps on while a callback runs and there is room.
  *
- * What is done with the registry locked is one step, for only a fork can tell; it waits for the lock.
- * A fork stops no thread: it copies what memory holds at one moment. How loads and stores are ordered is in
- * queue.pml, delivery.pml and sleep.pml; here they are in their order.
+ * Code that runs with the registry locked is one step, because only a fork could see it half done; the fork waits
+ * for the lock. A fork stops no thread: it copies the memory at one moment. Loads and stores are in program order
+ * here; queue.pml, delivery.pml and sleep.pml reorder them.
  *
  * Mirrors: src/sync/registry.c: before_fork unlock_all after_fork_in_child forget_calls repair_all
  * Mirrors: src/sync/registry.c: free_unreferenced tsc_object_ref_by_call tsc_object_unref_by_call
@@ -23,13 +22,13 @@
  * Mirrors: src/counter.c: tsc_counter_free
  *
  * Check:
- * Mutation: -DNO_LOCK: assertion: a message is delivered, but not yet past, and is delivered again in the child
- * Mutation: -DKEEP_VANISHED: assertion: what is behind a message that is never published is lost
+ * Mutation: -DNO_LOCK: assertion: a message that is delivered, but not yet passed, is delivered again in the child
+ * Mutation: -DKEEP_VANISHED: assertion: messages behind one that is never published are lost
  * Mutation: -DREQUESTS_IN_CHILD: assertion: a request is touched whose sender is not in the child
  * Mutation: -DKEEP_CALLS: assertion: the calls of other threads keep their references
- * Mutation: -DKEEP_UNREFERENCED: assertion: what another thread was about to free stays for ever
- * Mutation: -DREMOVED_IN_TWO_STEPS: assertion: a counter is gone and its owner still counts it
- * Mutation: -DLOCKED_CALLBACK: deadlock: the callback makes a counter, and waits for a fork, which waits for the callback
+ * Mutation: -DKEEP_UNREFERENCED: assertion: an object that another thread was about to free is never freed
+ * Mutation: -DREMOVED_IN_TWO_STEPS: assertion: a counter is freed and its owner still counts it
+ * Mutation: -DLOCKED_CALLBACK: deadlock: the callback and a fork wait for each other
  * Mutation: -DTAKEN_AT_ONCE: deadlock: the thread sleeps with a counter that it has taken and not yet freed
  * Mutation: -DNO_ROOM_IN_CALLBACK: deadlock: a sender sleeps though there is room, and the callback waits for it
  */
@@ -37,13 +36,13 @@
 #define POSITIONS (ADDITIONS + 1)
 #define CAPACITY 2
 
-/* What a cell holds. */
+/* The contents of a cell. */
 #define NOTHING 0
 #define ADDITION 1
 #define REQUEST 2
-#define NOBODY 3
+#define TO_NOBODY 3
 
-/* The counters: the one that is updated, and another one. */
+/* The counters: the updated one, and another one. */
 #define UPDATED 0
 #define OTHER 1
 #define COUNTERS 2
@@ -57,7 +56,7 @@ typedef objects {
 
 bool registry_locked, delivering;
 objects here;
-byte calls; /* references of the updated counter that belong to calls */
+byte calls; /* references to the updated counter that calls hold */
 
 byte tail, next, head;
 byte cell[POSITIONS];
@@ -155,7 +154,7 @@ proctype forking()
     d_step {
 #else
     d_step {
-        !delivering || !locks_owner; /* nobody delivers from here until it is copied */
+        !delivering || !locks_owner; /* no thread delivers until the copy is made */
 #endif
         for (at : 0 .. COUNTERS - 1) {
             child.references[at] = here.references[at];
@@ -188,7 +187,7 @@ proctype forking()
 
 /* -------- the end of objects -------- */
 
-/* The caller's reference was the owner's last. */
+/* The caller held the owner's last reference. */
 inline release_owner(on_its_thread)
 {
     d_step {
@@ -228,7 +227,7 @@ inline free_counter(which, on_its_thread)
     fi
 }
 
-/* -------- who delivers -------- */
+/* -------- delivery -------- */
 
 inline wake_senders() { blocked = 0 }
 
@@ -245,19 +244,19 @@ inline callback()
 #ifndef NO_ROOM_IN_CALLBACK
     wake_senders();
 #endif
-    here.references[UPDATED]--; /* not the last: the call has one */
-    !registry_locked; /* it makes a counter */
-    (blocked == 0 || tail - head == CAPACITY); /* it waits for senders that may go on */
+    here.references[UPDATED]--; /* not the last one: the call holds one */
+    !registry_locked; /* the callback creates a counter */
+    (blocked == 0 || tail - head == CAPACITY); /* it waits for senders that have room */
 #ifndef LOCKED_CALLBACK
     LOCK(delivering);
 #endif
     in_callback = false
 }
 
-/* Room is given back, and the owner's thread soon wakes senders that wait: unless a callback begins. */
+/* Delivery releases room. The owner's thread wakes waiting senders soon after, unless a callback begins. */
 #define DELIVER_ADDITIONS \
     :: next < tail && cell[next] == ADDITION -> value++; next++ \
-    :: next < tail && cell[next] == NOBODY -> next++
+    :: next < tail && cell[next] == TO_NOBODY -> next++
 
 inline deliver_as_helper()
 {
@@ -354,7 +353,7 @@ proctype updating()
     fi;
     replied;
     retire();
-    returned == ADDITIONS; /* the threads that add are joined */
+    returned == ADDITIONS; /* the adding threads are joined */
     d_step { here.references[UPDATED]--; calls--; gone = (here.references[UPDATED] == 0) };
     assert(gone);
     head == tail; /* the flush */

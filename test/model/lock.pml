@@ -15,7 +15,7 @@
  * Check: -DNOBODY_STARVES
  * Mutation: -DTRY=RELAXED: assertion: the data are loaded before the lock is acquired
  * Mutation: -DACQUIRE_SLOW=RELAXED: assertion: the same, on the slow path
- * Mutation: -DRELEASE_ORDER=RELAXED: assertion: the lock is free before what was done is seen
+ * Mutation: -DRELEASE_ORDER=RELAXED: assertion: the lock is free before the data are visible
  * Mutation: -DNO_MARK: deadlock: the releasing thread sees no sleeper
  * Mutation: -DACQUIRED_WITHOUT_MARK -DNOBODY_STARVES: deadlock: the woken thread does not mark for other sleepers
  * Mutation: -DACQUIRED_WITHOUT_FOUND -DNOBODY_STARVES: deadlock: marks that another thread was about to clear are lost

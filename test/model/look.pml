@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A thread whose deadline has passed waits until its message is delivered, or a callback holds the owner. The
- * owner's thread begins a callback, which waits for that thread: nobody sleeps for ever.
+ * owner's thread begins a callback, which waits for that thread. Neither sleeps for ever.
  *
  * Mirrors: src/queue/send.c: tsc_owner_flush sleep_until_progress is_in_callback
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback release
  *
  * Check:
- * Mutation: -DBEGIN=ACQUIRE: deadlock: the owner looks for sleepers before the callback is seen to have begun
+ * Mutation: -DBEGIN=ACQUIRE: deadlock: the owner checks for sleepers before the callback's begin is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
- * Mutation: -DENTER=ACQUIRE: deadlock: the thread looks at the flag before it is seen to sleep
+ * Mutation: -DENTER=ACQUIRE: deadlock: the thread checks the flag before it is visible as a sleeper
  * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DFLAG_LAST: deadlock: the thread looks between the notification and the flag
- * Mutation: -DLOOK_FIRST: deadlock: the callback begins between the look and the sleep
+ * Mutation: -DFLAG_LAST: deadlock: the thread checks between the notification and the flag
+ * Mutation: -DLOOK_FIRST: deadlock: the callback begins between the check and the sleep
  */
 #ifndef BEGIN
 #define BEGIN SEQ_CST

@@ -4,8 +4,8 @@
 
     names.py SOURCE_ROOT
 
-Each model says which functions it mirrors, and they exist; a file that it mirrors names it; and a model that is
-named in the code is there, and mirrors that file.
+Each model names the functions that it mirrors, and they exist; at least one mirrored file names the model. A model
+that the code names exists, and mirrors that file.
 """
 
 import re
@@ -14,7 +14,7 @@ from pathlib import Path
 
 
 def mirrored(model):
-    """The functions by file."""
+    """The mirrored functions, by file."""
     functions = {}
     for file, names in re.findall(r'^ \* Mirrors: (\S+): (.+)$', model.read_text(encoding='utf-8'), re.MULTILINE):
         functions.setdefault(file, []).extend(names.split())

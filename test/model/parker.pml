@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A caller waits for the reply to a request that lies on its stack. It sleeps until then and sees the answer; no thread
- * touches the request after the caller has gone on.
+ * A caller waits for the reply to a request that lies on its stack. It sleeps until then and sees the reply. No
+ * thread touches the request after the caller has gone on.
  *
  * Mirrors: src/sync/parker.h: tsc_parker_is_notified
  * Mirrors: src/sync/parker.c: tsc_parker_prepare tsc_parker_cancel tsc_parker_commit tsc_parker_unpark
@@ -9,11 +9,11 @@
  * Mirrors: src/backend/queue.c: send_request apply_request
  *
  * Check:
- * Mutation: -DUNPARK=RELAXED: assertion: the notification becomes visible before the answer
- * Mutation: -DIS_NOTIFIED=RELAXED: assertion: a spinning caller loads the answer before the notification
- * Mutation: -DCANCEL=RELAXED: assertion: the answer is loaded before a notification that came first
- * Mutation: -DUNPARK_IN_TWO: deadlock: the caller parks between the waker's look and its store
- * Mutation: -DUNPARK_FIRST: assertion: the request is gone before its answer is written
+ * Mutation: -DUNPARK=RELAXED: assertion: the notification becomes visible before the reply
+ * Mutation: -DIS_NOTIFIED=RELAXED: assertion: a spinning caller loads the reply before the notification
+ * Mutation: -DCANCEL=RELAXED: assertion: the reply is loaded before an earlier notification
+ * Mutation: -DUNPARK_IN_TWO: deadlock: the caller parks between the waker's check and its store
+ * Mutation: -DUNPARK_FIRST: assertion: the request is gone before its reply is written
  */
 #define CALLER 0
 #define OWNER 1
@@ -21,7 +21,7 @@
 
 #define MESSAGE 0
 #define STATE 1
-#define ANSWER 2
+#define REPLY 2
 #define LOCATIONS 3
 #define STALE(core, location) ((core) == CALLER && (location) != MESSAGE)
 #include "include/armv8.pml"
@@ -31,7 +31,7 @@ bool gone;
 
 proctype caller(byte me)
 {
-    byte state, answer;
+    byte state, reply;
     bool done;
 
     store(MESSAGE, 1, RELEASE);
@@ -49,8 +49,8 @@ proctype caller(byte me)
     :: else
     fi;
 replied:
-    load(ANSWER, answer, RELAXED);
-    assert(answer == 1);
+    load(REPLY, reply, RELAXED);
+    assert(reply == 1);
     gone = true
 }
 
@@ -66,7 +66,7 @@ proctype owner(byte me)
     parker_unpark();
 #endif
     assert(!gone);
-    store(ANSWER, 1, RELAXED);
+    store(REPLY, 1, RELAXED);
 #ifndef UNPARK_FIRST
     parker_unpark()
 #endif

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread that changes the value of an atomic counter first raises the peak to the former value; a reader of the peak
- * takes the higher of value and peak. The result is the highest of all values up to the one loaded, and at most the
- * highest ever. The reader sees what was done before the value was that high.
+ * A change of an atomic counter's value raises the peak to the previous value. A reader of the peak takes the
+ * higher of value and peak. That is at least every value up to the one read, and never above a value that the
+ * counter had. Stores that precede such a value are visible to the reader.
  *
  * Mirrors: src/backend/atomic.c: raise_peak swap careful_add atom_get_peak
  *
  * Check:
  * Mutation: -DPEAK_FIRST: assertion: the value goes up and down after the peak is read
  * Mutation: -DRAISE_AFTER_SWAP: assertion: the value has come down and the peak is not yet raised
- * Mutation: -DSWAP=ACQUIRE: assertion: the value is seen to come down before the peak is raised
+ * Mutation: -DSWAP=ACQUIRE: assertion: the lower value is visible before the raised peak
  * Mutation: -DVALUE_LOAD=RELAXED: assertion: the peak is loaded before the value
- * Mutation: -DPEAK_LOAD=RELAXED: assertion: what came before is loaded before the peak
+ * Mutation: -DPEAK_LOAD=RELAXED: assertion: earlier stores are loaded before the peak
  */
 #ifndef SWAP
 #define SWAP SEQ_CST
@@ -52,7 +52,7 @@ inline raise_peak(held)
     peak = 0; done = false
 }
 
-/* Compares the value alone. */
+/* Compares only the value. */
 inline swap_value(sum)
 {
     d_step {
@@ -116,7 +116,7 @@ proctype reader(byte me)
     if
     :: load(STATE, state, VALUE_LOAD); load(PEAK, peak, PEAK_LOAD)
 #if VALUE_LOAD == RELAXED
-    :: load(PEAK, peak, PEAK_LOAD); load(STATE, state, VALUE_LOAD) /* the relaxed one may be done later */
+    :: load(PEAK, peak, PEAK_LOAD); load(STATE, state, VALUE_LOAD) /* the relaxed load may be executed later */
 #endif
     fi;
 #endif

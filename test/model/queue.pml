@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Senders that find the ring full sleep, and so does the owner's thread that finds it empty. A sender delivers in
- * its place where it finds the ring full or the thread asleep. Everything is sent and delivered, and nobody sleeps
- * for ever.
+ * Senders that find the ring full sleep, and so does the owner's thread when it finds it empty. A sender delivers
+ * in its place if it finds the ring full or the thread asleep. Every message is sent and delivered, and no thread
+ * sleeps for ever.
  *
  * Mirrors: src/queue/thread.c: park has_work wake_senders tsc_owner_run
  * Mirrors: src/queue/delivery.c: tsc_owner_help tsc_owner_deliver_batch wake_blocked_senders
@@ -11,14 +11,14 @@
  * Mirrors: src/queue/ring.h: tsc_ring_has_room tsc_ring_reserve tsc_ring_release
  *
  * Check:
- * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner looks at the ring before it is seen parked
+ * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner checks the ring before it is visible as parked
  * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender looks at the parker before its reservation is seen
+ * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender checks the parker before its reservation is visible
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
- * Mutation: -DNOBODY_SEES_TO_SENDERS: deadlock: who helps leaves a sender asleep that waits for room
- * Mutation: -DNO_WAKE_BEFORE_PARK: deadlock: the owner falls asleep, and so have all senders
- * Mutation: -DWAKE_BEFORE_PREPARE: deadlock: who helps finds the owner awake after its look for sleepers
- * Mutation: -DNO_WAKE_WHERE_HELP_FAILS: deadlock: who delivers has looked at the tail before
+ * Mutation: -DSENDERS_STAY_ASLEEP: deadlock: a helper leaves a sender asleep that waits for room
+ * Mutation: -DNO_WAKE_BEFORE_PARK: deadlock: the owner falls asleep while all senders sleep
+ * Mutation: -DWAKE_BEFORE_PREPARE: deadlock: a helper finds the owner awake after the owner's check for sleepers
+ * Mutation: -DNO_WAKE_IF_HELP_FAILS: deadlock: the thread that delivers has loaded the tail before
  */
 #ifndef RESERVE
 #define RESERVE SEQ_CST
@@ -50,11 +50,11 @@
 
 byte next;
 byte finished;
-bool delivering; /* the lock: how it orders is in lock.pml */
+bool delivering; /* the lock: lock.pml has its order */
 
-/* -------- who delivers -------- */
+/* -------- delivery -------- */
 
-#define TAKE_DELIVERING !delivering -> delivering = true
+#define LOCK_DELIVERING !delivering -> delivering = true
 
 inline deliver()
 {
@@ -70,7 +70,7 @@ inline deliver()
 
 inline wake_blocked_senders()
 {
-#ifndef NOBODY_SEES_TO_SENDERS
+#ifndef SENDERS_STAY_ASLEEP
     load(SLEEPERS, found, HAS_SLEEPERS);
     if
     :: found != 0 -> found = 0; parker_wake()
@@ -85,7 +85,7 @@ inline help()
 {
     delivered = false;
     if
-    :: atomic { TAKE_DELIVERING }
+    :: atomic { LOCK_DELIVERING }
         deliver();
         if
         :: delivered -> wake_blocked_senders()
@@ -109,7 +109,7 @@ inline wait_for_room()
     tail = 0; head = 0
 }
 
-/* ring.pml has it at length. */
+/* See ring.pml. */
 inline reserve()
 {
     d_step {
@@ -129,7 +129,7 @@ inline help_or_wake()
     if
     :: help();
         load(HEAD, head, SEQ_CST);
-#ifdef NO_WAKE_WHERE_HELP_FAILS
+#ifdef NO_WAKE_IF_HELP_FAILS
         delivered = true; head = MESSAGES;
 #endif
         if
@@ -137,7 +137,7 @@ inline help_or_wake()
         :: else -> parker_unpark()
         fi;
         delivered = false; head = 0
-    :: parker_unpark() /* others have helped often enough */
+    :: parker_unpark() /* enough deliveries by senders */
     fi
 }
 
@@ -211,7 +211,7 @@ proctype owner(byte me)
     do
     :: HAS_DONE_ALL(me) -> break
     :: else ->
-        atomic { TAKE_DELIVERING }
+        atomic { LOCK_DELIVERING }
         deliver();
         delivered = false;
         park()

@@ -1,25 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads each lower a per-CPU counter by one, in the slot of their CPU, and then read it: at least one reads 0. A
- * third thread learns from a later store of the first that it has done so, and reads at most what is left then. The
- * store buffer of each CPU is in the model.
+ * Two threads each lower a per-CPU counter by one, in the slot of their CPU, and then read it. At least one of
+ * them reads 0. A third thread learns of the first one's addition from a later store of it, and reads no more than
+ * what is then left. The model includes the store buffer of each CPU.
  *
  * Mirrors: src/backend/percpu.c: percpu_add percpu_get percpu_get_interval look scan sum
  * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_fence
  *
- * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them. An addition that cannot use the slot of its CPU is atomic, and waits.
+ * With RSEQ, additions are restartable sequences on x86: stores become visible in order, and loads, even seq_cst
+ * ones, do not wait for them. An addition that cannot use the slot of its CPU is atomic, and waits.
  *
  * Check:
  * Check: -DRSEQ
  * Check: -DRSEQ -DOVERFLOW
- * Mutation: -DADDITION=RELAXED: assertion: the addition is still on its way when its thread reads
+ * Mutation: -DADDITION=RELAXED: assertion: the addition is still in flight when its thread reads
  * Mutation: -DLOOK=ACQUIRE: assertion: the same
  * Mutation: -DRSEQ -DNO_FENCE: assertion: both read the other's slot before their own addition is visible
  * Mutation: -DRSEQ -DNO_FENCE -DOVERFLOW: assertion: the one addition that is not atomic is enough
- * Mutation: -DRSEQ -DONE_FENCE: assertion: a fence on one side alone orders nothing
+ * Mutation: -DRSEQ -DONE_FENCE: assertion: a fence on only one side orders nothing
  * Mutation: -DRSEQ -DFENCE_LAST: assertion: the scan is before the fence
- * Mutation: -DRSEQ -DUNORDERED: assertion: what tells of an addition is seen before it
+ * Mutation: -DRSEQ -DUNORDERED: assertion: the later store is visible before the addition
  */
 #ifdef RSEQ
 #define ADDITION RELEASE
@@ -65,7 +65,7 @@ inline slots_fence()
 #endif
 }
 
-/* What has come in does not change here. */
+/* The IN slots do not change here. */
 inline scan(seen)
 {
     load(OUT(0), seen, LOOK);
@@ -94,7 +94,7 @@ inline lower()
     :: else -> store(OUT(me), 1, ADDITION)
     fi;
 #else
-    store(OUT(me), 1, ADDITION); /* nobody else writes it */
+    store(OUT(me), 1, ADDITION); /* only this thread writes it */
 #endif
 #else
     add(OUT(me), 1, ADDITION);

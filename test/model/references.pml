@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each thread uses the counter and drops its reference; the last one frees it. Every use of the others, be it a store
- * or a load, happens before that.
+ * Each thread uses the counter and drops its reference; the last one frees it. Every use by the others, store or
+ * load, happens before that.
  *
  * Mirrors: src/sync/registry.c: add_reference drop_reference
  *
  * Check:
- * Mutation: -DDROP=ACQUIRE: assertion: the reference is seen to be dropped before what was stored
- * Mutation: -DDROP=RELEASE: assertion: the last one loads what the others stored before it finds itself the last
- * Mutation: -DDROP=RELAXED -DLOADS: assertion: the counter is gone before the load is done
+ * Mutation: -DDROP=ACQUIRE: assertion: the dropped reference is visible before earlier stores
+ * Mutation: -DDROP=RELEASE: assertion: the last thread loads the others' stores before it finds itself the last
+ * Mutation: -DDROP=RELAXED -DLOADS: assertion: the counter is freed before the load is executed
  */
 #ifndef DROP
 #define DROP ACQ_REL
@@ -54,7 +54,7 @@ proctype user(byte me)
         use();
         fetch_add(REFERENCES, references, -1, DROP)
 #if DROP == RELAXED
-    :: true -> /* a relaxed store does not wait for the loads before it */
+    :: true -> /* a relaxed store does not wait for earlier loads */
         fetch_add(REFERENCES, references, -1, DROP);
         use()
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A bounded queue: what is published is taken once, whole, in the order of the reservations.
+ * A bounded queue: each published message is taken once, whole, in the order of the reservations.
  *
  * Mirrors: src/queue/ring.h: tsc_ring_reserve tsc_ring_publish tsc_ring_read tsc_ring_release
  *
@@ -8,9 +8,9 @@
  * Check: -DCAPACITY=2
  * Mutation: -DPUBLISH=RELAXED: assertion: the mark becomes visible before the argument
  * Mutation: -DREAD=RELAXED: assertion: the argument is loaded before the mark
- * Mutation: -DGIVE_BACK=RELAXED: assertion: the cell is given back before its argument is loaded
- * Mutation: -DNO_LAP_BIT: assertion: a cell is taken for published that is so since the lap before
- * Mutation: -DROOM=1: assertion: a cell is written that has not been taken
+ * Mutation: -DRELEASE_HEAD=RELAXED: assertion: the cell is released before its argument is loaded
+ * Mutation: -DNO_LAP_BIT: assertion: a cell that was published in the previous lap counts as published
+ * Mutation: -DROOM=1: assertion: a cell is written before its message is taken
  */
 #ifndef CAPACITY
 #define CAPACITY 2
@@ -21,8 +21,8 @@
 #ifndef READ
 #define READ ACQUIRE
 #endif
-#ifndef GIVE_BACK
-#define GIVE_BACK SEQ_CST
+#ifndef RELEASE_HEAD
+#define RELEASE_HEAD SEQ_CST
 #endif
 #ifndef ROOM
 #define ROOM 0
@@ -48,8 +48,8 @@
 #define LAP_BIT(position) ((position) / CAPACITY % 2 == 0)
 #endif
 
-byte sent;               /* messages, each a number from 1 */
-byte order[MESSAGES + 2]; /* the message of each position */
+byte sent;               /* messages, numbered from 1 */
+byte order[MESSAGES + 2]; /* the message at each position */
 
 proctype sender(byte me)
 {
@@ -87,9 +87,9 @@ inline take_argument()
     argument = 0
 }
 
-inline give_back()
+inline release()
 {
-    store(HEAD, next + 1, GIVE_BACK);
+    store(HEAD, next + 1, RELEASE_HEAD);
     held = 0
 }
 
@@ -108,10 +108,10 @@ proctype consumer(byte me)
         od;
         held++;
         if
-        :: held < CAPACITY -> take_argument() /* it gives a batch back at a time */
-        :: take_argument(); give_back()
-#if GIVE_BACK == RELAXED
-        :: give_back(); take_argument() /* a relaxed store does not wait for the loads before it */
+        :: held < CAPACITY -> take_argument() /* releases a batch at a time */
+        :: take_argument(); release()
+#if RELEASE_HEAD == RELAXED
+        :: release(); take_argument() /* a relaxed store does not wait for earlier loads */
 #endif
         fi;
         next++

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A reader of a per-CPU counter sums the out words, then the in words, while threads add on one CPU and subtract on
- * another. The result is at least the value between the two scans, and exceeds it by at most what was added and
- * subtracted meanwhile. The low end of the interval, for which the in words are summed before as well, is at most the
- * value after that.
+ * A reader of a per-CPU counter sums the decrements and then the increments. Meanwhile threads increment on one
+ * CPU and decrement on another. The difference is not below the value between the two scans. It exceeds that value
+ * at most by the changes meanwhile. The low end of the interval uses a sum of the increments from before; it is
+ * not above the value after that.
  *
  * Mirrors: src/backend/percpu.c: try_add_to_slot sum scan percpu_get_interval
  *
  * Check:
  * Check: -DSCAN=ACQUIRE
- * Mutation: -DSCAN=RELAXED: assertion: what came in is loaded before what went out
- * Mutation: -DADDITION=RELAXED: assertion: it is seen to go out before it is seen to come in
- * Mutation: -DIN_FIRST: assertion: what came in after its slot was passed goes out before its is
+ * Mutation: -DSCAN=RELAXED: assertion: the increments are loaded before the decrements
+ * Mutation: -DADDITION=RELAXED: assertion: a decrement is visible before its increment
+ * Mutation: -DIN_FIRST: assertion: an increment after its slot was read is decremented before that slot is read
  * Mutation: -DSLOT_BY_SLOT: assertion: the same
  */
 #ifndef SCAN
@@ -36,7 +36,7 @@
 #define GONE_OUT (memory[OUT(0)] + memory[OUT(1)])
 #define COME_IN (memory[IN(0)] + memory[IN(1)])
 
-/* In on one CPU, and out on the other. */
+/* Increments on one CPU, decrements on the other. */
 proctype counting(byte me; byte slot)
 {
     byte round;
@@ -47,7 +47,7 @@ proctype counting(byte me; byte slot)
     }
 }
 
-/* And the value at the end. */
+/* Also the value at the end. */
 inline sum(first, second, result, value)
 {
     load(first, result, SCAN);

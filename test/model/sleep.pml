@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The owner's thread sleeps where there is nothing to do. Senders wake it if they find it parked; who has
- * something to be freed, or ends it, always does. Every message is delivered, what is retired is freed, the thread
- * ends and frees its owner.
+ * The owner's thread sleeps when it has nothing to do. Senders wake it if they find it parked. A thread that
+ * retires an object, or ends the owner, always wakes it. Every message is delivered, retired objects are freed,
+ * the thread ends and frees its owner.
  *
  * Mirrors: src/queue/send.h: tsc_owner_publish
  * Mirrors: src/queue/life.c: run end_thread tsc_owner_retire
@@ -12,12 +12,12 @@
  *
  * Check:
  * Check: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED
- * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner looks at the tail before it is seen parked
+ * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner checks the tail before it is visible as parked
  * Mutation: -DTAIL_LOOK=ACQUIRE: deadlock: the same
- * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender looks at the parker before its reservation is seen
+ * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender checks the parker before its reservation is visible
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
- * Mutation: -DLOOK_FIRST: deadlock: a message comes between the look and the parking
- * Mutation: -DUNPARK=RELAXED: deadlock: the notification becomes visible before what was retired
+ * Mutation: -DLOOK_FIRST: deadlock: a message comes between the check and the parking
+ * Mutation: -DUNPARK=RELAXED: deadlock: the notification becomes visible before the retired object
  * Mutation: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED -DRESET_BY_STORE: deadlock: a second wake-up is overwritten
  * Mutation: -DEND_LOAD=RELAXED: assertion: the tail is loaded before the end
  * Mutation: -DEND_WITHOUT_LOCK: assertion: the thread has ended, and its owner is gone, before it is unparked
@@ -52,12 +52,12 @@
 #include "include/lock.pml"
 #include "include/parker.pml"
 
-byte references = 2; /* the sender's, and that of what is retired */
+byte references = 2; /* the sender's, and the retired object's */
 byte delivered;
 bool freed;
 bool gone;
 
-/* The owner's memory is gone once its thread has had the lock. */
+/* The owner's memory is gone once its thread has held the lock. */
 inline end_thread()
 {
 #ifndef END_WITHOUT_LOCK
@@ -72,7 +72,7 @@ inline end_thread()
 #endif
 }
 
-/* What was done before is visible; that is what a release is. */
+/* A release: earlier stores are visible. */
 inline drop_reference()
 {
     atomic {
@@ -91,7 +91,7 @@ proctype sender(byte me)
     bool last;
 
     for (message : 0 .. MESSAGES - 1) {
-        delivered == message; /* it has waited for the one before */
+        delivered == message; /* it waited for the previous message */
         add(TAIL, 1, RESERVE);
         parker_wake()
     }
@@ -127,7 +127,7 @@ inline look_at_end()
 {
 #if END_LOAD == RELAXED
     if
-    :: load(TAIL, tail, TAIL_LOOK); load(END, end, END_LOAD) /* a relaxed load may be done later than the next */
+    :: load(TAIL, tail, TAIL_LOOK); load(END, end, END_LOAD) /* a relaxed load may be executed after the next */
     :: load(END, end, END_LOAD); load(TAIL, tail, TAIL_LOOK)
     fi
 #else
@@ -185,7 +185,7 @@ proctype owner(byte me)
         fi;
         if
         :: park()
-        :: true /* it spins, and finds something */
+        :: true /* it spins, and finds work */
         fi
     od;
     assert(delivered == MESSAGES && freed);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * In the child of a fork two threads find that the owner has no thread. It is started once; a thread that finds it
- * started finds the number of its thread, too; and the start function, which runs first on the new thread, finds
- * itself in a callback.
+ * In the child of a fork two threads find that the owner has no thread. It is started once. A thread that finds
+ * the owner started also finds the number of its thread. The start function runs first on the new thread, and
+ * finds itself in a callback.
  *
  * Mirrors: src/queue/life.c: tsc_owner_restart start_thread tsc_owner_is_started run_start_function
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
@@ -10,9 +10,9 @@
  * Mirrors: src/queue/send.h: tsc_owner_may_send
  *
  * Check:
- * Mutation: -DNO_LOCK: assertion: both start it
- * Mutation: -DSTARTED=RELAXED: assertion: it is seen to be started before its thread is
- * Mutation: -DIS_STARTED=RELAXED: assertion: its thread is loaded before it is found to be started
+ * Mutation: -DNO_LOCK: assertion: both threads start it
+ * Mutation: -DSTARTED=RELAXED: assertion: the owner is visible as started before the number of its thread is
+ * Mutation: -DIS_STARTED=RELAXED: assertion: the number of its thread is loaded before the owner is found started
  * Mutation: -DNO_AWAITING: assertion: the start function runs before its creator has set the flag
  */
 #ifndef STARTED
@@ -45,7 +45,7 @@ inline unlock() { skip }
 
 byte started;
 
-/* The new thread runs when what its creator did before is visible; the C library has stored its number by then. */
+/* Earlier stores of its creator are visible to the new thread. By then the C library has stored its number. */
 inline start_thread()
 {
     assert(started == 0);
@@ -83,7 +83,7 @@ proctype user(byte me)
     assert(thread == 1)
 }
 
-/* Stores of the creator's that are on their way become visible with its unlock. */
+/* Stores of the creator in flight become visible with its unlock. */
 proctype owner(byte me)
 {
     byte flags;

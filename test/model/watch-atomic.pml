@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of an atomic counter is at most their threshold; two others lower it. A waiter whose
- * threshold the value has reached does not sleep for ever, whether or not the deadline of the other passes. In the end
- * the watch is disarmed and the state 0.
+ * Two threads wait until the value of an atomic counter is at most their threshold. Two others decrement it. A
+ * waiter whose threshold is reached does not sleep for ever, even if the other waiter times out. In the end the
+ * watch is disarmed and the state is 0.
  *
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/sync/watch.h: tsc_watch_check
@@ -12,22 +12,22 @@
  *
  * Check:
  * Check: -DTHRESHOLD_OF_FIRST=0
- * Mutation: -DADDITION=ACQUIRE: deadlock: the changer looks at the state before its change is seen
+ * Mutation: -DADDITION=ACQUIRE: deadlock: the changer checks the state before its change is visible
  * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
- * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the value before the watch is seen to be armed
+ * Mutation: -DARM=ACQUIRE: deadlock: the waiter checks the value before the armed watch is visible
  * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DARMED_LOOK=ACQUIRE: deadlock: the waiter finds the watch armed by another before it is seen to sleep
+ * Mutation: -DARMED_LOOK=ACQUIRE: deadlock: the waiter finds the watch armed before it is visible as a sleeper
  * Mutation: -DENTER=ACQUIRE: deadlock: the same
- * Mutation: -DFIRE=ACQUIRE: deadlock: the changer looks for sleepers before the watch is seen to be disarmed
+ * Mutation: -DFIRE=ACQUIRE: deadlock: the changer checks for sleepers before the disarmed watch is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
- * Mutation: -DARM_FIRST: deadlock: the watch fires between the arming and the waiter's preparing to sleep
- * Mutation: -DARM_LAST: deadlock: a change comes between the look and the arming
- * Mutation: -DENTER_LAST: deadlock: a change comes between the look and the waiter's being counted
- * Mutation: -DCLEAR_STATE: deadlock: the one whose time is up takes back what the other needs
+ * Mutation: -DARM_FIRST: deadlock: the watch fires between the arming and the waiter's prepare
+ * Mutation: -DARM_LAST: deadlock: a change comes between the check and the arming
+ * Mutation: -DENTER_LAST: deadlock: a change comes between the check and the counting of the waiter
+ * Mutation: -DCLEAR_STATE: deadlock: a waiter that times out clears the state that the other needs
  * Mutation: -DLEAVE_EARLY: deadlock: a waiter that is woken in vain is no longer counted
  * Mutation: -DNO_LEAVING: assertion: the state stays
  * Mutation: -DNO_DISARMING: assertion: the watch stays armed
- * Mutation: -DDISARM_SILENTLY: deadlock: the watch is disarmed under one that came meanwhile, and is not woken
+ * Mutation: -DDISARM_SILENTLY: deadlock: the watch of a new waiter is disarmed, and the waiter is not woken
  */
 #ifndef THRESHOLD_OF_FIRST
 #define THRESHOLD_OF_FIRST 1
@@ -45,7 +45,7 @@
 #define CORES 4
 
 #define VALUE 0
-#define STATE 1 /* how many waiters are counted */
+#define STATE 1 /* the number of counted waiters */
 #define THRESHOLD 2
 #define SLEEPERS 3
 #define EPOCH 4
@@ -98,7 +98,7 @@ proctype waiter(byte me; byte threshold)
 #ifndef NO_LEAVING
     gate_leave();
 #endif
-    be_gone()
+    finish()
 }
 
 proctype changer(byte me)
@@ -114,7 +114,7 @@ proctype changer(byte me)
         watch_check(value)
     :: else
     fi;
-    be_gone()
+    finish()
 }
 
 init

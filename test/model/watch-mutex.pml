@@ -14,14 +14,14 @@
  * Check:
  * Check: -DONE_CHANGER -DTHRESHOLD_OF_FIRST=1
  * Mutation: -DNO_FENCE: deadlock: the waiter loads the value early, or arms late
- * Mutation: -DFENCE=ACQUIRE: deadlock: the waiter has fenced before the watch is seen to be armed
- * Mutation: -DFENCE=RELEASE: deadlock: the waiter has loaded the value before it fences
- * Mutation: -DUNLOCK=RELEASE: deadlock: the changer has loaded the watch before it releases the lock
- * Mutation: -DUNLOCK=ACQUIRE -DONE_CHANGER: deadlock: the lock is free before the value is seen
- * Mutation: -DFENCE_LAST: deadlock: a change comes between the look and the fence
- * Mutation: -DLOOK_AT_WATCH_FIRST: deadlock: the waiter arms between the changer's look and its change
+ * Mutation: -DFENCE=ACQUIRE: deadlock: the waiter fences before the armed watch is visible
+ * Mutation: -DFENCE=RELEASE: deadlock: the waiter loads the value before it fences
+ * Mutation: -DUNLOCK=RELEASE: deadlock: the changer loads the watch before it releases the lock
+ * Mutation: -DUNLOCK=ACQUIRE -DONE_CHANGER: deadlock: the lock is free before the value is visible
+ * Mutation: -DFENCE_LAST: deadlock: a change comes between the check and the fence
+ * Mutation: -DLOOK_AT_WATCH_FIRST: deadlock: the waiter arms between the changer's check and its change
  * Mutation: -DSTORE_LAST -DONE_CHANGER: deadlock: the value is stored once the lock is free
- * Mutation: -DARM_LAST: deadlock: a change comes between the look and the arming
+ * Mutation: -DARM_LAST: deadlock: a change comes between the check and the arming
  */
 #ifndef THRESHOLD_OF_FIRST
 #define THRESHOLD_OF_FIRST 0

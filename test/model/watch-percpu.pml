@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of a per-CPU counter is at most their threshold; two others lower it, each in the
- * slot of its CPU. The last changer to scan sees all decrements. The deadline of one waiter may pass. In the end the
- * watch is disarmed and the state 0.
+ * Two threads wait until the value of a per-CPU counter is at most their threshold. Two others decrement it, each
+ * in the slot of its CPU. The last changer finds all decrements. One waiter may time out. In the end the watch is
+ * disarmed and the state is 0.
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
@@ -12,24 +12,24 @@
  * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads
  *
- * With RSEQ they add as x86 does by restartable sequence: stores become visible in their order, and loads, seq_cst
- * ones too, do not wait for them.
+ * With RSEQ, additions are restartable sequences on x86: stores become visible in order, and loads, even seq_cst
+ * ones, do not wait for them.
  *
  * Check:
  * Check: -DRSEQ
- * Mutation: -DADDITION=ACQUIRE: deadlock: the changer looks at the state before its change is seen
+ * Mutation: -DADDITION=ACQUIRE: deadlock: the changer checks the state before its change is visible
  * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
- * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the slots before the watch is seen to be armed
+ * Mutation: -DARM=ACQUIRE: deadlock: the waiter checks the slots before the armed watch is visible
  * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DOWN_SLOT_ONLY: deadlock: no changer finds all that has gone out
- * Mutation: -DRSEQ -DNO_BARRIER: deadlock: neither the addition nor the armed watch is seen
+ * Mutation: -DOWN_SLOT_ONLY: deadlock: no changer finds all decrements
+ * Mutation: -DRSEQ -DNO_BARRIER: deadlock: the waiter misses the addition, and the changer misses the armed watch
  * Mutation: -DRSEQ -DBARRIER_FIRST: deadlock: the same
  * Mutation: -DRSEQ -DNO_FENCE: deadlock: two changers do not see each other's addition
- * Mutation: -DCLEAR_STATE: deadlock: the one whose time is up takes back what the other needs
+ * Mutation: -DCLEAR_STATE: deadlock: a waiter that times out clears the state that the other needs
  * Mutation: -DRSEQ -DCLEAR_STATE: deadlock: the same
  * Mutation: -DRSEQ -DNO_LEAVING: assertion: the state stays
  * Mutation: -DRSEQ -DNO_DISARMING: assertion: the watch stays armed
- * Mutation: -DRSEQ -DDISARM_SILENTLY: deadlock: the watch is disarmed under one that came meanwhile
+ * Mutation: -DRSEQ -DDISARM_SILENTLY: deadlock: the watch of a new waiter is disarmed
  */
 #ifdef RSEQ
 #define ADDITION RELEASE
@@ -51,7 +51,7 @@
 #define CORES 4
 
 #define OUT(slot) (slot)
-#define STATE 2 /* how many waiters are counted */
+#define STATE 2 /* the number of counted waiters */
 #define THRESHOLD 3
 #define SLEEPERS 4
 #define EPOCH 5
@@ -61,7 +61,7 @@
 #include "include/armv8.pml"
 #include "include/watch.pml"
 
-/* What has come in does not change here. */
+/* The IN slots do not change here. */
 inline scan(seen)
 {
     load(OUT(0), seen, LOOK);
@@ -113,7 +113,7 @@ proctype waiter(byte me; byte threshold)
 #elif !defined(NO_LEAVING)
     add(STATE, -1, RELAXED);
 #endif
-    be_gone()
+    finish()
 }
 
 proctype changer(byte me; byte slot)
@@ -121,7 +121,7 @@ proctype changer(byte me; byte slot)
     byte value, watched, armed, found;
 
 #ifdef RSEQ
-    store(OUT(slot), 1, ADDITION); /* nobody else writes it */
+    store(OUT(slot), 1, ADDITION); /* only this thread writes it */
 #else
     add(OUT(slot), 1, ADDITION);
 #endif
@@ -145,7 +145,7 @@ proctype changer(byte me; byte slot)
         fi
     :: else
     fi;
-    be_gone()
+    finish()
 }
 
 init

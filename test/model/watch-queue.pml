@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads wait until the value of a queue counter is at most what each of them says; another sends what lowers
- * it. The waiter arms the watch, then waits for all that is reserved: what it does not wait for is delivered by an
- * owner that sees the watch armed.
+ * Two threads wait until the value of a queue counter is at most their threshold. Another thread sends decrements.
+ * The waiter arms the watch, then waits until all reserved messages are delivered. The owner delivers later
+ * messages, and sees the watch armed.
  *
  * Mirrors: src/backend/queue.c: apply_addition flush_and_read queue_wait_at_most
  * Mirrors: src/queue/send.c: tsc_owner_flush
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *
  * Check:
- * Mutation: -DARM=ACQUIRE: deadlock: the waiter looks at the tail before the watch is seen to be armed
- * Mutation: -DNO_FLUSH: deadlock: the value comes down between the looks of owner and waiter
+ * Mutation: -DARM=ACQUIRE: deadlock: the waiter checks the tail before the armed watch is visible
+ * Mutation: -DNO_FLUSH: deadlock: the value comes down between the checks of owner and waiter
  * Mutation: -DARM_LAST: deadlock: the same
  */
 #define INITIAL 2
@@ -20,7 +20,7 @@
 #define CORES 4
 
 #define TAIL 0
-#define MARK 1 /* how many are published: there is one sender */
+#define MARK 1 /* the number of published messages: there is one sender */
 #define HEAD 2
 #define VALUE 3
 #define THRESHOLD 4
@@ -31,7 +31,7 @@
 #include "include/armv8.pml"
 #include "include/watch.pml"
 
-/* To wait for the head is to poll it; how the owner's progress wakes those who sleep is in eventcount.pml. */
+/* Waiting for the head is polling here; eventcount.pml has the wake-ups of the owner's progress. */
 inline look(seen)
 {
 #ifndef NO_FLUSH

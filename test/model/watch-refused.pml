@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A thread waits until the value of a per-CPU counter is at most 0; two others lower it by restartable sequence, each
- * in the slot of its CPU. Each time, the kernel grants the barrier between the watch and the read, or refuses it; then
- * the waiter waits for as long as a store takes to become visible. The wait ends: a read that begins once the value is
- * low enough is the last.
+ * A thread waits until the value of a per-CPU counter is at most 0. Two others decrement it by restartable
+ * sequence, each in the slot of its CPU. Each time, the kernel may grant or refuse the barrier between the watch
+ * and the check. If it refuses, the check waits until stores have become visible. The waiter returns: a check that
+ * begins with a low enough value is the last.
  *
- * As in watch-percpu.pml with RSEQ; two waiters, and atomic additions, are there.
+ * Otherwise as watch-percpu.pml with RSEQ, which has two waiters, and atomic additions.
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_after_barrier
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
@@ -16,11 +16,11 @@
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low arm tsc_watch_fire
  *
  * Check:
- * Mutation: -DNO_WAITING: assertion: the look does not find an addition that is not visible yet
- * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: it sleeps then, and the changer has not seen the watch
- * Mutation: -DONE_ONLY: assertion: it has waited for the stores of one CPU
- * Mutation: -DARM_LAST: deadlock: it has waited, and looked, before the watch is armed
- * Mutation: -DLOOK_FIRST: deadlock: the changer looks at the watch before it adds
+ * Mutation: -DNO_WAITING: assertion: the check misses an addition that is not visible yet
+ * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: the waiter sleeps then, and the changer has not seen the watch
+ * Mutation: -DONE_ONLY: assertion: the waiter waits for the stores of only one CPU
+ * Mutation: -DARM_LAST: deadlock: the waiter has waited, and checked, before the watch is armed
+ * Mutation: -DLOOK_FIRST: deadlock: the changer checks the watch before it adds
  * Mutation: -DNO_FENCE: deadlock: two changers do not see each other's addition
  */
 #define WATCH_LOOK ACQUIRE
@@ -32,7 +32,7 @@
 #define CORES 3
 
 #define OUT(slot) (slot)
-#define STATE 2 /* how many waiters are counted */
+#define STATE 2 /* the number of counted waiters */
 #define THRESHOLD 3
 #define SLEEPERS 4
 #define EPOCH 5

@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Memory as Armv8 lets a program see it. A model says how many CORES and LOCATIONS (at most 8) there are, and
- * where a core may load what is no longer so (STALE: what it loads relaxed; the less, the fewer states), and
- * includes this. The number of a process's core is `me`.
+ * Memory as an Armv8 program may see it. A model defines the number of CORES and LOCATIONS (at most 8), and
+ * includes this. It also defines STALE: the locations from which a core may load an old value, by relaxed loads.
+ * The fewer these are, the fewer states there are. `me` is the number of a process's core.
  *
- * There is one memory, and what is visible in it is visible to all cores at once. But a core delays:
+ * There is one memory. A visible store is visible to all cores at once. But a core delays:
  *
- *  - A store is on its way until it becomes visible, and those to different locations do so in any order. A
- *    release does so after all stores that its core made before.
- *  - A relaxed load may have been done early, at any time since the core's last acquire: it reads a copy, which is
- *    brought up to date at any time, and by each acquire.
- *  - An acquire load (ldapr) may be done before the core's own stores, also releases, are visible. A seq_cst load
- *    (ldar) waits for the releases, though not for the relaxed ones. Neither reads what the core's own
- *    read-modify-write is about to store.
- *  - A read-modify-write is a load and a store (ldaxr, stlxr): between the two others cannot write the location,
- *    but read the old value, and what its core does after it may become visible before it.
  *
- * A load that is done later than what comes after it in the program is not in here. Where the order of the code
- * would allow that and it matters, the model has it as a choice of its own.
+ *  - A store is in flight until it becomes visible. Stores to different locations become visible in any order. A
+ *    release becomes visible after all earlier stores of its core.
+ *  - A relaxed load may have been executed early, at any time since the core's last acquire. It reads a copy,
+ *    which is updated at any time, and by each acquire.
+ *  - An acquire load (ldapr) may be executed before the core's own stores, even releases, are visible. A seq_cst
+ *    load (ldar) waits for the releases, though not for the relaxed stores. Neither reads a value that the core's
+ *    own read-modify-write is about to store.
+ *  - A read-modify-write is a load and a store (ldaxr, stlxr). Between the two, other cores cannot write the
+ *    location, but can read the old value. Later accesses of its core may become visible before the store.
+ *
+ * A load that is executed after later accesses of its program is not modelled. Where the memory order allows that
+ * and it matters, the model has it as an explicit choice.
  */
 #define RELAXED 0
 #define ACQUIRE 1
@@ -31,17 +32,17 @@
 
 typedef core {
     byte copy[LOCATIONS];
-    byte value[LOCATIONS]; /* of the stores that are on their way */
-    byte after[LOCATIONS]; /* which stores have to become visible before a release */
-    byte on_way;           /* a bit for each location, as in what follows */
+    byte value[LOCATIONS]; /* of the stores in flight */
+    byte after[LOCATIONS]; /* the stores that must become visible before a release */
+    byte on_way;           /* a bit for each location, as in the two below */
     byte releases;
     byte exclusive;
 };
 
 byte memory[LOCATIONS];
 core cores[CORES];
-byte exclusive;     /* locations in the midst of a read-modify-write */
-byte asleep[CORES]; /* in a futex: the location and 1, or 0 */
+byte exclusive;     /* locations between the load and the store of a read-modify-write */
+byte asleep[CORES]; /* in a futex: the location plus 1, or 0 */
 byte some;
 
 #if LOCATIONS > 2
@@ -124,7 +125,10 @@ inline read(location, result, order)
     fi
 }
 
-/* What it has read from a store of its own that is on its way goes with that: others may write before both. */
+/*
+ * If the value was read from the core's own store in flight, both stores become visible together. Other cores may
+ * write the location before that.
+ */
 inline modify(location, new, order)
 {
     if
@@ -141,7 +145,7 @@ inline modify(location, new, order)
     (RELEASES_SEEN(order) && (!ACQUIRES(order) || !(cores[me].exclusive & BIT(location))))
 #define CAN_MODIFY(location, order) (RELEASES_SEEN(order) && !(exclusive & BIT(location)))
 
-/* -------- what a program does -------- */
+/* -------- operations of a program -------- */
 
 inline initially(location, new)
 {
@@ -216,7 +220,7 @@ inline fetch_and(location, old, bits, order)
     }
 }
 
-/* Where it fails it is a relaxed load. */
+/* On failure it is a relaxed load. */
 inline compare_exchange(location, expected, new, order, done)
 {
     d_step {
@@ -231,10 +235,10 @@ inline compare_exchange(location, expected, new, order, done)
     }
 }
 
-/* In the kernel all that the core stored before is visible, and it loads anew. */
+/* A system call: all earlier stores of the core are visible, and it loads anew. */
 #define IN_KERNEL !cores[me].on_way
 
-/* Whether a core is woken for no reason: once it has nothing more to do. */
+/* Whether a core's sleep may end without a wake-up, because it has nothing more to do. */
 #ifndef HAS_DONE_ALL
 #define HAS_DONE_ALL(core) false
 #endif
@@ -251,7 +255,7 @@ inline futex_wait(location, expected)
 
 #define SLEEPS(core, location) (asleep[core] == (location) + 1)
 
-/* All that sleep, or any one of them. */
+/* Wakes all sleepers, or any one of them. */
 inline futex_wake(location, all)
 {
     atomic {
@@ -280,7 +284,7 @@ inline futex_wake(location, all)
     }
 }
 
-/* A full barrier on one core, wherever it is; and on the process's own. */
+/* A full barrier on any one core; also on the process's own. */
 inline barrier_on(whose)
 {
     d_step {

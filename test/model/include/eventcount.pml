@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * src/sync/eventcount.h, on the locations that are handed in, with the variables key and found of the process,
- * which are 0 between. The look at the condition comes between prepare and cancel or commit.
+ * src/sync/eventcount.h, on the given locations. The process has the variables key and found, which are 0 between
+ * calls. It checks the condition between prepare and cancel or commit.
  */
 #ifndef ENTER
 #define ENTER SEQ_CST
@@ -15,8 +15,8 @@
 #ifndef ADVANCE
 #define ADVANCE RELEASE
 #endif
-#ifndef GET_UP
-#define GET_UP RELEASE
+#ifndef LEAVE_SLEEPERS
+#define LEAVE_SLEEPERS RELEASE
 #endif
 
 inline eventcount_prepare(sleepers, epoch)
@@ -28,7 +28,7 @@ inline eventcount_prepare(sleepers, epoch)
 inline eventcount_cancel(sleepers)
 {
     key = 0;
-    add(sleepers, -1, GET_UP)
+    add(sleepers, -1, LEAVE_SLEEPERS)
 }
 
 inline eventcount_commit(sleepers, epoch)

@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* A mutex, on the location LOCK. */
-#ifndef TAKE
-#define TAKE ACQUIRE
+/* A mutex, at the location LOCK. */
+#ifndef LOCK_ORDER
+#define LOCK_ORDER ACQUIRE
 #endif
-#ifndef GIVE
-#define GIVE RELEASE
+#ifndef UNLOCK_ORDER
+#define UNLOCK_ORDER RELEASE
 #endif
 
 inline lock()
 {
     d_step {
-        CAN_MODIFY(LOCK, TAKE) && NOW(LOCK) == 0 ->
-        read(LOCK, some, TAKE);
-        modify(LOCK, 1, TAKE);
+        CAN_MODIFY(LOCK, LOCK_ORDER) && NOW(LOCK) == 0 ->
+        read(LOCK, some, LOCK_ORDER);
+        modify(LOCK, 1, LOCK_ORDER);
         some = 0
     }
 }
 
 inline unlock()
 {
-    store(LOCK, 0, GIVE)
+    store(LOCK, 0, UNLOCK_ORDER)
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* src/sync/parker.c, on the location STATE, with the variable state of the process, which is 0 between. */
+/* src/sync/parker.c, at the location STATE. The process has the variable state, which is 0 between calls. */
 #define AWAKE 0
 #define PARKED 1
 #define NOTIFIED 2

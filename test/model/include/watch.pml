@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * src/sync/watch.[ch], on the locations THRESHOLD, SLEEPERS and EPOCH. In THRESHOLD is what is armed and 1, or 0
- * where it is disarmed. The model says how a waiter looks at the value: look(value) is an inline of its own; and
- * whose time may be up: MAY_TIME_OUT(core). Time that is up before the sleep stands for all times: a sleeper does
- * nothing that others see.
+ * src/sync/watch.[ch], at the locations THRESHOLD, SLEEPERS and EPOCH. THRESHOLD holds the armed threshold plus 1,
+ * or 0 if disarmed. The model defines the inline look(value), by which a waiter reads the value, and
+ * MAY_TIME_OUT(core). A timeout before the sleep stands for any timeout: a sleeper does nothing that others see.
  */
 #ifndef ARM
 #define ARM SEQ_CST
@@ -117,10 +116,10 @@ inline watch_wait(threshold)
 
 byte gone;
 
-inline be_gone()
+inline finish()
 {
     atomic { !cores[me].on_way -> gone++ }
 }
 
-/* Nothing is left of the waits. */
+/* The waits have left nothing behind. */
 #define IS_AT_REST (memory[THRESHOLD] == 0 && memory[SLEEPERS] == 0)
