@@ -46,7 +46,10 @@ struct counting {
     }
 };
 
-/* What came in goes out again, and leaves a trace that who drains must see; nobody comes in after the drain. */
+/*
+ * Each increment is followed by a decrement, and stores a trace that the draining thread must see. No increment
+ * succeeds after the drain.
+ */
 template <bool bounded> struct drain : rl::test_suite<drain<bounded>, 3>, counting {
     rl::var<int> trace[2];
     rl::atomic<int> drained;
@@ -88,7 +91,7 @@ template <bool bounded> struct drain : rl::test_suite<drain<bounded>, 3>, counti
     }
 };
 
-/* A waiter on an open counter is woken, and sees what came before the value. */
+/* A waiter on an open counter is woken, and sees stores that precede the value. */
 struct wakeup : rl::test_suite<wakeup, 3>, counting {
     rl::var<int> trace;
 
@@ -113,7 +116,7 @@ struct wakeup : rl::test_suite<wakeup, 3>, counting {
     }
 };
 
-/* Who is told a peak sees what was done before the value was reached. */
+/* A thread that reads a peak sees stores that precede it. */
 struct peaks : rl::test_suite<peaks, 3>, counting {
     rl::var<int> trace;
 

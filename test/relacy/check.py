@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Explores a scenario with the library's own code.
+"""Explore a scenario with the library's own code.
 
     check.py SOURCE_ROOT BUILD_ROOT SCENARIO.cpp COMPILER...
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from translate import translate
 
-# -fpermissive: in C a void * is a pointer to anything.
+# -fpermissive: in C, void * converts to any pointer.
 OPTIONS = ['-std=gnu++20', '-O1', '-w', '-fpermissive', '-D_GNU_SOURCE']
 
 

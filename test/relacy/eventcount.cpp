@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* No wake-up of an eventcount is lost, and the woken sees what was changed. */
+/* An eventcount loses no wake-up, and the woken thread sees earlier stores. */
 #include "explore.h"
 #include "futex.h"
 

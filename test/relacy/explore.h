@@ -9,7 +9,10 @@
 
 #include "relacy-atomic.h"
 
-/* Schedules at random find what takes many changes of the thread; those with a bound on changes leave out none. */
+/*
+ * Random schedules find errors that need many switches of the thread. Schedules with a bound on switches are
+ * complete.
+ */
 template <typename Scenario> static bool explore_by(rl::scheduler_type_e type, unsigned iterations, unsigned bound)
 {
     static std::ofstream nowhere("/dev/null");

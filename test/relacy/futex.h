@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel promises of a futex, and no more: the look at the word and the sleep are one step, and a wake
- * comes before it or after it. It orders nothing else, so what has to be seen by the woken is ordered by the
- * library.
+ * What the kernel guarantees for a futex, and no more. The check of the word and the sleep are one step; a wake-up
+ * comes before or after it. It orders nothing else: the library itself must order what a woken thread sees.
  */
 #ifndef RELACY_FUTEX_H
 #define RELACY_FUTEX_H
@@ -12,7 +11,7 @@
 
 enum { THREADS_MAX = 8 };
 
-/* Relacy's threads are fibers, which change at operations of atomics alone: so this needs no lock. */
+/* Relacy's threads are fibers, which switch only at atomic operations: so this needs no lock. */
 static const void *asleep_on[THREADS_MAX];
 
 static void futexes_begin()
@@ -25,7 +24,7 @@ bool tsc_futex_wait(zeroed_atomic<uint32_t> *word, uint32_t expected, int64_t)
 {
     rl::thread_id_t self = rl::ctx().threadx_->index_;
 
-    /* An addition of nothing reads the newest value. */
+    /* An addition of 0 reads the newest value. */
     if (word->fetch_add(0, rl::mo_relaxed, RL_INFO) != expected)
         return true;
     asleep_on[self] = word;

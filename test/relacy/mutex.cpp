@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The mutex backend, with a lock that nobody sleeps on: a waiter that fences on the lock, and what it
+ * The mutex backend, with a lock that spins. A waiter that only fences the lock sees the objects that the lock
  * protects.
  */
 #include "explore.h"
@@ -10,7 +10,7 @@
 #include "sync/eventcount.c"
 #include "sync/watch.c"
 
-/* -------- what lies outside -------- */
+/* -------- stubs -------- */
 
 thread_local uint32_t tsc_lock_thread_id;
 
@@ -27,7 +27,7 @@ void tsc_lock_acquire_slow(struct tsc_lock *lock)
 
 void tsc_lock_release_slow(struct tsc_lock *) {}
 
-/* No scenario has callbacks, or ends. */
+/* No scenario has callbacks, or destroys a counter. */
 void tsc_thread_forbid_join() {}
 
 void tsc_thread_allow_join() {}
@@ -60,7 +60,7 @@ struct counting {
     }
 };
 
-/* A waiter is woken, and sees what came before the value. */
+/* A waiter is woken, and sees stores that precede the value. */
 struct wakeup : rl::test_suite<wakeup, 3>, counting {
     rl::var<int> trace[2];
 
@@ -83,7 +83,7 @@ struct wakeup : rl::test_suite<wakeup, 3>, counting {
     }
 };
 
-/* Nobody comes in after the drain, which sees what was done by those who went out. */
+/* No increment succeeds after the drain. The draining thread sees what the decrementing threads stored before. */
 struct drain : rl::test_suite<drain, 3>, counting {
     rl::var<int> trace[2];
     rl::atomic<int> drained;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread parks until two others have made work, each of which hands over something of its own. */
+/* One thread parks until each of two others has made work. */
 #include "explore.h"
 #include "futex.h"
 
@@ -48,28 +48,28 @@ struct handover : rl::test_suite<handover, MAKERS + 1> {
     }
 };
 
-/* A reply: the notification alone hands over the answer. */
+/* The notification alone orders the reply. */
 struct reply : rl::test_suite<reply, 2> {
     struct tsc_parker parker;
-    rl::var<int> answer;
+    rl::var<int> value;
 
     void before()
     {
         futexes_begin();
         atomic_init(&parker.state, TSC_PARKER_AWAKE);
-        answer(RL_INFO) = 0;
+        value(RL_INFO) = 0;
     }
 
     void thread(unsigned index)
     {
         if (index == 0) {
-            answer(RL_INFO) = 1;
+            value(RL_INFO) = 1;
             tsc_parker_unpark(&parker);
             return;
         }
         if (tsc_parker_prepare(&parker))
             tsc_parker_commit(&parker);
-        RL_ASSERT(answer(RL_INFO) == 1);
+        RL_ASSERT(value(RL_INFO) == 1);
     }
 };
 

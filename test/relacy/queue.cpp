@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue backend on the real ring, with an owner's thread that only delivers: the place of a close among the
+ * The queue backend on the real ring, with an owner's thread that only delivers: the position of a close among the
  * messages, and the drain.
  */
 #include "explore.h"
@@ -11,7 +11,7 @@
 #include "sync/parker.c"
 #include "sync/watch.c"
 
-/* -------- what the owner does -------- */
+/* -------- stubs of the owner -------- */
 
 void tsc_ring_backoff() {}
 
@@ -51,7 +51,7 @@ void tsc_owner_await_reply(struct tsc_owner *, struct tsc_parker *parker)
         tsc_parker_commit(parker);
 }
 
-/* No scenario has callbacks, or ends. */
+/* No scenario has callbacks, or destroys a counter. */
 void tsc_owner_begin_callback(struct tsc_owner *) {}
 
 void tsc_owner_end_callback(struct tsc_owner *) {}
@@ -146,8 +146,8 @@ struct queueing {
     }
 };
 
-/* Who was refused is behind the close, and so is what it calls next. */
-struct place : rl::test_suite<place, 3>, queueing {
+/* A refused call is behind the close, and so is its thread's next call. */
+struct close_position : rl::test_suite<close_position, 3>, queueing {
     void before()
     {
         open(2);
@@ -171,7 +171,7 @@ struct place : rl::test_suite<place, 3>, queueing {
     }
 };
 
-/* Nobody comes in after the drain, which sees what was done by those who went out. */
+/* No increment succeeds after the drain. The draining thread sees what the decrementing threads stored before. */
 struct drain : rl::test_suite<drain, 3>, queueing {
     rl::var<int> trace;
     rl::atomic<int> drained;
@@ -215,5 +215,5 @@ struct drain : rl::test_suite<drain, 3>, queueing {
 
 int main()
 {
-    return explore<place>(30000, 1) || explore<drain>(30000, 1);
+    return explore<close_position>(30000, 1) || explore<drain>(30000, 1);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* The operations of <stdatomic.h> on Relacy's atomics, and a futex: what the translated sources include. */
+/* The operations of <stdatomic.h> on Relacy's atomics, and a futex, for the translated sources. */
 #ifndef RELACY_ATOMIC_H
 #define RELACY_ATOMIC_H
 
 #include <relacy/relacy.hpp>
 
-/* Relacy's own names for what programs include. */
+/* Relacy redefines these names. */
 #undef assert
 #undef calloc
 #undef delete
@@ -21,7 +21,7 @@
 #undef new
 #undef realloc
 
-/* In the library objects lie in memory that is zero. */
+/* The library's objects lie in zeroed memory. */
 template <typename T> struct zeroed_atomic : rl::atomic<T> {
     zeroed_atomic() : rl::atomic<T>(T()) {}
 };

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""Makes C++ of the library's C, in which each atomic object is one of Relacy's and each operation keeps its order.
+"""Translate the library's C into C++ with Relacy's atomics. Each operation keeps its memory order.
 
-What is translated is spelling alone: the statements, their sequence and their orders are those of src/.
+Only spelling changes: the statements, their sequence and their orders are those of src/.
 """
 
 import re
@@ -16,7 +16,7 @@ REPLACED = [
     (r'\bmemory_order_(\w+)\b', r'rl::mo_\1'),
     (r'\bmemory_order (\w+)\b', r'rl::memory_order \1'),
 ]
-# What is no atomic, and is handed from thread to thread by the order of those: Relacy finds a race there.
+# Plain objects that atomic ones hand from thread to thread: Relacy reports races on them.
 PLAIN = {
     'src/backend/mutex.c': [
         (r'(?<=\n    )bool closed;', 'rl::var<bool> closed;'),
@@ -36,7 +36,7 @@ def translated(text, path):
 
 
 def translate(root, target):
-    """All of src/ but the program, as a folder of the same layout."""
+    """Translate all of src/ but the program into a folder of the same layout."""
     for source in sorted((root / 'src').rglob('*.[ch]')):
         path = source.relative_to(root).as_posix()
         if path.startswith('src/cli/'):
