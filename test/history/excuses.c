@@ -3,7 +3,7 @@
 
 #include <errno.h>
 
-/* The history is the one that the call is of. */
+/* `history` contains the call. */
 static bool overlaps_with_another_thread(const struct history *history, size_t own_thread, const struct call *call)
 {
     for (size_t thread = 0; thread < history->threads; thread++) {
@@ -23,10 +23,10 @@ static bool overlaps_with_another_thread(const struct history *history, size_t o
 static bool may_send(const struct call *call)
 {
     return call->operation == UPDATE || is_assignment(call->operation) ||
-           (is_addition(call->operation) && call->answer != -EAGAIN);
+           (is_addition(call->operation) && call->result != -EAGAIN);
 }
 
-/* Whether the call, when it returned, had waited for all messages that were sent before it. */
+/* Whether the call waited for all messages that were sent before it returned. */
 static bool has_flushed(const struct call *call)
 {
     switch (call->operation) {
@@ -37,15 +37,17 @@ static bool has_flushed(const struct call *call)
     case CLOSE:
         return true;
     case GET_PEAK:
-        return call->answer == 0;
+        return call->result == 0;
     case WAIT_AT_MOST:
-        return call->answer == 0 || !call->is_held;
+        return call->result == 0 || !call->is_held;
     default:
         return false;
     }
 }
 
-/* When the last call was invoked that had emptied the queue of what came before, when this one was invoked. */
+/*
+ * Of the calls that had returned when this one began and had waited for all earlier messages: the last invocation.
+ */
 static int64_t last_flush_before(const struct history *history, const struct call *call)
 {
     int64_t last = INT64_MIN;
@@ -101,12 +103,12 @@ static void check_call(const struct history *histories, size_t count, const stru
 
     if (backend == TSC_BACKEND_MUTEX) {
         if (!overlaps_with_another_thread(history, thread, call))
-            verdict_against(verdict, call, "nobody else can have held the mutex");
+            verdict_against(verdict, call, "no other thread can have held the mutex");
     } else if (backend == TSC_BACKEND_QUEUE) {
         if (!may_have_been_full(histories, count, call))
             verdict_against(verdict, call, "the queue cannot have been full");
     } else {
-        verdict_against(verdict, call, "this backend has nothing to wait for");
+        verdict_against(verdict, call, "this backend never waits");
     }
 }
 
@@ -118,7 +120,7 @@ void excuses_check(const struct history *histories, size_t count, struct verdict
         for (size_t thread = 0; thread < history->threads; thread++)
             for (size_t i = 0; i < history->count[thread]; i++)
                 if (history->calls[thread][i]->operation == TRY_ADD &&
-                    history->calls[thread][i]->answer == -EAGAIN)
+                    history->calls[thread][i]->result == -EAGAIN)
                     check_call(histories, count, history, thread, history->calls[thread][i], verdict);
     }
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads call random operations on a counter, in many short rounds, and the history of each round is checked:
- * against the sequential counter where the backend is linearizable, else against the bounds of the contract.
+ * Threads call random operations on a counter, in many short rounds. The history of each round is checked: against
+ * the sequential counter if the backend is linearizable, or else against the bounds of the contract.
  *   TSC_TEST_CALLS=10000000   calls on each backend (100,000)
- *   TSC_TEST_SEED=N           begins with the counter that was made from this seed, as a failure tells
+ *   TSC_TEST_SEED=N           starts with the counter of this seed, which a failure prints
  */
 #include <inttypes.h>
 #include <sched.h>
@@ -22,9 +22,9 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { CONDUCTOR = PLAYERS_MAX, FINAL_CALLS = 2 };
+enum { COORDINATOR = PLAYERS_MAX, FINAL_CALLS = 2 };
 
-/* What a player has last seen of a counter. */
+/* The last value that a player has read from a counter. */
 struct memory {
     int64_t value;
     int64_t cursor;
@@ -42,7 +42,7 @@ struct stage {
     struct history histories[COUNTERS_MAX];
     struct verdict verdict;
 
-    pthread_barrier_t curtain; /* before a round, and after it */
+    pthread_barrier_t round_barrier; /* before and after each round */
     atomic_size_t ready;
     bool over;
 
@@ -71,22 +71,22 @@ static void learn(const struct call *call, struct memory *memory)
     case GET:
     case GET_INTERVAL:
     case COMPARE_EXCHANGE:
-        memory->value = call->result[0];
+        memory->value = call->output[0];
         break;
     case GET_DELTA:
-        memory->value = call->result[1];
-        memory->cursor = call->result[1];
+        memory->value = call->output[1];
+        memory->cursor = call->output[1];
         break;
     case FETCH_ADD:
-        if (call->answer >= 0)
-            memory->value = wrapping_sum(call->result[0], call->argument[0]);
+        if (call->result >= 0)
+            memory->value = wrapping_sum(call->output[0], call->argument[0]);
         break;
     default:
         break;
     }
 }
 
-/* All players of the round are awake before the first begins. */
+/* All players of the round are running before the first begins. */
 static void wait_for_the_others(void)
 {
     atomic_fetch_add_explicit(&stage.ready, 1, memory_order_relaxed);
@@ -118,19 +118,19 @@ static void play_round(size_t player)
     }
 }
 
-static void play(size_t player)
+static void run_player(size_t player)
 {
     for (;;) {
-        pthread_barrier_wait(&stage.curtain);
+        pthread_barrier_wait(&stage.round_barrier);
         if (stage.over)
             return;
         if (player < stage.round.players)
             play_round(player);
-        pthread_barrier_wait(&stage.curtain);
+        pthread_barrier_wait(&stage.round_barrier);
     }
 }
 
-/* -------- the conductor -------- */
+/* -------- the coordinator -------- */
 
 static int set_attributes(tsc_counter_attr_t *attr, const struct attributes *attributes, tsc_owner_t *owner)
 {
@@ -187,7 +187,7 @@ static void drop_counters(void)
     }
 }
 
-/* When all is quiet, a look at what the round has left behind. */
+/* Reads the values that the round has left, after all players have stopped. */
 static void make_final_calls(size_t counter)
 {
     static const enum operation operations[FINAL_CALLS] = {GET, GET_PEAK};
@@ -239,7 +239,7 @@ static void write_histories(void)
         for (size_t thread = 0; thread < THREADS_MAX; thread++)
             history->count[thread] = 0;
         for (size_t i = 0; i < FINAL_CALLS; i++)
-            add_call(history, CONDUCTOR, &stage.final_calls[counter][i]);
+            add_call(history, COORDINATOR, &stage.final_calls[counter][i]);
     }
     find_held_calls();
     for (size_t player = 0; player < stage.round.players; player++)
@@ -251,8 +251,8 @@ static void write_histories(void)
 static void report(const struct history *history)
 {
     stage.failed = true;
-    fprintf(stderr, "%s: TSC_TEST_SEED=%" PRIu64 ", round %zu with it: ", tsc_backend_name(stage.backend),
-            stage.seed, stage.rounds_played);
+    fprintf(stderr, "%s: TSC_TEST_SEED=%" PRIu64 ", round %zu: ", tsc_backend_name(stage.backend), stage.seed,
+            stage.rounds_played);
     verdict_print(&stage.verdict, history);
 }
 
@@ -275,24 +275,24 @@ static void check_history(size_t counter)
     stage.overlapping_pairs += history_overlapping_pairs(history);
 }
 
-/* What the final calls have found is where the next round begins: they have been checked. */
+/* The final calls have been checked: the next round begins with their values. */
 static void carry_on(size_t counter)
 {
     struct state *state = &stage.states[counter];
 
     if (history_closed_at(&stage.histories[counter]) != INT64_MAX)
         state->closing = CLOSED;
-    state->value = stage.final_calls[counter][0].result[0];
+    state->value = stage.final_calls[counter][0].output[0];
     if (stage.life.attributes.track_peak)
-        state->peak = stage.final_calls[counter][1].result[0];
+        state->peak = stage.final_calls[counter][1].output[0];
 }
 
 static void conduct_round(uint64_t *random)
 {
     plan_round(random, &stage.life, stage.states, &stage.round);
     atomic_store_explicit(&stage.ready, 0, memory_order_relaxed);
-    pthread_barrier_wait(&stage.curtain);
-    pthread_barrier_wait(&stage.curtain);
+    pthread_barrier_wait(&stage.round_barrier);
+    pthread_barrier_wait(&stage.round_barrier);
     stage.rounds_played++;
     stage.checked_rounds++;
     for (size_t counter = 0; counter < stage.life.attributes.counters; counter++)
@@ -315,7 +315,7 @@ static void conduct_life(void)
         stage.states[counter] = (struct state){stage.life.attributes.initial, stage.life.attributes.initial, OPEN};
     error = make_counters(&stage.life.attributes);
     if (error) {
-        fprintf(stderr, "TSC_TEST_SEED=%" PRIu64 ": the counter cannot be made: %d\n", stage.seed, error);
+        fprintf(stderr, "TSC_TEST_SEED=%" PRIu64 ": cannot create the counter: %d\n", stage.seed, error);
         stage.failed = true;
     }
     while (!stage.failed && stage.rounds_played < stage.life.rounds)
@@ -330,21 +330,21 @@ static void conduct(void)
     for (; stage.calls < calls && !stage.failed; stage.seed++)
         conduct_life();
     stage.over = true;
-    pthread_barrier_wait(&stage.curtain);
+    pthread_barrier_wait(&stage.round_barrier);
 }
 
 static void take_part(size_t index, void *arg)
 {
     (void)arg;
-    if (index == CONDUCTOR)
+    if (index == COORDINATOR)
         conduct();
     else
-        play(index);
+        run_player(index);
 }
 
 /* -------- tests -------- */
 
-static void tell_figures(int64_t began)
+static void print_figures(int64_t began)
 {
     fprintf(stderr,
             "%s: %" PRIu64 " calls in %" PRIu64
@@ -363,10 +363,10 @@ START_TEST(histories_are_right)
         fprintf(stderr, "No call can be stopped in the middle here.\n");
     stage = (struct stage){.backend = (tsc_backend_t)_i, .seed = support_count("TSC_TEST_SEED", (uint64_t)began)};
     fprintf(stderr, "%s: TSC_TEST_SEED=%" PRIu64 "\n", tsc_backend_name(stage.backend), stage.seed);
-    ck_assert_int_eq(pthread_barrier_init(&stage.curtain, NULL, THREADS_MAX), 0);
+    ck_assert_int_eq(pthread_barrier_init(&stage.round_barrier, NULL, THREADS_MAX), 0);
     support_run_threads(THREADS_MAX, take_part, NULL);
-    pthread_barrier_destroy(&stage.curtain);
-    tell_figures(began);
+    pthread_barrier_destroy(&stage.round_barrier);
+    print_figures(began);
     ck_assert(!stage.failed);
     if (!support_is_skipped("overlapping_calls"))
         ck_assert_uint_gt(stage.overlapping_pairs, stage.calls / 100);

@@ -18,7 +18,7 @@ int64_t history_closed_at(const struct history *history)
     return first;
 }
 
-/* Both threads' calls are in the order of time: each index only moves on. */
+/* Both threads' calls are in the order of time, so each index only grows. */
 static uint64_t pairs_of(const struct history *history, size_t thread, size_t other)
 {
     size_t began = 0;

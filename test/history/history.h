@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What threads asked of a counter, what it answered, and when. */
+/* The calls that threads made on a counter, their results, and their times. */
 #ifndef HISTORY_HISTORY_H
 #define HISTORY_HISTORY_H
 
@@ -36,22 +36,22 @@ enum { CALLS_MAX = 256, THREADS_MAX = 9 };
 
 struct call {
     enum operation operation;
-    int answer;
+    int result;
     /*
      * inc, dec, add, try_add, fetch_add: the delta; set, exchange: the value; compare_exchange: expected and
-     * desired; update: what the callback adds and what it answers; get_delta: the cursor; wait_at_most: threshold
-     * and timeout.
+     * desired; update: the callback's addend and its result; get_delta: the cursor; wait_at_most: threshold and
+     * timeout.
      */
     int64_t argument[2];
     /*
-     * The outputs. get_delta: the delta and the cursor after; compare_exchange: expected after; update: what the
-     * callback saw, and how often it ran.
+     * get_delta: the delta and the new cursor; compare_exchange: expected after the call; update: the value that
+     * the callback saw, and how often it ran.
      */
-    int64_t result[2];
-    int64_t invoked; /* nanoseconds by one clock for all threads */
+    int64_t output[2];
+    int64_t invoked; /* nanoseconds on one clock for all threads */
     int64_t returned;
     bool is_held;    /* on the queue: another thread's update may have held the owner meanwhile */
-    bool is_at_once; /* it follows the call before it of its thread at once; both have the times of the two */
+    bool is_at_once; /* made at once after its thread's previous call; both have the times of the two */
 };
 
 struct attributes {
@@ -66,7 +66,7 @@ struct attributes {
     size_t counters; /* more than 1: that many queue counters on one owner */
 };
 
-/* While a close is being called some changes may be refused and some not, where it does not act on all at once. */
+/* During a close some changes may be refused and some not, if it does not act on all at once. */
 enum closing { OPEN, CLOSING, CLOSED };
 
 struct state {
@@ -75,7 +75,7 @@ struct state {
     enum closing closing;
 };
 
-/* The calls on one counter. Those of a thread follow each other in their order. */
+/* The calls on one counter, in order for each thread. */
 struct history {
     const struct attributes *attributes;
     struct state before;
@@ -118,7 +118,7 @@ static inline bool is_assignment(enum operation operation)
     return operation == SET || operation == EXCHANGE || operation == COMPARE_EXCHANGE;
 }
 
-/* What the outputs of a call are before it. */
+/* The outputs' values before the call. */
 static inline int64_t output_before(const struct call *call, int output)
 {
     switch (call->operation) {
@@ -135,13 +135,13 @@ static inline int64_t output_before(const struct call *call, int output)
 
 static inline bool is_untouched(const struct call *call)
 {
-    return call->result[0] == output_before(call, 0) && call->result[1] == output_before(call, 1);
+    return call->output[0] == output_before(call, 0) && call->output[1] == output_before(call, 1);
 }
 
-/* The moment of the first return of a close, or INT64_MAX. */
+/* The time of the first return of a close, or INT64_MAX. */
 int64_t history_closed_at(const struct history *history);
 
-/* How many pairs of calls of different threads overlap. */
+/* The number of pairs of calls of different threads that overlap. */
 uint64_t history_overlapping_pairs(const struct history *history);
 
 #endif

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The search of Wing and Gong: take, of the calls that no remaining call precedes, one that the sequential counter
- * allows; go back where there is none. As Lowe does, remember the configurations that led nowhere: which calls are
- * taken, and the state. The calls of a thread follow each other, so how many of each thread's are taken says
- * which.
+ * The search of Wing and Gong. Of the calls that no remaining call precedes, take one that the sequential counter
+ * allows; if there is none, go back. As Lowe does, remember the configurations that failed: the calls taken, and
+ * the state. The calls of a thread are sequential, so the number taken of each thread identifies them.
  */
 #include "linear.h"
 
@@ -16,10 +15,10 @@
 struct configuration {
     struct state state;
     uint16_t done[THREADS_MAX];
-    uint16_t halves; /* the threads, a bit each, whose next call is half done */
+    uint16_t halves; /* a bit for each thread whose next call is half done */
 };
 
-/* The next call of each thread is taken whole, or one half of it. */
+/* A thread's next call is taken whole, or its first half. */
 enum { WHOLE, HALF, WAYS };
 
 struct frame {
@@ -47,23 +46,22 @@ struct search {
 
 /* -------- calls that act at two moments -------- */
 
-/* With bounds or a peak an atomic counter decides change by change, while a close is being called, which to
- * refuse. */
+/* An atomic counter with bounds or a peak decides change by change what to refuse while it is being closed. */
 static bool closes_gradually(const struct attributes *attributes)
 {
     return attributes->backend == TSC_BACKEND_ATOMIC && (attributes->bounded || attributes->track_peak);
 }
 
 /*
- * The one exception of the contract: where an atomic counter refuses an addition that overlapped the close, others
- * may see it added, until its call returns.
+ * The contract's one exception: an atomic counter may refuse an addition that overlapped the close. Until that
+ * call returns, other threads may see it added.
  */
 static bool may_be_seen_although_refused(const struct search *search, const struct call *call)
 {
     const struct attributes *attributes = search->history->attributes;
 
     return attributes->backend == TSC_BACKEND_ATOMIC && !closes_gradually(attributes) &&
-           is_addition(call->operation) && call->argument[0] > 0 && call->answer == -ESHUTDOWN &&
+           is_addition(call->operation) && call->argument[0] > 0 && call->result == -ESHUTDOWN &&
            is_untouched(call) && call->invoked <= search->closed_at;
 }
 
@@ -89,7 +87,7 @@ static bool take_second_half(const struct call *call, struct state *state)
 {
     if (call->operation == CLOSE) {
         state->closing = CLOSED;
-        return call->answer == 0;
+        return call->result == 0;
     }
     state->value = wrapping_difference(state->value, call->argument[0]);
     return state->closing != OPEN;
@@ -106,10 +104,10 @@ static const struct call *next_call(const struct search *search, const struct co
 
 static bool assigns(const struct call *call)
 {
-    return is_assignment(call->operation) && call->answer == (call->operation == COMPARE_EXCHANGE);
+    return is_assignment(call->operation) && call->result == (call->operation == COMPARE_EXCHANGE);
 }
 
-/* An addition that will be refused may be seen, but nothing is built on it. */
+/* A refused addition may be seen, but no assignment may follow while it is. */
 static bool take_whole(const struct search *search, const struct call *call, uint16_t halves, bool half_done,
                        struct state *state)
 {
@@ -121,7 +119,7 @@ static bool take_whole(const struct search *search, const struct call *call, uin
     return model_allows(search->history->attributes, call, state);
 }
 
-/* Where the thread's next call can be taken this way, answers true and what comes of it. */
+/* Whether the thread's next call can be taken this way; `to` is the configuration after it. */
 static bool take(const struct search *search, const struct configuration *from, size_t thread, int way,
                  struct configuration *to)
 {
@@ -161,7 +159,7 @@ static uint64_t hash_of(const struct configuration *configuration)
     return hash;
 }
 
-/* Answers whether it is new. */
+/* Returns whether it is new. */
 static bool remember(struct search *search, const struct configuration *configuration)
 {
     size_t place = hash_of(configuration) % TABLE_SIZE;
@@ -182,7 +180,7 @@ static struct frame *top(struct search *search)
     return &search->frames[search->depth];
 }
 
-/* The first to return comes first: what was about to return has most likely taken effect. */
+/* Sorted by return: the call that returns first has most likely taken effect. */
 static void insert_candidate(const struct search *search, struct frame *frame, size_t thread)
 {
     int64_t returned = next_call(search, &frame->at, thread)->returned;
@@ -198,7 +196,7 @@ static void insert_candidate(const struct search *search, struct frame *frame, s
     frame->candidates[place] = (uint8_t)thread;
 }
 
-/* The calls that began before the first of those that remain returned. Calls that touch in time overlap. */
+/* The remaining calls that began before any of them returned. Calls that touch in time overlap. */
 static void find_candidates(const struct search *search, struct frame *frame)
 {
     int64_t first_return = INT64_MAX;
@@ -219,13 +217,13 @@ static void find_candidates(const struct search *search, struct frame *frame)
     }
 }
 
-/* Whether the call, with its answer, changes nothing in any state in which it is right. */
+/* Whether the call, with its result, changes nothing in any state that allows it. */
 static bool never_changes_anything(const struct search *search, const struct configuration *before, size_t thread,
                                    const struct configuration *after)
 {
     const struct call *call = next_call(search, before, thread);
     bool hides_what_it_does = call->operation == SET ||
-                              (is_addition(call->operation) && call->operation != FETCH_ADD && call->answer == 1);
+                              (is_addition(call->operation) && call->operation != FETCH_ADD && call->result == 1);
 
     return !hides_what_it_does && !may_be_seen_although_refused(search, call) && before->halves == after->halves &&
            before->state.value == after->state.value && before->state.peak == after->state.peak &&
@@ -233,8 +231,8 @@ static bool never_changes_anything(const struct search *search, const struct con
 }
 
 /*
- * A call that is right now and never changes anything is taken at once, with no way back: an order that explains
- * all with this call later explains all with it here.
+ * A call that is allowed now and never changes anything is taken at once, without going back. Any order with this
+ * call later remains valid with the call here.
  */
 static bool take_what_changes_nothing(const struct search *search, const struct frame *frame,
                                       struct configuration *to)
@@ -268,7 +266,7 @@ static void push(struct search *search, const struct configuration *configuratio
         search->explained_most = calls;
 }
 
-/* Answers whether there was a choice that leads to a configuration where the search has not been. */
+/* Returns whether a choice leads to a new configuration. */
 static bool go_on(struct search *search)
 {
     struct frame *frame = top(search);
@@ -304,7 +302,7 @@ static void begin(struct search *search)
     find_candidates(search, first);
 }
 
-/* Goes on until that many calls are explained. */
+/* Continues until this many calls are explained. */
 static enum finding explain(struct search *search, size_t calls)
 {
     begin(search);
@@ -320,8 +318,7 @@ static enum finding explain(struct search *search, size_t calls)
     return RIGHT;
 }
 
-/* Notes the call that was ended from this frame to the next; there is none where the step was the first half of
- * one. */
+/* Notes the call that finished between this frame and the next; none if the step was a first half. */
 static void note_step(const struct search *search, size_t depth, struct verdict *verdict)
 {
     const struct configuration *before = &search->frames[depth].at;
@@ -356,7 +353,7 @@ void linear_check(const struct history *history, struct verdict *verdict)
     verdict->configurations = search.remembered;
     if (verdict->finding == RIGHT)
         return;
-    strcpy(verdict->reason, verdict->finding == WRONG ? "no order of the calls explains their answers"
-                                                      : "too much overlaps to find an order of the calls");
+    strcpy(verdict->reason, verdict->finding == WRONG ? "no order of the calls explains their results"
+                                                      : "too many calls overlap to find an order");
     note_longest_order(&search, verdict);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Whether one order of the calls, which agrees with real time, explains all answers by the sequential counter. */
+/* Whether one order of the calls, which agrees with real time, explains all results by the sequential counter. */
 #ifndef HISTORY_LINEAR_H
 #define HISTORY_LINEAR_H
 

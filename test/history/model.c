@@ -34,7 +34,7 @@ bool model_supports(const struct attributes *attributes, enum operation operatio
     }
 }
 
-/* While a close is being called, a change shows by its result whether it came before the close or after it. */
+/* During a close a change may come before or after it; its result shows which. */
 static struct reference reference_of(const struct attributes *attributes, const struct call *call,
                                      const struct state *state)
 {
@@ -42,7 +42,7 @@ static struct reference reference_of(const struct attributes *attributes, const 
         .bounds = {attributes->bounded, attributes->policy == TSC_BOUNDS_CLAMP, attributes->min, attributes->max},
         .value = state->value,
         .peak = state->peak,
-        .closed = state->closing == CLOSED || (state->closing == CLOSING && call->answer == -ESHUTDOWN),
+        .closed = state->closing == CLOSED || (state->closing == CLOSING && call->result == -ESHUTDOWN),
     };
 }
 
@@ -53,14 +53,14 @@ static void keep(const struct attributes *attributes, struct state *state, const
         state->peak = after->peak;
 }
 
-/* Whether the call has this result and, where it succeeded, this first output. */
+/* Whether the call has this result and, on success, this first output. */
 static bool has_result(const struct call *call, int result, int64_t output)
 {
-    if (call->answer != result)
+    if (call->result != result)
         return false;
     if (result < 0)
         return is_untouched(call);
-    return call->result[0] == output && call->result[1] == output_before(call, 1);
+    return call->output[0] == output && call->output[1] == output_before(call, 1);
 }
 
 static bool allows_add(const struct attributes *attributes, const struct call *call, struct state *state)
@@ -69,7 +69,7 @@ static bool allows_add(const struct attributes *attributes, const struct call *c
     int64_t previous = UNTOUCHED;
     int result;
 
-    if (call->operation == TRY_ADD && call->answer == -EAGAIN)
+    if (call->operation == TRY_ADD && call->result == -EAGAIN)
         return true;
     result = reference_add(&counter, call->argument[0], &previous);
     keep(attributes, state, &counter);
@@ -97,15 +97,15 @@ static bool allows_compare_exchange(const struct attributes *attributes, const s
     return has_result(call, result, expected);
 }
 
-/* What the callback saw and how often it ran are no outputs of the call: they stand there whatever its result. */
+/* What the callback saw and how often it ran are recorded whatever the result of the call. */
 static bool allows_update(const struct attributes *attributes, const struct call *call, struct state *state)
 {
     struct reference counter = reference_of(attributes, call, state);
     int64_t wanted = wrapping_sum(state->value, call->argument[0]);
 
-    if (call->result[0] != state->value || call->result[1] != 1)
+    if (call->output[0] != state->value || call->output[1] != 1)
         return false;
-    if (call->answer != reference_commit(&counter, wanted, (int)call->argument[1]))
+    if (call->result != reference_commit(&counter, wanted, (int)call->argument[1]))
         return false;
     keep(attributes, state, &counter);
     return true;
@@ -113,40 +113,42 @@ static bool allows_update(const struct attributes *attributes, const struct call
 
 static bool allows_read(const struct call *call, const struct state *state)
 {
-    if (call->answer != 0)
+    if (call->result != 0)
         return false;
     switch (call->operation) {
     case GET_INTERVAL:
-        return call->result[0] == state->value && call->result[1] == state->value;
+        return call->output[0] == state->value && call->output[1] == state->value;
     case GET_DELTA:
-        return call->result[1] == state->value && wrapping_sum(call->argument[0], call->result[0]) == state->value;
+        return call->output[1] == state->value && wrapping_sum(call->argument[0], call->output[0]) == state->value;
     case GET_PEAK:
-        return call->result[0] == state->peak;
+        return call->output[0] == state->peak;
     default:
-        return call->result[0] == state->value;
+        return call->output[0] == state->value;
     }
 }
 
-/* The last look comes when the time is over: so at some moment the value was too high, or a callback held the
- * owner. */
+/*
+ * A wait polls once more at its deadline. So if it timed out, the value was too high at some moment, or a callback
+ * held the owner.
+ */
 static bool allows_wait(const struct call *call, const struct state *state)
 {
-    if (call->answer == 0)
+    if (call->result == 0)
         return state->value <= call->argument[0];
-    return call->answer == -ETIMEDOUT && call->returned - call->invoked >= call->argument[1] &&
+    return call->result == -ETIMEDOUT && call->returned - call->invoked >= call->argument[1] &&
            (state->value > call->argument[0] || call->is_held);
 }
 
 static bool allows_close(const struct call *call, struct state *state)
 {
     state->closing = CLOSED;
-    return call->answer == 0;
+    return call->result == 0;
 }
 
 bool model_allows(const struct attributes *attributes, const struct call *call, struct state *state)
 {
     if (!model_supports(attributes, call->operation))
-        return call->answer == -ENOTSUP && is_untouched(call);
+        return call->result == -ENOTSUP && is_untouched(call);
     switch (call->operation) {
     case SET:
     case EXCHANGE:
@@ -156,7 +158,7 @@ bool model_allows(const struct attributes *attributes, const struct call *call, 
     case UPDATE:
         return allows_update(attributes, call, state);
     case FLUSH:
-        return call->answer == 0;
+        return call->result == 0;
     case CLOSE:
         return allows_close(call, state);
     case WAIT_AT_MOST:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The reference counter, asked about one call after the other of a history. */
+/* The reference counter, applied to a history call by call. */
 #ifndef HISTORY_MODEL_H
 #define HISTORY_MODEL_H
 
@@ -7,10 +7,10 @@
 
 bool model_has(tsc_backend_t backend, uint64_t capability);
 
-/* Whether a counter like that can do this at all. Else it answers -ENOTSUP. */
+/* Whether such a counter supports the operation. If not, it returns -ENOTSUP. */
 bool model_supports(const struct attributes *attributes, enum operation operation);
 
-/* Whether the call, with its answer, is right in this state, which it then changes. */
+/* Whether the call, with its result, is allowed in this state, which it then changes. */
 bool model_allows(const struct attributes *attributes, const struct call *call, struct state *state);
 
 #endif

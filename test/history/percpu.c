@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * When a change takes effect within its call is not known. So at each moment the value lies between two bounds:
- * what has certainly come in and may have gone out, and the other way round. All values are offsets from the value
- * at first, so that they do not wrap where the counter does.
+ * When a change takes effect within its call is unknown, so at each moment the value lies between two bounds. The
+ * low one has only the increments that are certain, and every decrement that is possible; the high one the
+ * reverse. All values are offsets from the initial value, so they do not wrap where the counter does.
  */
 #include "percpu.h"
 
@@ -12,7 +12,7 @@
 
 #include "model.h"
 
-/* What holds from a moment on, until the next. */
+/* Valid from its time to the next moment. */
 struct moment {
     int64_t time;
     int64_t lowest;
@@ -27,19 +27,19 @@ struct timeline {
     const struct history *history;
     int64_t closed_at;
     int64_t close_invoked;
-    bool rises; /* no change lowers the value, not by being undone either */
+    bool rises; /* no change lowers the value, not even by being undone */
     size_t count;
     struct moment moments[MOMENTS_MAX];
 };
 
-/* -------- what each change does to the bounds -------- */
+/* -------- how changes move the bounds -------- */
 
 static void add_moment(struct timeline *timeline, struct moment change)
 {
     timeline->moments[timeline->count++] = change;
 }
 
-/* A change that is answered 0 is certainly made when it returns; an increment, once a close has returned. */
+/* A change that returned 0 is certain once it returns; an increment, once a close has returned. */
 static void note_change(struct timeline *timeline, const struct call *call)
 {
     int64_t delta = call->argument[0];
@@ -55,8 +55,10 @@ static void note_change(struct timeline *timeline, const struct call *call)
     add_moment(timeline, (struct moment){.time = call->returned + 1, .ended = delta > 0 ? delta : -delta});
 }
 
-/* An increment that is refused may be seen until its call returns; it comes in, and is undone through what goes
- * out. */
+/*
+ * A refused increment may be seen until its call returns. It is added to the increments, and undone by a
+ * decrement.
+ */
 static void note_refusal(struct timeline *timeline, const struct call *call)
 {
     int64_t delta = call->argument[0];
@@ -77,7 +79,7 @@ static void note_call(struct timeline *timeline, const struct call *call)
     if (!is_addition(call->operation) || !model_supports(timeline->history->attributes, call->operation))
         return;
     timeline->rises &= delta >= 0;
-    if (call->answer == 0)
+    if (call->result == 0)
         note_change(timeline, call);
     else
         note_refusal(timeline, call);
@@ -91,7 +93,9 @@ static int compare_times(const void *a, const void *b)
     return (left->time > right->time) - (left->time < right->time);
 }
 
-/* Makes of what changes at each moment what holds from it on; of several at one time, one moment. */
+/*
+ * Turns the changes at each moment into sums that are valid from then on. Moments with the same time become one.
+ */
 static void sum_up(struct timeline *timeline)
 {
     struct moment *sum = timeline->moments;
@@ -146,14 +150,14 @@ static size_t moment_at(const struct timeline *timeline, int64_t time)
     return low;
 }
 
-/* What changed, at most, during the call, in and out. */
+/* The increments and decrements that may have happened during the call. */
 static int64_t changes_during(const struct timeline *timeline, const struct call *call)
 {
     return timeline->moments[moment_at(timeline, call->returned)].begun -
            timeline->moments[moment_at(timeline, call->invoked)].ended;
 }
 
-/* Whether at some moment during the call the value can have been from `low` to `high`. */
+/* Whether the value may have been from `low` to `high` at some moment during the call. */
 static bool may_have_held(const struct timeline *timeline, const struct call *call, int64_t low, int64_t high)
 {
     size_t last = moment_at(timeline, call->returned);
@@ -179,52 +183,54 @@ static void check_value(const struct timeline *timeline, const struct call *call
         verdict_against(verdict, call, "it is less than any value held during the call");
     else if (!may_have_held(timeline, call, seen - during, seen))
         verdict_against(verdict, call,
-                        "it exceeds any value held during the call by more than the changes then, %" PRId64,
+                        "it exceeds all values held during the call by more than the changes meanwhile, %" PRId64,
                         during);
 }
 
-/* Where all changes are by 1 the value has passed all between one that is at least `low` and one that is at most
- * `high`: so there one of them is in the interval. */
+/*
+ * If all changes are by 1, the value does not jump. Between a value of at least `low` and one of at most `high`,
+ * one value is in the interval.
+ */
 static void check_interval(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
 {
-    int64_t low = offset(timeline, call->result[0]);
-    int64_t high = offset(timeline, call->result[1]);
+    int64_t low = offset(timeline, call->output[0]);
+    int64_t high = offset(timeline, call->output[1]);
 
     if (low > high)
-        verdict_against(verdict, call, "the lower end is the higher one");
+        verdict_against(verdict, call, "the low end is above the high end");
     else if (!may_have_held(timeline, call, low, INT64_MAX))
-        verdict_against(verdict, call, "the lower end is above all values held during the call");
+        verdict_against(verdict, call, "the low end is above all values held during the call");
     else if (!may_have_held(timeline, call, INT64_MIN, high))
-        verdict_against(verdict, call, "the upper end is below all values held during the call");
+        verdict_against(verdict, call, "the high end is below all values held during the call");
 }
 
-/* A look sees what get may show. */
+/* A poll sees what get may return. */
 static void check_wait(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
 {
     int64_t threshold = offset(timeline, call->argument[0]);
 
-    if (call->answer == 0) {
+    if (call->result == 0) {
         if (!may_have_held(timeline, call, INT64_MIN, threshold))
             verdict_against(verdict, call, "all values held during the call are above the threshold");
-    } else if (call->answer != -ETIMEDOUT) {
-        verdict_against(verdict, call, "it answers what it never may");
+    } else if (call->result != -ETIMEDOUT) {
+        verdict_against(verdict, call, "its result is never allowed");
     } else if (call->argument[1] != 0) {
         if (call->returned - call->invoked < call->argument[1])
-            verdict_against(verdict, call, "the time was not up");
+            verdict_against(verdict, call, "the timeout had not passed");
     } else if (!may_have_held(timeline, call, threshold - changes_during(timeline, call) + 1, INT64_MAX)) {
-        verdict_against(verdict, call, "all that a look can have seen is at most the threshold");
+        verdict_against(verdict, call, "every value that a poll can have seen is at most the threshold");
     }
 }
 
 /* -------- an addition and a read at once -------- */
 
-/* What a scan may show, as offsets: its thread's own additions before it are in, and perhaps one more. */
+/* What a scan may show, as offsets: certainly its thread's own earlier additions, and perhaps one more. */
 struct range {
     int64_t lowest;
     int64_t highest;
 };
 
-/* A read, and the addition that it follows at once. */
+/* A read, made at once after an addition. */
 struct pair {
     const struct call *addition;
     const struct call *read;
@@ -255,7 +261,7 @@ static void let_range_include(struct range *range, const struct pair *pair, cons
         return;
     if (!is_certain)
         widen(range, call);
-    else if (call->answer == 0)
+    else if (call->result == 0)
         shift(range, call->argument[0]);
 }
 
@@ -282,8 +288,8 @@ static bool meets(const struct range *range, int64_t low, int64_t high)
 
 static bool may_show(const struct timeline *timeline, const struct call *read, struct range range)
 {
-    int64_t first = offset(timeline, read->result[0]);
-    int64_t second = offset(timeline, read->result[1]);
+    int64_t first = offset(timeline, read->output[0]);
+    int64_t second = offset(timeline, read->output[1]);
     int64_t threshold = offset(timeline, read->argument[0]);
 
     switch (read->operation) {
@@ -294,7 +300,7 @@ static bool may_show(const struct timeline *timeline, const struct call *read, s
     case GET_INTERVAL:
         return meets(&range, first, second);
     default:
-        return read->answer == 0 ? range.lowest <= threshold : range.highest > threshold;
+        return read->result == 0 ? range.lowest <= threshold : range.highest > threshold;
     }
 }
 
@@ -303,7 +309,7 @@ static bool overlap(const struct pair *one, const struct pair *other)
     return one->addition->invoked <= other->read->returned && other->addition->invoked <= one->read->returned;
 }
 
-/* Two threads that each add and then read: one of the two reads is the later one, and sees both additions. */
+/* Two threads each add and then read: one of the two reads is the later one, and sees both additions. */
 static void check_pairs(const struct timeline *timeline, const struct pair *one, const struct pair *other,
                         struct verdict *verdict)
 {
@@ -317,7 +323,7 @@ static bool is_pair(const struct history *history, size_t thread, size_t i, stru
     if (i == 0 || i >= history->count[thread] || !history->calls[thread][i]->is_at_once)
         return false;
     *pair = (struct pair){history->calls[thread][i - 1], history->calls[thread][i]};
-    return pair->addition->answer == 0;
+    return pair->addition->result == 0;
 }
 
 static void check_pair(const struct timeline *timeline, const struct pair *pair, size_t own_thread,
@@ -327,7 +333,8 @@ static void check_pair(const struct timeline *timeline, const struct pair *pair,
     struct pair other;
 
     if (!may_show(timeline, pair->read, range_of(timeline, pair, NULL)))
-        verdict_against(verdict, pair->read, "it does not show its own thread's additions, or what nobody added");
+        verdict_against(verdict, pair->read,
+                        "it misses its own thread's additions, or shows an addition that no thread made");
     for (size_t thread = own_thread + 1; thread < history->threads; thread++)
         for (size_t i = 0; i < history->count[thread]; i++)
             if (is_pair(history, thread, i, &other))
@@ -340,48 +347,48 @@ static void check_addition(const struct timeline *timeline, const struct call *c
 {
     bool raises = call->argument[0] > 0;
 
-    if (call->answer == 0) {
+    if (call->result == 0) {
         if (raises && call->invoked > timeline->closed_at)
             verdict_against(verdict, call, "a close had returned before");
-    } else if (call->answer != -ESHUTDOWN || !raises) {
-        verdict_against(verdict, call, "it answers what it never may");
+    } else if (call->result != -ESHUTDOWN || !raises) {
+        verdict_against(verdict, call, "its result is never allowed");
     } else if (call->returned < timeline->close_invoked) {
-        verdict_against(verdict, call, "nobody had called close");
+        verdict_against(verdict, call, "no thread had called close");
     }
 }
 
 static void check_read(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
 {
-    if (call->answer != 0)
-        verdict_against(verdict, call, "it answers what it never may");
+    if (call->result != 0)
+        verdict_against(verdict, call, "its result is never allowed");
     else if (call->operation == GET_INTERVAL)
         check_interval(timeline, call, verdict);
     else if (call->operation == GET)
-        check_value(timeline, call, call->result[0], verdict);
-    else if (wrapping_sum(call->argument[0], call->result[0]) != call->result[1])
+        check_value(timeline, call, call->output[0], verdict);
+    else if (wrapping_sum(call->argument[0], call->output[0]) != call->output[1])
         verdict_against(verdict, call, "the cursor has not moved by the change");
     else
-        check_value(timeline, call, call->result[1], verdict);
+        check_value(timeline, call, call->output[1], verdict);
 }
 
 static void check_call(const struct timeline *timeline, const struct call *call, struct verdict *verdict)
 {
     if (!model_supports(timeline->history->attributes, call->operation)) {
-        if (call->answer != -ENOTSUP || !is_untouched(call))
-            verdict_against(verdict, call, "it is not supported, and did something");
+        if (call->result != -ENOTSUP || !is_untouched(call))
+            verdict_against(verdict, call, "it is not supported, and changed something");
     } else if (is_addition(call->operation)) {
         check_addition(timeline, call, verdict);
     } else if (call->operation == WAIT_AT_MOST) {
         check_wait(timeline, call, verdict);
     } else if (call->operation == FLUSH || call->operation == CLOSE) {
-        if (call->answer != 0)
-            verdict_against(verdict, call, "it answers what it never may");
+        if (call->result != 0)
+            verdict_against(verdict, call, "its result is never allowed");
     } else {
         check_read(timeline, call, verdict);
     }
 }
 
-/* Each reader of a counter that only rises sees it rise. */
+/* On a counter that only rises, each thread's reads never fall. */
 static void check_order_of_reads(const struct timeline *timeline, size_t thread, struct verdict *verdict)
 {
     const struct history *history = timeline->history;
@@ -393,9 +400,9 @@ static void check_order_of_reads(const struct timeline *timeline, size_t thread,
 
         if (call->operation != GET && call->operation != GET_DELTA)
             continue;
-        seen = offset(timeline, call->result[call->operation == GET_DELTA]);
+        seen = offset(timeline, call->output[call->operation == GET_DELTA]);
         if (seen < last)
-            verdict_against(verdict, call, "its thread had read more, and nothing has gone out");
+            verdict_against(verdict, call, "its thread had read more, and nothing was subtracted");
         last = seen;
     }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Whether each answer of a per-CPU counter is within the bounds that the contract gives it: its reads are in no
- * one order, but each has to do with the values held during the call.
+ * Whether each result of a per-CPU counter is within the contract's bounds. Its reads have no total order, but
+ * each depends on the values held during the call.
  */
 #ifndef HISTORY_PERCPU_H
 #define HISTORY_PERCPU_H

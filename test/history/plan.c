@@ -7,15 +7,15 @@
 #include "model.h"
 #include "support/random.h"
 
-/* What only this round has. */
-struct mood {
+/* Different in each round. */
+struct bias {
     unsigned int weights[OPERATIONS];
     unsigned int total_weight;
-    bool rises; /* nothing is to lower the value */
+    bool rises; /* no call lowers the value */
     bool closes[COUNTERS_MAX];
 };
 
-/* How often an operation is drawn, where the round is not in a mood. Whether one closes is drawn once a round. */
+/* How often each operation is drawn without a bias. Closes are drawn once for a round. */
 static const unsigned int usual_weights[OPERATIONS] = {
     [INC] = 6,       [DEC] = 6,      [ADD] = 6,          [TRY_ADD] = 5, [GET] = 6,      [GET_INTERVAL] = 2,
     [GET_DELTA] = 2, [GET_PEAK] = 2, [FETCH_ADD] = 6,    [SET] = 1,     [EXCHANGE] = 2, [COMPARE_EXCHANGE] = 4,
@@ -122,7 +122,7 @@ void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life)
 
 /* -------- rounds -------- */
 
-/* The bounds of an interval, and a threshold, mean nothing where values wrap. */
+/* Interval bounds and thresholds are meaningless if values wrap. */
 static bool means_something(const struct life *life, enum operation operation)
 {
     bool is_near_wrapping = life->attributes.initial < INT64_MIN / 2 || life->attributes.initial > INT64_MAX / 2;
@@ -131,53 +131,53 @@ static bool means_something(const struct life *life, enum operation operation)
            (operation != GET_INTERVAL && operation != WAIT_AT_MOST);
 }
 
-static unsigned int draw_weight(uint64_t *random, const struct life *life, const struct mood *mood,
+static unsigned int draw_weight(uint64_t *random, const struct life *life, const struct bias *bias,
                                 enum operation operation)
 {
-    if (!means_something(life, operation) || (mood->rises && operation == DEC))
+    if (!means_something(life, operation) || (bias->rises && operation == DEC))
         return 0;
     if (!model_supports(&life->attributes, operation))
         return one_in(random, 4);
     return usual_weights[operation] * (unsigned int)(next_random(random) % 4);
 }
 
-static void draw_mood(uint64_t *random, const struct life *life, const struct state *states, struct mood *mood)
+static void draw_bias(uint64_t *random, const struct life *life, const struct state *states, struct bias *bias)
 {
-    mood->rises = one_in(random, 5);
-    mood->total_weight = 0;
+    bias->rises = one_in(random, 5);
+    bias->total_weight = 0;
     for (int operation = 0; operation < OPERATIONS; operation++) {
-        mood->weights[operation] = draw_weight(random, life, mood, operation);
-        mood->total_weight += mood->weights[operation];
+        bias->weights[operation] = draw_weight(random, life, bias, operation);
+        bias->total_weight += bias->weights[operation];
     }
-    mood->weights[INC]++;
-    mood->total_weight++;
+    bias->weights[INC]++;
+    bias->total_weight++;
     for (size_t counter = 0; counter < life->attributes.counters; counter++)
-        mood->closes[counter] = states[counter].closing == OPEN && one_in(random, 4);
+        bias->closes[counter] = states[counter].closing == OPEN && one_in(random, 4);
 }
 
-static enum operation draw_operation(uint64_t *random, const struct mood *mood)
+static enum operation draw_operation(uint64_t *random, const struct bias *bias)
 {
-    unsigned int drawn = (unsigned int)(next_random(random) % mood->total_weight);
+    unsigned int drawn = (unsigned int)(next_random(random) % bias->total_weight);
     int operation = 0;
 
-    while (drawn >= mood->weights[operation])
-        drawn -= mood->weights[operation++];
+    while (drawn >= bias->weights[operation])
+        drawn -= bias->weights[operation++];
     return operation;
 }
 
-static int64_t draw_addend(uint64_t *random, const struct life *life, const struct mood *mood,
+static int64_t draw_addend(uint64_t *random, const struct life *life, const struct bias *bias,
                            enum operation operation)
 {
     int64_t delta = draw_delta(random, life);
 
     if (operation == INC || operation == DEC)
         return operation == INC ? 1 : -1;
-    return mood->rises && delta < 0 ? wrapping_difference(0, delta) : delta;
+    return bias->rises && delta < 0 ? wrapping_difference(0, delta) : delta;
 }
 
-static void draw_arguments(uint64_t *random, const struct life *life, const struct mood *mood, struct step *step)
+static void draw_arguments(uint64_t *random, const struct life *life, const struct bias *bias, struct step *step)
 {
-    static const int callback_answers[] = {0, 0, 0, 0, 0, 0, -ECANCELED, 1};
+    static const int callback_results[] = {0, 0, 0, 0, 0, 0, -ECANCELED, 1};
     int64_t *argument = step->call.argument;
 
     step->from_last = false;
@@ -195,7 +195,7 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
         break;
     case UPDATE:
         argument[0] = draw_delta(random, life);
-        argument[1] = callback_answers[next_random(random) % (sizeof callback_answers / sizeof *callback_answers)];
+        argument[1] = callback_results[next_random(random) % (sizeof callback_results / sizeof *callback_results)];
         break;
     case WAIT_AT_MOST:
         step->from_last = true;
@@ -203,7 +203,7 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
         argument[1] = one_in(random, 16) ? between(random, 1, 20000) : 0;
         break;
     default:
-        argument[0] = draw_addend(random, life, mood, step->call.operation);
+        argument[0] = draw_addend(random, life, bias, step->call.operation);
     }
 }
 
@@ -218,12 +218,12 @@ static struct stop draw_stop(uint64_t *random)
     return stop;
 }
 
-static void draw_step(uint64_t *random, const struct life *life, const struct mood *mood, struct step *step)
+static void draw_step(uint64_t *random, const struct life *life, const struct bias *bias, struct step *step)
 {
     step->counter = next_random(random) % life->attributes.counters;
     step->stop = draw_stop(random);
-    step->call.operation = draw_operation(random, mood);
-    draw_arguments(random, life, mood, step);
+    step->call.operation = draw_operation(random, bias);
+    draw_arguments(random, life, bias, step);
 }
 
 static void make_step(struct step *step, size_t counter, enum operation operation)
@@ -236,7 +236,6 @@ static void make_step(struct step *step, size_t counter, enum operation operatio
     step->call.argument[1] = 0;
 }
 
-/* One thread closes, or two do. */
 static void put_closes(uint64_t *random, struct round *round, size_t counter)
 {
     for (int closes = one_in(random, 3) ? 2 : 1; closes > 0; closes--) {
@@ -247,8 +246,8 @@ static void put_closes(uint64_t *random, struct round *round, size_t counter)
 }
 
 /*
- * On the atomic backend it is up to the caller that no assignment overlaps a close, nor a change that overlaps it:
- * there only a thread that has closed assigns.
+ * The contract forbids a close of an atomic counter to overlap an assignment, or a change that overlaps one. So
+ * only a thread that has closed assigns.
  */
 static void keep_assignments_from_close(struct round *round, size_t player)
 {
@@ -277,9 +276,9 @@ static void make_read_at_once(uint64_t *random, const struct life *life, struct 
 }
 
 /*
- * Some additions are followed at once by a read of the same thread. Only a counter that is not linearizable needs
- * that: the others' calls may have nothing between them as well. In a duel, whose two threads do little else, few
- * other calls overlap with two such pairs, and so what they may show is known exactly.
+ * Some additions are followed at once by a read of the same thread. Linearizable counters do not need that. In a
+ * duel, two threads do little else, so few other calls overlap two such pairs. What the pairs may show is then
+ * known exactly.
  */
 static void put_reads_behind_additions(uint64_t *random, const struct life *life, struct round *round,
                                        size_t player)
@@ -300,24 +299,24 @@ static void put_reads_behind_additions(uint64_t *random, const struct life *life
 
 void plan_round(uint64_t *random, const struct life *life, const struct state *states, struct round *round)
 {
-    struct mood mood;
+    struct bias bias;
     size_t calls = (size_t)between(random, 16, CALLS_MAX - 1);
     bool is_linearizable = model_has(life->attributes.backend, TSC_CAP_LINEARIZABLE);
 
-    draw_mood(random, life, states, &mood);
+    draw_bias(random, life, states, &bias);
     round->is_duel = !is_linearizable && one_in(random, 2);
     round->players = round->is_duel ? 2 : (size_t)between(random, 2, PLAYERS_MAX);
     for (size_t player = 0; player < round->players; player++) {
         round->count[player] = calls;
         for (size_t i = 0; i < calls; i++)
-            draw_step(random, life, &mood, &round->steps[player][i]);
+            draw_step(random, life, &bias, &round->steps[player][i]);
     }
     for (size_t counter = 0; counter < life->attributes.counters; counter++)
-        if (mood.closes[counter])
+        if (bias.closes[counter])
             put_closes(random, round, counter);
     for (size_t player = 0; player < round->players && !is_linearizable; player++)
         put_reads_behind_additions(random, life, round, player);
-    if (life->attributes.backend == TSC_BACKEND_ATOMIC && mood.closes[0])
+    if (life->attributes.backend == TSC_BACKEND_ATOMIC && bias.closes[0])
         for (size_t player = 0; player < round->players; player++)
             keep_assignments_from_close(round, player);
 }

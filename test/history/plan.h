@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What threads are to do to counters: drawn at random, the same from the same seed. */
+/* Random calls for threads to make on counters; the same seed gives the same calls. */
 #ifndef HISTORY_PLAN_H
 #define HISTORY_PLAN_H
 
@@ -8,17 +8,17 @@
 enum { PLAYERS_MAX = THREADS_MAX - 1, COUNTERS_MAX = 2 };
 
 struct step {
-    struct call call; /* it is recorded in place */
+    struct call call; /* recorded in place */
     size_t counter;
     struct stop stop;
-    bool from_last; /* the first argument is relative to the last value that the thread has seen */
-    bool goes_on;   /* an addition, which the next step, a read, follows at once */
+    bool from_last; /* the first argument is relative to the last value that the thread has read */
+    bool goes_on;   /* an addition; the next step is a read, made at once after it */
 };
 
-/* By how much additions change the value. */
+/* The sizes of additions. */
 enum amounts { BY_ONE, SMALL, DISTINCT, WIDE };
 
-/* What stays for all rounds that the same counters are used in. */
+/* The same in all rounds that use the same counters. */
 struct life {
     struct attributes attributes;
     enum amounts amounts;
@@ -26,7 +26,7 @@ struct life {
 };
 
 struct round {
-    bool is_duel; /* of two players, who add and read at once */
+    bool is_duel; /* two threads that add and read at the same time */
     size_t players;
     size_t count[PLAYERS_MAX];
     struct step steps[PLAYERS_MAX][CALLS_MAX];
@@ -34,7 +34,7 @@ struct round {
 
 void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life);
 
-/* The states are those of the life's counters before the round. */
+/* The states are those of the counters before the round. */
 void plan_round(uint64_t *random, const struct life *life, const struct state *states, struct round *round);
 
 #endif

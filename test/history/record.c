@@ -9,17 +9,19 @@
 #include "support/threads.h"
 
 /*
- * Two calls are in order if one returned before the other was invoked, by CLOCK_MONOTONIC, on which Linux has all
- * processors agree. All that is asked of a reading is that it lies outside its call. What lies between the two is
- * taken for part of the call: so calls may seem to overlap that did not, which can hide a wrong order, but never
- * feign one. Readings that are equal count as overlapping.
+ * Two calls are in order if one returned before the other was invoked, by CLOCK_MONOTONIC, on which all CPUs
+ * agree. A reading need only lie outside its call. The time between the two counts as part of the call. So calls
+ * may seem to overlap that did not: that can hide a wrong order, but never report a right one as wrong. Calls with
+ * equal readings overlap.
  *
- * A counter of stamps that all threads share would order by itself what it is to watch: each stamp would be a
- * barrier, and drag a cache line from thread to thread. The clock is only read.
+ * A shared counter of stamps would order the calls that it observes. Each stamp would be a barrier, and move a
+ * cache line between threads. The clock is only read.
  */
 
-/* No load of the call comes before the reading. The stores of the calls before may still be under way: a
- * linearizable counter answers for that itself. */
+/*
+ * No load of the call comes before the reading. Stores of earlier calls may still be in flight; a linearizable
+ * counter must handle that itself.
+ */
 static void stamp_invocation(struct call *call)
 {
     call->invoked = support_now_ns();
@@ -31,10 +33,10 @@ static void stamp_invocation(struct call *call)
 }
 
 /*
- * Linux reads the clock behind all loads of the call. But where a backend is not linearizable its changes are
- * releases and no more: what one has stored may still be under way when it returns, and is seen by those who
- * learn, by a later store, that it has returned. So there the return is when it has arrived. That orders the
- * addition before the thread's next call, which hides a read that does not: for those there is record_at_once.
+ * Linux reads the clock after all loads of the call. But on a backend that is not linearizable, changes are only
+ * releases. A store may still be in flight when its call returns, and other threads learn of the return by a later
+ * store. So there the return is stamped after the store is visible. That orders the addition before the thread's
+ * next call, and hides a read that does not; record_at_once is for those.
  */
 static void stamp_return(struct call *call, tsc_backend_t backend)
 {
@@ -47,8 +49,8 @@ static int change_value(int64_t *value, void *arg)
 {
     struct call *call = arg;
 
-    call->result[0] = *value;
-    call->result[1]++;
+    call->output[0] = *value;
+    call->output[1]++;
     *value = wrapping_sum(*value, call->argument[0]);
     return (int)call->argument[1];
 }
@@ -56,7 +58,7 @@ static int change_value(int64_t *value, void *arg)
 static int make(tsc_counter_t *counter, struct call *call)
 {
     const int64_t *argument = call->argument;
-    int64_t *result = call->result;
+    int64_t *output = call->output;
 
     switch (call->operation) {
     case INC:
@@ -68,21 +70,21 @@ static int make(tsc_counter_t *counter, struct call *call)
     case TRY_ADD:
         return tsc_counter_try_add(counter, argument[0]);
     case GET:
-        return tsc_counter_get(counter, &result[0]);
+        return tsc_counter_get(counter, &output[0]);
     case GET_INTERVAL:
-        return tsc_counter_get_interval(counter, &result[0], &result[1]);
+        return tsc_counter_get_interval(counter, &output[0], &output[1]);
     case GET_DELTA:
-        return tsc_counter_get_delta(counter, &result[1], &result[0]);
+        return tsc_counter_get_delta(counter, &output[1], &output[0]);
     case GET_PEAK:
-        return tsc_counter_get_peak(counter, &result[0]);
+        return tsc_counter_get_peak(counter, &output[0]);
     case FETCH_ADD:
-        return tsc_counter_fetch_add(counter, argument[0], &result[0]);
+        return tsc_counter_fetch_add(counter, argument[0], &output[0]);
     case SET:
         return tsc_counter_set(counter, argument[0]);
     case EXCHANGE:
-        return tsc_counter_exchange(counter, argument[0], &result[0]);
+        return tsc_counter_exchange(counter, argument[0], &output[0]);
     case COMPARE_EXCHANGE:
-        return tsc_counter_compare_exchange(counter, &result[0], argument[1]);
+        return tsc_counter_compare_exchange(counter, &output[0], argument[1]);
     case UPDATE:
         return tsc_counter_update(counter, change_value, call);
     case FLUSH:
@@ -104,18 +106,18 @@ static void pause_call(void *arg)
 
 static int make_and_stop(tsc_counter_t *counter, struct call *call, struct stop stop)
 {
-    int answer;
+    int result;
 
     stepper_begin(stop.after, pause_call, &stop);
-    answer = make(counter, call);
+    result = make(counter, call);
     stepper_end();
-    return answer;
+    return result;
 }
 
 static void prepare_outputs(struct call *call)
 {
-    call->result[0] = output_before(call, 0);
-    call->result[1] = output_before(call, 1);
+    call->output[0] = output_before(call, 0);
+    call->output[1] = output_before(call, 1);
 }
 
 void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop)
@@ -123,7 +125,7 @@ void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, st
     prepare_outputs(call);
     call->is_at_once = false;
     stamp_invocation(call);
-    call->answer = stop.after != 0 ? make_and_stop(counter, call, stop) : make(counter, call);
+    call->result = stop.after != 0 ? make_and_stop(counter, call, stop) : make(counter, call);
     stamp_return(call, backend);
 }
 
@@ -137,8 +139,8 @@ void record_at_once(tsc_counter_t *counter, tsc_backend_t backend, struct call *
     read->is_at_once = true;
     stamp_invocation(addition);
     support_delay_stores(&lines);
-    addition->answer = make(counter, addition);
-    read->answer = make(counter, read);
+    addition->result = make(counter, addition);
+    read->result = make(counter, read);
     stamp_return(read, backend);
     addition->returned = read->returned;
     read->invoked = addition->invoked;

@@ -4,18 +4,18 @@
 
 #include "history.h"
 
-/* Where a call is stopped while others run, so that they meet it in the middle of something. */
+/* Where a call is stopped while others run, so that they meet it half done. */
 struct stop {
-    unsigned int after;  /* instructions; 0: nowhere */
+    unsigned int after;  /* instructions; 0: no stop */
     unsigned int pauses; /* in which another thread may run */
 };
 
-/* Makes the call, whose operation and arguments are set, and notes its answer, its outputs and its times. */
+/* Makes the call, whose operation and arguments are set, and records its result, outputs and times. */
 void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop);
 
 /*
- * Makes an addition and a read with nothing between them. The addition begins when the store buffer is full, and
- * so it is still on its way when a read that does not wait for it looks at the counter.
+ * Makes an addition and a read with nothing in between. The store buffer is full when the addition begins, so the
+ * addition is still in flight when a read that does not wait for it loads the counter.
  */
 void record_at_once(tsc_counter_t *counter, tsc_backend_t backend, struct call *addition, struct call *read);
 

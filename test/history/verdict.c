@@ -35,11 +35,11 @@ void verdict_against(struct verdict *verdict, const struct call *culprit, const 
 
 /* -------- words -------- */
 
-/* What is said of a call: %1 and %2 stand for its arguments, %3 and %4 for its results. */
+/* How a call is printed: %1 and %2 stand for its arguments, %3 and %4 for its outputs. */
 static const struct {
     const char *name;
     const char *arguments;
-    const char *results;
+    const char *outputs;
 } words[OPERATIONS] = {
     [INC] = {"inc", "", ""},
     [DEC] = {"dec", "", ""},
@@ -53,7 +53,7 @@ static const struct {
     [SET] = {"set", "%1", ""},
     [EXCHANGE] = {"exchange", "%1", "previous %3"},
     [COMPARE_EXCHANGE] = {"compare_exchange", "expected %1, desired %2", "expected %3"},
-    [UPDATE] = {"update", "callback adds %1, answers %2", "saw %3, ran %4 times"},
+    [UPDATE] = {"update", "callback adds %1, returns %2", "saw %3, ran %4 times"},
     [FLUSH] = {"flush", "", ""},
     [CLOSE] = {"close", "", ""},
     [WAIT_AT_MOST] = {"wait_at_most", "threshold %1, timeout %2", ""},
@@ -69,7 +69,7 @@ static size_t put_number(char *text, size_t room, int64_t number)
 
 static void fill_in(char *text, size_t room, const char *pattern, const struct call *call)
 {
-    const int64_t numbers[] = {call->argument[0], call->argument[1], call->result[0], call->result[1]};
+    const int64_t numbers[] = {call->argument[0], call->argument[1], call->output[0], call->output[1]};
 
     while (*pattern != '\0' && room > 1) {
         size_t length = 1;
@@ -86,9 +86,9 @@ static void fill_in(char *text, size_t room, const char *pattern, const struct c
     *text = '\0';
 }
 
-static const char *answer_name(int answer)
+static const char *result_name(int result)
 {
-    switch (answer) {
+    switch (result) {
     case -EAGAIN:
         return "-EAGAIN";
     case -ECANCELED:
@@ -108,25 +108,25 @@ static const char *answer_name(int answer)
     }
 }
 
-/* Times are told from the first call on. */
+/* Times are relative to the first call. */
 static void print_call(int64_t first, size_t thread, const struct call *call)
 {
     char arguments[TEXT_MAX];
-    char results[TEXT_MAX];
-    const char *answer = answer_name(call->answer);
+    char outputs[TEXT_MAX];
+    const char *result = result_name(call->result);
 
     fill_in(arguments, sizeof arguments, words[call->operation].arguments, call);
-    fill_in(results, sizeof results, words[call->operation].results, call);
+    fill_in(outputs, sizeof outputs, words[call->operation].outputs, call);
     fprintf(stderr, "  %9" PRId64 " %9" PRId64 "  %6zu  %s(%s) = ", call->invoked - first, call->returned - first,
             thread, words[call->operation].name, arguments);
-    if (answer != NULL)
-        fprintf(stderr, "%s", answer);
+    if (result != NULL)
+        fprintf(stderr, "%s", result);
     else
-        fprintf(stderr, "%d", call->answer);
-    fprintf(stderr, "%s%s", *results != '\0' ? ", " : "", results);
+        fprintf(stderr, "%d", call->result);
+    fprintf(stderr, "%s%s", *outputs != '\0' ? ", " : "", outputs);
 }
 
-/* -------- what matters -------- */
+/* -------- the relevant calls -------- */
 
 static int64_t first_invocation(const struct history *history)
 {
@@ -175,7 +175,7 @@ static void print_overlapping(const struct history *history, const struct call *
     }
 }
 
-/* Prints the end of the order, and leaves in `done` how many of each thread's calls it has. */
+/* Prints the end of the order. `done` gets the number of its calls for each thread. */
 static void print_order(const struct verdict *verdict, const struct history *history, size_t *done)
 {
     int64_t first = first_invocation(history);
@@ -191,7 +191,7 @@ static void print_order(const struct verdict *verdict, const struct history *his
     }
 }
 
-/* The calls of which one would have to be next: no other has returned before they began. */
+/* The calls that could be next: no other remaining call returned before they began. */
 static void print_remaining(const struct history *history, const size_t *done)
 {
     int64_t first = first_invocation(history);
@@ -219,8 +219,8 @@ void verdict_print(const struct verdict *verdict, const struct history *history)
         print_overlapping(history, verdict->culprit);
         return;
     }
-    print_heading("The end of the longest order that explains calls from the first on:", "  -> value");
+    print_heading("The end of the longest order that explains the first calls:", "  -> value");
     print_order(verdict, history, done);
-    print_heading("None of these explains itself after it, nor after another order as long:", "");
+    print_heading("None of these calls can follow it, or any other order as long:", "");
     print_remaining(history, done);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a checker says of a history. */
+/* A checker's verdict on a history. */
 #ifndef HISTORY_VERDICT_H
 #define HISTORY_VERDICT_H
 
@@ -10,10 +10,9 @@ enum finding { RIGHT, WRONG, UNDECIDED };
 struct verdict {
     enum finding finding;
     char reason[256];
-    const struct call *culprit; /* one call that is wrong, where there is such a one */
+    const struct call *culprit; /* one wrong call, if known */
     size_t configurations;      /* that the search had to remember */
-    /* Where no order explains all calls: the longest that explains the first ones, each with the value after it.
-     */
+    /* If no order explains all calls: the longest order of first calls, each with the value after it. */
     size_t explained;
     struct {
         size_t thread;
@@ -23,11 +22,11 @@ struct verdict {
 
 void verdict_clear(struct verdict *verdict);
 
-/* The verdict that this call is wrong, for a reason that is said as printf says it. */
+/* Marks the call as wrong, with a reason in printf's format. */
 void verdict_against(struct verdict *verdict, const struct call *culprit, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Tells people, on stderr: the counter, the reason, and the calls that matter. */
+/* Prints to stderr: the counter, the reason, and the relevant calls. */
 void verdict_print(const struct verdict *verdict, const struct history *history);
 
 #endif
