@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations on attributes and owners, and the questions about backends. */
+/* Operations on attributes and owners, and queries of backends. */
 #include "program.h"
 
 #include <limits.h>
@@ -8,7 +8,7 @@
 
 #include "support/backends.h"
 
-/* A queue takes memory for its messages. */
+/* A queue allocates memory for its messages. */
 enum { CAPACITY_TO_MAKE_MAX = 4096 };
 
 static struct handle *attr_create(struct program *program, uint8_t choice)
@@ -16,11 +16,11 @@ static struct handle *attr_create(struct program *program, uint8_t choice)
     struct attr_slot *slot = program_choose_attr(program, choice);
 
     if (slot == NULL) {
-        ANSWERS(-EINVAL, tsc_counter_attr_create(NULL));
+        RETURNS(-EINVAL, tsc_counter_attr_create(NULL));
         return NULL;
     }
     LEAVES_ERRNO(tsc_counter_attr_destroy(slot->attr));
-    ANSWERS(0, tsc_counter_attr_create(&slot->attr));
+    RETURNS(0, tsc_counter_attr_create(&slot->attr));
     HOLDS(slot->attr != NULL);
     model_attr_init(&slot->model);
     return NULL;
@@ -36,7 +36,7 @@ static struct handle *attr_destroy(struct program *program, uint8_t choice)
     return NULL;
 }
 
-/* The attributes that a setter is given, and their model; the model is NULL where the attributes are. */
+/* The attributes that a setter gets, and their model; the model is NULL if the attributes are. */
 static tsc_counter_attr_t *attr_to_set(struct program *program, uint8_t choice, struct model_attr **model)
 {
     struct attr_slot *slot = program_choose_attr(program, choice);
@@ -51,7 +51,7 @@ static struct handle *attr_set_initial(struct program *program, uint8_t choice)
     tsc_counter_attr_t *attr = attr_to_set(program, choice, &model);
     int64_t initial = program_take_number(program, NULL);
 
-    ANSWERS(model == NULL ? -EINVAL : 0, tsc_counter_attr_set_initial(attr, initial));
+    RETURNS(model == NULL ? -EINVAL : 0, tsc_counter_attr_set_initial(attr, initial));
     if (model != NULL)
         model->initial = initial;
     return NULL;
@@ -74,7 +74,7 @@ static struct handle *attr_set_bounds(struct program *program, uint8_t choice)
     uint32_t policy = take_policy(program);
     int expected = model == NULL ? -EINVAL : model_attr_set_bounds(model, min, max, policy);
 
-    ANSWERS(expected, tsc_counter_attr_set_bounds(attr, min, max, policy));
+    RETURNS(expected, tsc_counter_attr_set_bounds(attr, min, max, policy));
     return NULL;
 }
 
@@ -85,7 +85,7 @@ static struct handle *attr_set_track_peak(struct program *program, uint8_t choic
     tsc_counter_attr_t *attr = attr_to_set(program, choice, &model);
     int enabled = values[input_byte(&program->input) % (sizeof values / sizeof values[0])];
 
-    ANSWERS(model == NULL ? -EINVAL : 0, tsc_counter_attr_set_track_peak(attr, enabled));
+    RETURNS(model == NULL ? -EINVAL : 0, tsc_counter_attr_set_track_peak(attr, enabled));
     if (model != NULL)
         model->track_peak = enabled != 0;
     return NULL;
@@ -98,7 +98,7 @@ static struct handle *attr_set_queue_capacity(struct program *program, uint8_t c
     size_t capacity = program_take_capacity(program);
     int expected = model == NULL ? -EINVAL : model_check_capacity(capacity);
 
-    ANSWERS(expected, tsc_counter_attr_set_queue_capacity(attr, capacity));
+    RETURNS(expected, tsc_counter_attr_set_queue_capacity(attr, capacity));
     if (expected == 0)
         model->capacity = capacity;
     return NULL;
@@ -112,7 +112,7 @@ static struct handle *attr_set_owner(struct program *program, uint8_t choice)
     tsc_owner_t *owner = slot == NULL ? NULL : slot->owner;
     int expected = model == NULL || owner == NULL ? -EINVAL : 0;
 
-    ANSWERS(expected, tsc_counter_attr_set_owner(attr, owner));
+    RETURNS(expected, tsc_counter_attr_set_owner(attr, owner));
     if (expected == 0)
         model->owner = slot->model;
     return NULL;
@@ -125,7 +125,7 @@ static struct handle *attr_set_name(struct program *program, uint8_t choice)
     char *name = choice == NO_OUTPUT ? NULL : program_take_text(program);
     int expected = model == NULL || name == NULL ? -EINVAL : model_attr_set_name(model, name);
 
-    ANSWERS(expected, tsc_counter_attr_set_name(attr, name));
+    RETURNS(expected, tsc_counter_attr_set_name(attr, name));
     free(name);
     return NULL;
 }
@@ -141,16 +141,16 @@ static struct owner_slot *find_empty_owner_slot(struct program *program)
     return NULL;
 }
 
-/* Makes a set of attributes from the input; returns the capacity that it asks for. */
+/* Creates attributes from the input; returns the capacity that they ask for. */
 static size_t make_owner_attr(struct program *program, tsc_owner_attr_t **attr)
 {
     size_t capacity = program_take_capacity(program);
     char *name = program_take_text(program);
     int expected = model_check_capacity(capacity);
 
-    ANSWERS(0, tsc_owner_attr_create(attr));
-    ANSWERS(expected, tsc_owner_attr_set_queue_capacity(*attr, capacity));
-    ANSWERS(strlen(name) <= MODEL_THREAD_NAME_MAX_BYTES ? 0 : -EINVAL,
+    RETURNS(0, tsc_owner_attr_create(attr));
+    RETURNS(expected, tsc_owner_attr_set_queue_capacity(*attr, capacity));
+    RETURNS(strlen(name) <= MODEL_THREAD_NAME_MAX_BYTES ? 0 : -EINVAL,
             tsc_owner_attr_set_thread_name(*attr, name));
     free(name);
     return expected == 0 ? capacity : model_default_capacity;
@@ -163,7 +163,7 @@ static void make_owner(struct program *program, struct owner_slot *slot, const t
     tsc_owner_t *owner = untouched;
     int expected = support_is_built(TSC_BACKEND_QUEUE) ? 0 : -ENOTSUP;
 
-    ANSWERS(expected, tsc_owner_create(&owner, attr));
+    RETURNS(expected, tsc_owner_create(&owner, attr));
     if (expected != 0) {
         HOLDS(owner == untouched);
         return;
@@ -184,7 +184,7 @@ static struct handle *owner_create(struct program *program, uint8_t choice)
     if (choice % 2 == 1)
         capacity = make_owner_attr(program, &attr);
     if (choice == NO_HANDLE)
-        ANSWERS(-EINVAL, tsc_owner_create(NULL, attr));
+        RETURNS(-EINVAL, tsc_owner_create(NULL, attr));
     else if (slot != NULL && program->owner_model_count < OWNER_MODELS_MAX && capacity <= CAPACITY_TO_MAKE_MAX)
         make_owner(program, slot, attr, capacity);
     LEAVES_ERRNO(tsc_owner_attr_destroy(attr));
@@ -197,11 +197,11 @@ static struct handle *owner_attr_of_nobody(struct program *program, uint8_t choi
 
     (void)program;
     (void)choice;
-    ANSWERS(-EINVAL, tsc_owner_attr_create(NULL));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, ""));
-    ANSWERS(0, tsc_owner_attr_create(&attr));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(attr, NULL));
+    RETURNS(-EINVAL, tsc_owner_attr_create(NULL));
+    RETURNS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, ""));
+    RETURNS(0, tsc_owner_attr_create(&attr));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(attr, NULL));
     LEAVES_ERRNO(tsc_owner_attr_destroy(attr));
     return NULL;
 }
@@ -217,7 +217,7 @@ static struct handle *owner_ref(struct program *program, uint8_t choice)
     return NULL;
 }
 
-/* The owner lives on in the attributes and the counters that name it. */
+/* The owner lives on in the attributes and counters that name it. */
 static struct handle *owner_unref(struct program *program, uint8_t choice)
 {
     struct owner_slot *slot = program_choose_owner(program, choice);
@@ -263,7 +263,7 @@ static struct handle *make_counter(struct program *program, struct handle *handl
     tsc_counter_t *counter = (tsc_counter_t *)&program->no_handle;
     int expected = model_create(model, backend, &slot->model);
 
-    ANSWERS(expected, tsc_counter_create(&counter, backend, slot->attr));
+    RETURNS(expected, tsc_counter_create(&counter, backend, slot->attr));
     HOLDS((counter != NULL) == (expected == 0));
     if (expected != 0)
         return NULL;
@@ -284,7 +284,7 @@ static struct handle *create(struct program *program, uint8_t choice)
         slot = &none;
     }
     if (choice == NO_HANDLE) {
-        ANSWERS(-EINVAL, tsc_counter_create(NULL, backend, slot->attr));
+        RETURNS(-EINVAL, tsc_counter_create(NULL, backend, slot->attr));
         return NULL;
     }
     if (handle == NULL || program->counter_count == COUNTERS_MAX ||
@@ -299,7 +299,7 @@ static void check_caps(tsc_backend_t backend)
 {
     uint64_t caps = UNTOUCHED;
 
-    ANSWERS(0, tsc_backend_get_caps(backend, &caps));
+    RETURNS(0, tsc_backend_get_caps(backend, &caps));
     EQUAL((int64_t)model_caps(backend), (int64_t)caps);
 }
 
@@ -313,9 +313,9 @@ static struct handle *ask_about_backend(struct program *program, uint8_t choice)
     (void)choice;
     LEAVES_ERRNO(name = tsc_backend_name(backend));
     HOLDS((name == NULL) == (expected == NULL));
-    ANSWERS(-EINVAL, tsc_backend_get_caps(backend, NULL));
+    RETURNS(-EINVAL, tsc_backend_get_caps(backend, NULL));
     if (expected == NULL) {
-        ANSWERS(-EINVAL, tsc_backend_get_caps(backend, &caps));
+        RETURNS(-EINVAL, tsc_backend_get_caps(backend, &caps));
         EQUAL(UNTOUCHED, (int64_t)caps);
     } else {
         HOLDS(strcmp(name, expected) == 0);
@@ -335,10 +335,10 @@ static struct handle *find_backend_by_name(struct program *program, uint8_t choi
         if (strcmp(model_backend_name(candidate), name) == 0)
             expected = candidate;
     }
-    ANSWERS(expected == UNTOUCHED ? -EINVAL : 0, tsc_backend_from_name(name, &backend));
+    RETURNS(expected == UNTOUCHED ? -EINVAL : 0, tsc_backend_from_name(name, &backend));
     EQUAL(expected, backend);
-    ANSWERS(-EINVAL, tsc_backend_from_name(name, NULL));
-    ANSWERS(-EINVAL, tsc_backend_from_name(NULL, &backend));
+    RETURNS(-EINVAL, tsc_backend_from_name(name, NULL));
+    RETURNS(-EINVAL, tsc_backend_from_name(NULL, &backend));
     EQUAL(expected, backend);
     free(text);
     return NULL;

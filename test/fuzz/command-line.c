@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Target: a byte string is what stands behind "tscounter" on a command line, one word in each line. All is run up
- * to where a command would begin to work: what makes the counters and puts them under load is replaced here.
+ * Target: the input is the command line behind "tscounter", one word a line. Each command runs until it would
+ * begin its work. The functions that create counters and load them are replaced here.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -54,7 +54,7 @@ static void check_bench(const struct bench_options *options)
     HOLDS(options->seconds >= 1 && options->seconds <= 86400);
 }
 
-/* The bench command ends here: behind this it would open the file that --json names. */
+/* The bench command stops here: otherwise it would open the file that --json names. */
 int lineup_add_backends(struct lineup *lineup, const struct command *command, uint32_t backends)
 {
     HOLDS(backends <= ALL_BACKENDS);
@@ -78,7 +78,7 @@ int bench_run(struct bench *bench, struct bench_series *series)
     return STATUS_OK;
 }
 
-/* The stress command ends here. */
+/* The stress command stops here. */
 int load_run(const struct load *load, struct load_result *result)
 {
     reached_work = true;
@@ -88,7 +88,7 @@ int load_run(const struct load *load, struct load_result *result)
     return -EAGAIN;
 }
 
-/* -------- the outside of the program -------- */
+/* -------- the program's environment -------- */
 
 struct output {
     char *text;
@@ -104,7 +104,7 @@ static FILE *open_output(struct output *output)
     return stream;
 }
 
-/* As after execve: getopt looks at the words for the first time. */
+/* As after execve, getopt starts anew. */
 static int run_captured(int argc, char **argv, struct output *out, struct output *err)
 {
     FILE *former_stdout = stdout;
@@ -181,7 +181,7 @@ static bool names_a_file(int count, char **words)
     return false;
 }
 
-/* What stands behind a command that begins to work is options and proper values, and the file of --json. */
+/* If a command begins its work, its words are options, valid values, and the file of --json. */
 static void check_words(int count, char **words)
 {
     if (names_a_file(count, words))
@@ -190,7 +190,7 @@ static void check_words(int count, char **words)
         HOLDS(is_option(words[i]) || is_value(words[i]));
 }
 
-/* Each word in memory of its own, so that a sanitizer sees who reads on. */
+/* Each word has memory of its own, so a sanitizer reports a read past the end. */
 static int split(const uint8_t *data, size_t size, char **words)
 {
     const uint8_t *end = data + size;
@@ -215,7 +215,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct output out;
     struct output err;
 
-    /* getopt moves the words about, and the program may write into them. */
+    /* getopt reorders the words, and the program may write into them. */
     memcpy(argv + 1, words, (size_t)count * sizeof words[0]);
     reached_work = false;
     check_run(run_captured(1 + count, argv, &out, &err), count != 0, &out, &err);

@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include <string.h>
 
-/* -------- references and what never waits -------- */
+/* -------- references, and queries that never wait -------- */
 
 static struct handle *ref(struct program *program, uint8_t choice)
 {
@@ -19,10 +19,10 @@ static struct handle *ref(struct program *program, uint8_t choice)
 }
 
 /*
- * Outside of callbacks the last reference waits for the owner's thread; and a counter whose callback runs keeps
- * its last reference, unless the callback itself gives it back.
+ * Outside callbacks, dropping the last reference waits for the owner's thread. A counter whose callback runs keeps
+ * its last reference, unless the callback itself drops it.
  */
-static bool may_give_back(const struct program *program, const struct handle *handle)
+static bool may_unref(const struct program *program, const struct handle *handle)
 {
     return handle->counter == NULL || handle->references > 1 || program_is_in_callback(program) ||
            program_access(program, handle->model) == ACCESS_FREE;
@@ -32,7 +32,7 @@ static struct handle *unref(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
 
-    if (!may_give_back(program, handle))
+    if (!may_unref(program, handle))
         return NULL;
     LEAVES_ERRNO(tsc_counter_unref(handle->counter));
     if (handle->counter != NULL && --handle->references == 0)
@@ -40,21 +40,21 @@ static struct handle *unref(struct program *program, uint8_t choice)
     return NULL;
 }
 
-static struct handle *tell_about(struct program *program, uint8_t choice)
+static struct handle *query(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
     tsc_backend_t backend = UNTOUCHED;
     const char *name;
 
-    ANSWERS(-EINVAL, tsc_counter_get_backend(handle->counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_backend(handle->counter, NULL));
     LEAVES_ERRNO(name = tsc_counter_get_name(handle->counter));
     if (handle->counter == NULL) {
-        ANSWERS(-EINVAL, tsc_counter_get_backend(NULL, &backend));
+        RETURNS(-EINVAL, tsc_counter_get_backend(NULL, &backend));
         EQUAL(UNTOUCHED, backend);
         HOLDS(name == NULL);
         return NULL;
     }
-    ANSWERS(0, tsc_counter_get_backend(handle->counter, &backend));
+    RETURNS(0, tsc_counter_get_backend(handle->counter, &backend));
     EQUAL(handle->model->backend, backend);
     HOLDS(name != NULL && strcmp(name, handle->model->attr.name) == 0);
     return handle;
@@ -62,13 +62,13 @@ static struct handle *tell_about(struct program *program, uint8_t choice)
 
 /* -------- additions -------- */
 
-/* A message that nobody waits for: then the value is not looked at, so that messages stay in the queue. */
+/* A message without a reply: then the value is not compared, so that messages stay in the queue. */
 static bool is_message(const struct handle *handle)
 {
     return handle->model != NULL && handle->model->owner != NULL && !handle->model->reference.bounds.set;
 }
 
-/* While a callback keeps the owner busy, messages are queued all the same, where there is room for certain. */
+/* While a callback keeps the owner busy, a message is still queued if there is certainly room. */
 static bool can_be_delayed(const struct model_counter *counter)
 {
     const struct model_owner *owner = counter->owner;
@@ -87,7 +87,7 @@ static int expect_delayed(struct model_counter *counter, int64_t delta)
     return 0;
 }
 
-/* What an addition must answer. It is done to the model. */
+/* The result that an addition must return. Applies it to the model. */
 static int expect_addition(struct program *program, struct handle *handle, int64_t delta)
 {
     int expected = program_obstacle(program, handle, false, 0);
@@ -103,7 +103,7 @@ static int expect_addition(struct program *program, struct handle *handle, int64
     return expected;
 }
 
-static struct handle *look_unless_message(struct handle *handle)
+static struct handle *check_unless_message(struct handle *handle)
 {
     return is_message(handle) ? NULL : handle;
 }
@@ -115,8 +115,8 @@ static struct handle *add_number(struct program *program, struct handle *handle,
 
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected, call(handle->counter, delta));
-    return look_unless_message(handle);
+    RETURNS(expected, call(handle->counter, delta));
+    return check_unless_message(handle);
 }
 
 static struct handle *add(struct program *program, uint8_t choice)
@@ -148,7 +148,7 @@ static struct handle *dec(struct program *program, uint8_t choice)
     return add_number(program, program_choose_handle(program, choice), -1, call_dec);
 }
 
-/* Whether the queue is full is not always known: the owner takes messages when it likes. */
+/* The owner takes messages at any time, so it is not always known whether the queue is full. */
 static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy)
 {
     struct model_counter *model = handle->model;
@@ -156,15 +156,15 @@ static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy
     bool has_room = owner->queued < owner->capacity;
     bool is_full = owner_is_busy && owner->delayed_count >= owner->capacity;
     int64_t previous;
-    int answer;
+    int result;
 
     errno = UNTOUCHED;
-    answer = tsc_counter_try_add(handle->counter, delta);
-    if (is_full || (!has_room && answer == -EAGAIN)) {
-        program_check_answer("tsc_counter_try_add, queue full", -EAGAIN, answer, errno);
+    result = tsc_counter_try_add(handle->counter, delta);
+    if (is_full || (!has_room && result == -EAGAIN)) {
+        program_check_result("tsc_counter_try_add, queue full", -EAGAIN, result, errno);
         return;
     }
-    program_check_answer("tsc_counter_try_add, a message", 0, answer, errno);
+    program_check_result("tsc_counter_try_add, a message", 0, result, errno);
     owner->queued++;
     if (owner_is_busy)
         model_delay(model, delta);
@@ -175,7 +175,7 @@ static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy
 static struct handle *try_to_send(struct handle *handle, int64_t delta, bool owner_is_busy)
 {
     if (handle->model->reference.closed && delta > 0)
-        ANSWERS(-ESHUTDOWN, tsc_counter_try_add(handle->counter, delta));
+        RETURNS(-ESHUTDOWN, tsc_counter_try_add(handle->counter, delta));
     else if (!owner_is_busy || handle->model->owner->delayed_count < MODEL_DELAYED_MAX)
         try_message(handle, delta, owner_is_busy);
     return NULL;
@@ -196,11 +196,11 @@ static struct handle *try_add(struct program *program, uint8_t choice)
         expected = -EAGAIN; /* the callback holds the mutex */
     else if (expected == 0)
         expected = reference_add(&handle->model->reference, delta, &previous);
-    ANSWERS(expected, tsc_counter_try_add(handle->counter, delta));
+    RETURNS(expected, tsc_counter_try_add(handle->counter, delta));
     return handle;
 }
 
-/* An operation that takes a number and answers with the value before. */
+/* An operation that takes a number and outputs the previous value. */
 static struct handle *fetch(struct program *program, uint8_t choice,
                             int (*in_reference)(struct reference *counter, int64_t number, int64_t *previous),
                             int (*call)(tsc_counter_t *counter, int64_t number, int64_t *previous))
@@ -215,7 +215,7 @@ static struct handle *fetch(struct program *program, uint8_t choice,
         return NULL;
     if (expected == 0)
         expected = in_reference(&handle->model->reference, number, &expected_previous);
-    ANSWERS(expected, call(handle->counter, number, choice == NO_OUTPUT ? NULL : &previous));
+    RETURNS(expected, call(handle->counter, number, choice == NO_OUTPUT ? NULL : &previous));
     EQUAL(expected_previous, previous);
     return handle;
 }
@@ -235,12 +235,12 @@ static struct handle *get(struct program *program, uint8_t choice)
 
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected, tsc_counter_get(handle->counter, choice == NO_OUTPUT ? NULL : &value));
+    RETURNS(expected, tsc_counter_get(handle->counter, choice == NO_OUTPUT ? NULL : &value));
     EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, value);
     return handle;
 }
 
-/* Nothing changes meanwhile, so the interval has no reason to be wider than the value. */
+/* No change is in flight, so the interval must not be wider than the value. */
 static struct handle *get_interval(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -252,7 +252,7 @@ static struct handle *get_interval(struct program *program, uint8_t choice)
 
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected,
+    RETURNS(expected,
             tsc_counter_get_interval(handle->counter, without_low ? NULL : &low, without_high ? NULL : &high));
     EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, low);
     EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, high);
@@ -271,7 +271,7 @@ static struct handle *get_delta(struct program *program, uint8_t choice)
 
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected, tsc_counter_get_delta(handle->counter, without_cursor ? NULL : &cursor,
+    RETURNS(expected, tsc_counter_get_delta(handle->counter, without_cursor ? NULL : &cursor,
                                             without_delta ? NULL : &delta));
     EQUAL(expected == 0 ? handle->model->reference.value : start, cursor);
     EQUAL(expected == 0 ? model_delta(handle->model, start) : UNTOUCHED, delta);
@@ -288,7 +288,7 @@ static struct handle *get_peak(struct program *program, uint8_t choice)
         expected = -ENOTSUP;
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected, tsc_counter_get_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
+    RETURNS(expected, tsc_counter_get_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
     EQUAL(expected == 0 ? handle->model->reference.peak : UNTOUCHED, peak);
     return handle;
 }
@@ -306,7 +306,7 @@ static struct handle *set(struct program *program, uint8_t choice)
         return NULL;
     if (expected == 0)
         expected = reference_exchange(&handle->model->reference, value, &previous);
-    ANSWERS(expected, tsc_counter_set(handle->counter, value));
+    RETURNS(expected, tsc_counter_set(handle->counter, value));
     return handle;
 }
 
@@ -327,7 +327,7 @@ static struct handle *compare_exchange(struct program *program, uint8_t choice)
         return NULL;
     if (expected == 0)
         expected = reference_compare_exchange(&handle->model->reference, &model_comparand, desired);
-    ANSWERS(expected,
+    RETURNS(expected,
             tsc_counter_compare_exchange(handle->counter, choice == NO_OUTPUT ? NULL : &comparand, desired));
     EQUAL(model_comparand, comparand);
     return handle;
@@ -343,15 +343,15 @@ struct update {
     pthread_t caller;
     unsigned calls;
     int64_t wanted;
-    int answer;
+    int result;
 };
 
-static int take_callback_answer(struct program *program)
+static int take_callback_result(struct program *program)
 {
-    static const int answers[] = {-1, -EINVAL, -ENOTSUP, -EDEADLK, -ERANGE, INT_MIN, 1, 2, INT_MAX};
+    static const int results[] = {-1, -EINVAL, -ENOTSUP, -EDEADLK, -ERANGE, INT_MIN, 1, 2, INT_MAX};
     uint8_t byte = input_byte(&program->input);
 
-    return byte < 160 ? 0 : answers[byte % (sizeof answers / sizeof answers[0])];
+    return byte < 160 ? 0 : results[byte % (sizeof results / sizeof results[0])];
 }
 
 static size_t callbacks_deep(const struct program *program)
@@ -392,25 +392,25 @@ static int run_callback(int64_t *value, void *arg)
     run_inside(update);
     EQUAL(update->model->reference.value, *value);
     update->wanted = program_take_number(update->program, update->model);
-    update->answer = take_callback_answer(update->program);
+    update->result = take_callback_result(update->program);
     *value = update->wanted;
-    return update->answer;
+    return update->result;
 }
 
 static void run_update(struct program *program, tsc_counter_t *counter, struct model_counter *model)
 {
     struct update update = {.program = program, .model = model, .caller = pthread_self()};
     int error_number;
-    int answer;
+    int result;
 
     if (model->owner != NULL)
         model->owner->queued++;
     errno = UNTOUCHED;
-    answer = tsc_counter_update(counter, run_callback, &update);
+    result = tsc_counter_update(counter, run_callback, &update);
     error_number = errno;
     EQUAL(1, update.calls);
-    program_check_answer("tsc_counter_update", reference_commit(&model->reference, update.wanted, update.answer),
-                         answer, error_number);
+    program_check_result("tsc_counter_update", reference_commit(&model->reference, update.wanted, update.result),
+                         result, error_number);
     if (model->owner != NULL)
         model_apply_delayed(model->owner);
 }
@@ -433,14 +433,14 @@ static struct handle *update(struct program *program, uint8_t choice)
     if (expected == 0)
         run_update(program, handle->counter, handle->model);
     else
-        ANSWERS(expected,
+        RETURNS(expected,
                 tsc_counter_update(handle->counter, choice == NO_OUTPUT ? NULL : must_not_be_called, NULL));
     return handle;
 }
 
 /* -------- closing and waiting -------- */
 
-/* Only the queue has something to wait for. */
+/* Only on the queue does a flush wait. */
 static struct handle *flush(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -451,10 +451,10 @@ static struct handle *flush(struct program *program, uint8_t choice)
             return NULL;
         expected = 0;
     }
-    ANSWERS(expected, tsc_counter_flush(handle->counter));
+    RETURNS(expected, tsc_counter_flush(handle->counter));
     if (expected == 0)
-        program_settled(handle->model);
-    return look_unless_message(handle);
+        program_note_delivered(handle->model);
+    return check_unless_message(handle);
 }
 
 static struct handle *close_counter(struct program *program, uint8_t choice)
@@ -464,10 +464,10 @@ static struct handle *close_counter(struct program *program, uint8_t choice)
 
     if (expected == WOULD_HANG)
         return NULL;
-    ANSWERS(expected, tsc_counter_close(handle->counter));
+    RETURNS(expected, tsc_counter_close(handle->counter));
     if (expected == 0) {
         handle->model->reference.closed = true;
-        program_settled(handle->model);
+        program_note_delivered(handle->model);
     }
     return handle;
 }
@@ -482,20 +482,20 @@ static int64_t take_timeout(struct program *program)
     return byte < 64 ? 0 : (int64_t)(byte - 63) * 500;
 }
 
-/* Short of an hour, that is: a test does not wait for that. */
+/* Longer than any test can wait. */
 static bool is_long(int64_t timeout)
 {
     return timeout < 0 || timeout > INT64_MAX / 4;
 }
 
-/* In a short time the owner may or may not apply the messages that lie before the look. */
+/* In a short time the owner may or may not apply earlier messages before the wait's last poll. */
 static void wait_shortly_for_messages(struct handle *handle, int64_t threshold, int64_t timeout)
 {
-    int answer;
+    int result;
 
     errno = UNTOUCHED;
-    answer = tsc_counter_wait_at_most(handle->counter, threshold, timeout);
-    program_check_answer("tsc_counter_wait_at_most", answer == -ETIMEDOUT ? answer : 0, answer, errno);
+    result = tsc_counter_wait_at_most(handle->counter, threshold, timeout);
+    program_check_result("tsc_counter_wait_at_most", result == -ETIMEDOUT ? result : 0, result, errno);
 }
 
 static struct handle *wait_at_most(struct program *program, uint8_t choice)
@@ -504,23 +504,23 @@ static struct handle *wait_at_most(struct program *program, uint8_t choice)
     int64_t threshold = program_take_number(program, handle->model);
     int64_t timeout = take_timeout(program);
     int expected = program_obstacle_to_read(program, handle, false);
-    bool held_up = expected == WOULD_HANG;
+    bool is_blocked = expected == WOULD_HANG;
 
-    if (held_up || (expected == 0 && handle->model->reference.value > threshold))
+    if (is_blocked || (expected == 0 && handle->model->reference.value > threshold))
         expected = -ETIMEDOUT;
-    if ((expected == -ETIMEDOUT && is_long(timeout)) || (held_up && timeout == 0))
+    if ((expected == -ETIMEDOUT && is_long(timeout)) || (is_blocked && timeout == 0))
         return NULL;
     if (expected == 0 && is_message(handle) && timeout > 0 && !is_long(timeout))
         wait_shortly_for_messages(handle, threshold, timeout);
     else
-        ANSWERS(expected, tsc_counter_wait_at_most(handle->counter, threshold, timeout));
+        RETURNS(expected, tsc_counter_wait_at_most(handle->counter, threshold, timeout));
     return handle;
 }
 
 const struct operation counter_operations[] = {
     {"ref", ref},
     {"unref", unref},
-    {"tell_about", tell_about},
+    {"query", query},
     {"add", add},
     {"inc", inc},
     {"dec", dec},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Operations that several threads do at once. */
+/* Operations that several threads make at the same time. */
 #include "program.h"
 
 #include <pthread.h>
@@ -7,21 +7,20 @@
 #include <stdlib.h>
 
 /*
- * Changes that are all the same commute: whatever their order, together they answer what the model answers when it
- * does them one after another, and read the same values before. If the counter is closed meanwhile, the ones that
- * are refused come last.
+ * Equal changes commute. In any order, together they return the same results as the model, one after another, and
+ * the same previous values. If the counter is closed meanwhile, the refused changes come last.
  */
 enum kind { ADD, TRY_ADD, FETCH_ADD, KINDS };
 
 struct change {
-    int answer;
+    int result;
     int64_t previous;
 };
 
 struct worker {
     struct crowd *crowd;
     struct hand *hand;
-    struct change *changes; /* NULL for the one that closes */
+    struct change *changes; /* NULL for the worker that closes */
     bool errno_touched;
 };
 
@@ -34,7 +33,7 @@ struct crowd {
     pthread_barrier_t all_there;
     struct worker workers[HANDS];
     size_t size;
-    struct change *changes; /* of all workers, one behind the other */
+    struct change *changes; /* of all workers, one after another */
     size_t count;
 };
 
@@ -63,7 +62,7 @@ static void change_many_times(const struct crowd *crowd, struct change *changes)
 {
     for (size_t i = 0; i < crowd->rounds; i++) {
         changes[i].previous = UNTOUCHED;
-        changes[i].answer = change(crowd, &changes[i].previous);
+        changes[i].result = change(crowd, &changes[i].previous);
     }
 }
 
@@ -76,7 +75,7 @@ static void work(void *arg)
     if (worker->changes != NULL)
         change_many_times(worker->crowd, worker->changes);
     else
-        program_check("the counter can be closed", tsc_counter_close(worker->crowd->counter) == 0);
+        program_check("closing the counter succeeds", tsc_counter_close(worker->crowd->counter) == 0);
     worker->errno_touched = errno != UNTOUCHED;
 }
 
@@ -92,7 +91,7 @@ static void run_crowd(struct crowd *crowd)
         HOLDS(!crowd->workers[i].errno_touched);
 }
 
-/* All hands that are idle; the first one closes, if one does. */
+/* Takes all idle hands; if the crowd closes, the first one does. */
 static void gather(struct program *program, struct crowd *crowd)
 {
     crowd->changes = allocate_changes(HANDS * crowd->rounds);
@@ -110,18 +109,18 @@ static void gather(struct program *program, struct crowd *crowd)
     }
 }
 
-static void drop_changes(struct crowd *crowd, int answer)
+static void drop_changes(struct crowd *crowd, int result)
 {
     size_t kept = 0;
 
     for (size_t i = 0; i < crowd->count; i++) {
-        if (crowd->changes[i].answer != answer)
+        if (crowd->changes[i].result != result)
             crowd->changes[kept++] = crowd->changes[i];
     }
     crowd->count = kept;
 }
 
-/* Where another thread is in the way, or the queue is full, a try is given up. */
+/* A try_add returns -EAGAIN while another thread is in the way, or the queue is full. */
 static bool may_be_given_up(const struct crowd *crowd, const struct model_counter *counter)
 {
     return crowd->kind == TRY_ADD &&
@@ -134,11 +133,11 @@ static struct change expect_change(const struct crowd *crowd, struct model_count
     int64_t previous = UNTOUCHED;
 
     if (crowd->kind == FETCH_ADD && !model_has(counter, TSC_CAP_FETCH))
-        expected.answer = -ENOTSUP;
+        expected.result = -ENOTSUP;
     else if (crowd->kind == TRY_ADD && counter->owner != NULL && counter->reference.bounds.set)
-        expected.answer = -ENOTSUP;
+        expected.result = -ENOTSUP;
     else
-        expected.answer = reference_add(&counter->reference, crowd->delta, &previous);
+        expected.result = reference_add(&counter->reference, crowd->delta, &previous);
     if (crowd->kind == FETCH_ADD)
         expected.previous = previous;
     return expected;
@@ -149,14 +148,14 @@ static int compare_changes(const void *a, const void *b)
     const struct change *first = a;
     const struct change *second = b;
 
-    if (first->answer != second->answer)
-        return first->answer < second->answer ? -1 : 1;
+    if (first->result != second->result)
+        return first->result < second->result ? -1 : 1;
     return (first->previous > second->previous) - (first->previous < second->previous);
 }
 
 static void compare_with_model(struct crowd *crowd, struct model_counter *counter)
 {
-    /* An increment that is refused while the counter is being closed may have been seen by others before. */
+    /* Others may see a refused increment while the counter is being closed. */
     bool previous_is_exact = !(crowd->closing && counter->backend == TSC_BACKEND_ATOMIC);
     struct change *expected = allocate_changes(crowd->count);
 
@@ -169,7 +168,7 @@ static void compare_with_model(struct crowd *crowd, struct model_counter *counte
     qsort(expected, crowd->count, sizeof expected[0], compare_changes);
     qsort(crowd->changes, crowd->count, sizeof crowd->changes[0], compare_changes);
     for (size_t i = 0; i < crowd->count; i++) {
-        EQUAL(expected[i].answer, crowd->changes[i].answer);
+        EQUAL(expected[i].result, crowd->changes[i].result);
         if (previous_is_exact)
             EQUAL(expected[i].previous, crowd->changes[i].previous);
     }
@@ -190,7 +189,7 @@ static struct crowd take_crowd(struct program *program, const struct handle *han
     crowd.kind = kind % KINDS;
     crowd.closing = kind >= 192;
     crowd.rounds = 1 + rounds % 32;
-    /* Few rounds reach the bounds one by one; with many the threads are likely to meet. */
+    /* Few rounds reach the bounds step by step; with many rounds the threads are likely to overlap. */
     if (rounds >= 240 && handle->model != NULL && !waits_for_owner(&crowd, handle->model))
         crowd.rounds *= 128;
     return crowd;
@@ -214,14 +213,14 @@ static struct handle *add_together(struct program *program, uint8_t choice)
     return handle;
 }
 
-/* -------- one waits for what another does -------- */
+/* -------- a waiter and a change -------- */
 
 enum { YIELDS_MAX = 16 };
 
 struct waiter {
     tsc_counter_t *counter;
     int64_t threshold;
-    int answer;
+    int result;
     int error_number;
 };
 
@@ -230,11 +229,14 @@ static void wait_for_ever(void *arg)
     struct waiter *waiter = arg;
 
     errno = UNTOUCHED;
-    waiter->answer = tsc_counter_wait_at_most(waiter->counter, waiter->threshold, -1);
+    waiter->result = tsc_counter_wait_at_most(waiter->counter, waiter->threshold, -1);
     waiter->error_number = errno;
 }
 
-/* The wait may begin before the change or after it, the more likely before the longer this thread stands back. */
+/*
+ * The wait may begin before the change or after it. The longer this thread yields, the more likely it begins
+ * before.
+ */
 static struct handle *wait_for_a_change(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -252,9 +254,9 @@ static struct handle *wait_for_a_change(struct program *program, uint8_t choice)
     hand_begin(hand, wait_for_ever, &waiter);
     for (unsigned i = 0; i < yields; i++)
         sched_yield();
-    ANSWERS(expected, tsc_counter_add(handle->counter, delta));
+    RETURNS(expected, tsc_counter_add(handle->counter, delta));
     hand_end(hand);
-    program_check_answer("tsc_counter_wait_at_most", 0, waiter.answer, waiter.error_number);
+    program_check_result("tsc_counter_wait_at_most", 0, waiter.result, waiter.error_number);
     return handle;
 }
 

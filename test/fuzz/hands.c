@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keeps errno, for a callback may wait here: with musl, sem_wait touches it where it succeeds. */
+/* Keeps errno, because a callback may wait here: musl's sem_wait changes it on success. */
 static void wait_for(sem_t *semaphore)
 {
     int saved_errno = errno;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads that do what another thread tells them. What the one wrote before hand_begin() the hand sees, and what
- * the hand wrote is seen after hand_end().
+ * Threads that run jobs for another thread. A hand sees what was written before hand_begin(). What the hand wrote
+ * is visible after hand_end().
  */
 #ifndef FUZZ_HANDS_H
 #define FUZZ_HANDS_H
@@ -19,16 +19,16 @@ struct hand {
     bool busy;
     sem_t go;
     sem_t done;
-    void (*job)(void *arg); /* NULL: to end */
+    void (*job)(void *arg); /* NULL: the hand ends */
     void *arg;
 };
 
-/* Begins as zeros. A hand is started when it is first needed. */
+/* Zeroed at first. A hand is started when it is first needed. */
 struct hands {
     struct hand hand[HANDS];
 };
 
-/* A hand that has nothing to do, from the preferred one on, or NULL. */
+/* The first idle hand from the preferred one on, or NULL. */
 struct hand *hands_find_idle(struct hands *hands, size_t preferred);
 
 void hand_begin(struct hand *hand, void (*job)(void *arg), void *arg);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The byte string that a program is read from. Behind its end there are zeros. */
+/* The bytes that a program is read from. After the end, all bytes are 0. */
 #ifndef FUZZ_INPUT_H
 #define FUZZ_INPUT_H
 

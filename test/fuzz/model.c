@@ -49,7 +49,7 @@ int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uin
     return 0;
 }
 
-/* The code point at `*text`, which moves on behind it; -1 where there is none. */
+/* Returns the code point at `*text`, which moves past it; -1 if there is none. */
 static int32_t decode_utf8(const unsigned char **text)
 {
     static const int32_t first_of_length[] = {0, 0x80, 0x800, 0x10000};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the public headers promise about counters that one thread at a time changes. It is the oracle: it shares no
- * code with the library, but the list of backends, and does its arithmetic in another way.
+ * What the public headers guarantee for counters that one thread at a time changes. It is the oracle: it shares no
+ * code with the library, except the list of backends, and computes in another way.
  */
 #ifndef FUZZ_MODEL_H
 #define FUZZ_MODEL_H
@@ -21,8 +21,8 @@ struct model_counter;
 /* A queue and its thread. */
 struct model_owner {
     size_t capacity;
-    size_t queued; /* messages that may still be in the queue: at most so many */
-    /* What was sent while a callback keeps the thread from taking it. */
+    size_t queued; /* messages that may still be in the queue, at most */
+    /* Messages that were sent while a callback keeps the thread from taking them. */
     struct {
         struct model_counter *counter;
         int64_t delta;
@@ -46,12 +46,12 @@ struct model_counter {
     struct reference reference;
 };
 
-/* NULL where the backend is unknown. */
+/* NULL if the backend is unknown. */
 const char *model_backend_name(tsc_backend_t backend);
 uint64_t model_caps(tsc_backend_t backend);
 bool model_has(const struct model_counter *counter, uint64_t caps);
 
-/* All functions below return what the library must answer. */
+/* All functions below return what the library must return. */
 
 extern const size_t model_default_capacity;
 
@@ -61,7 +61,7 @@ int model_attr_set_name(struct model_attr *attr, const char *name);
 int model_check_capacity(size_t messages);
 size_t model_capacity(size_t messages);
 
-/* The owner of a queue counter that has its own is the caller's to set. */
+/* If a queue counter has an owner of its own, the caller sets it. */
 int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr);
 int64_t model_delta(const struct model_counter *counter, int64_t cursor);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Target: a byte string is a program of operations over counters, attributes, owners and threads, each compared
- * with the model. With TSC_FUZZ_TRACE in the environment it tells what it does.
+ * Target: the input is a program of operations on counters, attributes, owners and threads. Each result is
+ * compared with the model. With TSC_FUZZ_TRACE in the environment it prints each operation.
  */
 #include "program.h"
 
@@ -16,20 +16,20 @@ static bool traced;
 
 /* -------- comparing -------- */
 
-static void __attribute__((noreturn)) stop_at(const char *what, int64_t expected, int64_t found)
+static void __attribute__((noreturn)) fail(const char *what, int64_t expected, int64_t found)
 {
     fprintf(stderr, "fuzz: %s: expected %" PRId64 ", found %" PRId64 "\n", what, expected, found);
     abort();
 }
 
-void program_check_answer(const char *call, int expected, int answer, int error_number)
+void program_check_result(const char *call, int expected, int result, int error_number)
 {
     if (traced)
-        fprintf(stderr, "    %s: %d\n", call, answer);
-    if (answer != expected)
-        stop_at(call, expected, answer);
+        fprintf(stderr, "    %s: %d\n", call, result);
+    if (result != expected)
+        fail(call, expected, result);
     if (error_number != UNTOUCHED) {
-        fprintf(stderr, "fuzz: %s touched errno\n", call);
+        fprintf(stderr, "fuzz: %s changed errno\n", call);
         abort();
     }
 }
@@ -37,13 +37,13 @@ void program_check_answer(const char *call, int expected, int answer, int error_
 void program_check_number(const char *what, int64_t expected, int64_t found)
 {
     if (found != expected)
-        stop_at(what, expected, found);
+        fail(what, expected, found);
 }
 
 void program_check(const char *what, bool holds)
 {
     if (!holds)
-        stop_at(what, true, false);
+        fail(what, true, false);
 }
 
 /* -------- choosing -------- */
@@ -80,8 +80,8 @@ static int64_t wrap(uint64_t number)
     return wrapped;
 }
 
-/* The value, the bounds, the way to them, and one less or more of each. */
-static int64_t take_telling_number(uint8_t byte, const struct model_counter *counter)
+/* The value, the peak, the bounds and the distances to them; each also plus or minus one. */
+static int64_t take_relevant_number(uint8_t byte, const struct model_counter *counter)
 {
     const uint64_t value = (uint64_t)counter->reference.value;
     const uint64_t min = (uint64_t)counter->reference.bounds.min;
@@ -108,7 +108,7 @@ int64_t program_take_number(struct program *program, const struct model_counter 
     if (byte == 255)
         number = wrap(input_word(&program->input));
     else if (byte >= 192 && counter != NULL)
-        number = take_telling_number(byte, counter);
+        number = take_relevant_number(byte, counter);
     else if (byte >= 128)
         number = take_extreme_number(byte);
     if (traced)
@@ -127,7 +127,7 @@ size_t program_take_capacity(struct program *program)
     return capacity;
 }
 
-/* A few bytes of the input; for long texts, behind as many others as come close to what a name may have. */
+/* A few bytes of the input. A long text has a prefix that makes it about as long as a name may be. */
 char *program_take_text(struct program *program)
 {
     enum { LONG = 224, SHORT_MAX = 20, SAME_MIN = 240 };
@@ -147,7 +147,7 @@ char *program_take_text(struct program *program)
     return copy;
 }
 
-/* -------- what a callback that runs means for others -------- */
+/* -------- how a running callback affects operations -------- */
 
 static bool keeps_busy(const struct frame *frame, const struct model_counter *counter)
 {
@@ -196,25 +196,25 @@ int program_obstacle_to_read(const struct program *program, const struct handle 
     return obstacle == WOULD_HANG && handle->model->backend == TSC_BACKEND_MUTEX ? 0 : obstacle;
 }
 
-void program_settled(struct model_counter *counter)
+void program_note_delivered(struct model_counter *counter)
 {
     if (counter->owner != NULL)
         counter->owner->queued = 0;
 }
 
-void program_look(struct program *program, struct handle *handle)
+void program_check_value(struct program *program, struct handle *handle)
 {
     int64_t value = UNTOUCHED;
     int64_t peak = UNTOUCHED;
 
     if (handle->counter == NULL || program_access(program, handle->model) != ACCESS_FREE)
         return;
-    ANSWERS(0, tsc_counter_get(handle->counter, &value));
+    RETURNS(0, tsc_counter_get(handle->counter, &value));
     EQUAL(handle->model->reference.value, value);
-    program_settled(handle->model);
+    program_note_delivered(handle->model);
     if (!handle->model->attr.track_peak)
         return;
-    ANSWERS(0, tsc_counter_get_peak(handle->counter, &peak));
+    RETURNS(0, tsc_counter_get_peak(handle->counter, &peak));
     EQUAL(handle->model->reference.peak, peak);
 }
 
@@ -246,7 +246,7 @@ static void run_step(const struct step *step)
         fprintf(stderr, "  %s %d\n", step->operation->name, step->choice);
     handle = step->operation->run(step->program, step->choice);
     if (handle != NULL)
-        program_look(step->program, handle);
+        program_check_value(step->program, handle);
 }
 
 static void run_step_by_hand(void *arg)
@@ -265,7 +265,7 @@ static void hand_over(struct program *program, struct hand *hand, struct step *s
     program->thread = thread;
 }
 
-/* The second byte: in its lower bits what is acted on, in its upper ones by which thread. */
+/* The low bits of the second byte choose the object, the high bits the thread. */
 static void run_operation(struct program *program)
 {
     struct step step = {.program = program, .operation = find_operation(input_byte(&program->input))};
@@ -289,12 +289,12 @@ void program_run_operations(struct program *program, size_t count)
 static void begin_program(struct program *program)
 {
     for (size_t i = 0; i < ATTRS; i++) {
-        ANSWERS(0, tsc_counter_attr_create(&program->attrs[i].attr));
+        RETURNS(0, tsc_counter_attr_create(&program->attrs[i].attr));
         model_attr_init(&program->attrs[i].model);
     }
 }
 
-static void give_back(struct handle *handle)
+static void unref_all(struct handle *handle)
 {
     while (handle->references-- > 0)
         LEAVES_ERRNO(tsc_counter_unref(handle->counter));
@@ -303,9 +303,9 @@ static void give_back(struct handle *handle)
 static void end_program(struct program *program)
 {
     for (size_t i = 0; i < HANDLES; i++) {
-        program_look(program, &program->handles[i]);
+        program_check_value(program, &program->handles[i]);
         if (program->handles[i].counter != NULL)
-            give_back(&program->handles[i]);
+            unref_all(&program->handles[i]);
     }
     for (size_t i = 0; i < ATTRS; i++)
         LEAVES_ERRNO(tsc_counter_attr_destroy(program->attrs[i].attr));

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Runs a target, with any compiler, on each FILE and on each file of each FOLDER: replay-TARGET FILE|FOLDER... */
+/*
+ * Runs a target, built by any compiler, on each FILE and on each file of each FOLDER: replay-TARGET FILE|FOLDER...
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <stdbool.h>
@@ -10,7 +12,7 @@
 
 #include "target.h"
 
-static void __attribute__((noreturn)) give_up(const char *path)
+static void __attribute__((noreturn)) exit_with_error(const char *path)
 {
     fprintf(stderr, "replay: %s: %s\n", path, strerror(errno));
     exit(EXIT_FAILURE);
@@ -21,19 +23,19 @@ static void read_file(const char *path, uint8_t *data, size_t size)
     FILE *file = fopen(path, "rb");
 
     if (file == NULL || fread(data, 1, size, file) != size)
-        give_up(path);
+        exit_with_error(path);
     fclose(file);
 }
 
-/* The memory ends where the file does, so that a sanitizer sees who reads on. */
+/* The memory ends with the file, so a sanitizer reports a read past the end. */
 static void replay_file(const char *path, size_t size)
 {
     uint8_t *data = malloc(size);
 
     if (data == NULL && size != 0)
-        give_up(path);
+        exit_with_error(path);
     read_file(path, data, size);
-    /* Whoever looks for what stopped it finds the file in the last line. */
+    /* If the target aborts, the last line names the file. */
     puts(path);
     fflush(stdout);
     LLVMFuzzerTestOneInput(data, size);
@@ -54,12 +56,12 @@ static size_t replay_folder(const char *folder)
     int count = scandir(folder, &entries, is_visible, alphasort);
 
     if (count < 0)
-        give_up(folder);
+        exit_with_error(folder);
     for (int i = 0; i < count; i++) {
         char *path;
 
         if (asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0)
-            give_up(folder);
+            exit_with_error(folder);
         replayed += replay(path);
         free(path);
         free(entries[i]);
@@ -68,13 +70,13 @@ static size_t replay_folder(const char *folder)
     return replayed;
 }
 
-/* Returns how many files that were. */
+/* Returns the number of files replayed. */
 static size_t replay(const char *path)
 {
     struct stat status;
 
     if (stat(path, &status) != 0)
-        give_up(path);
+        exit_with_error(path);
     if (S_ISDIR(status.st_mode))
         return replay_folder(path);
     replay_file(path, (size_t)status.st_size);
@@ -90,6 +92,6 @@ int main(int argc, char **argv)
     printf("%zu files replayed\n", replayed);
     if (replayed != 0)
         return EXIT_SUCCESS;
-    fprintf(stderr, "replay: there is nothing to replay: name files, or folders that are not empty\n");
+    fprintf(stderr, "replay: no files: name files, or folders with files\n");
     return EXIT_FAILURE;
 }

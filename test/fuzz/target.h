@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a target is to libFuzzer, to AFL++ and to the replay. It aborts where something is wrong. */
+/* The entry point that libFuzzer, AFL++ and the replay call. It aborts on a failed check. */
 #ifndef FUZZ_TARGET_H
 #define FUZZ_TARGET_H
 
