@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Of a system call that the linker leads to a test: how many arguments the library gave it. To read more is what
- * AddressSanitizer finds. */
+/*
+ * The number of arguments that the library passes to a wrapped system call. AddressSanitizer reports a read of
+ * more.
+ */
 #ifndef FAULTS_ARGUMENTS_H
 #define FAULTS_ARGUMENTS_H
 

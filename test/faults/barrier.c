@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* The per-CPU backend where the system refuses the barrier on all threads: from the beginning, or, as in a sandbox
- * that was entered later, after a counter was made. Each test has a process of its own. */
+/*
+ * The per-CPU backend if the system refuses the barrier on all threads: from the start, or after a counter was
+ * made, as in a sandbox that is entered later. Each test has its own process.
+ */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -22,7 +24,7 @@ static atomic_uint waits_to_interrupt;
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 
-/* The linker makes of each call of syscall one of this. */
+/* --wrap links each call of syscall to this. */
 long __wrap_syscall(long number, ...)
 {
     long arguments[ARGUMENTS_MAX] = {0};
@@ -96,7 +98,7 @@ START_TEST(refused_later)
 }
 END_TEST
 
-/* What takes the barrier's place lasts as long as it has to, though it is interrupted. */
+/* The wait in place of the barrier lasts its full time even if it is interrupted. */
 START_TEST(refused_later_and_interrupted)
 {
     tsc_counter_t *counter;

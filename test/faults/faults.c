@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Each request to the system fails once, in each function that makes any; and no operation makes any. */
+/* Each request to the system fails once, in each function that makes requests; operations make none. */
 #include <tscounter/tscounter.h>
 
 #include <sys/mman.h>
@@ -12,7 +12,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-#define THREAD_NAME "faults-owner" /* and not that of the program */
+#define THREAD_NAME "faults-owner" /* differs from the program's */
 
 static tsc_counter_attr_t *attr;
 static tsc_counter_attr_t *attr_with_owner;
@@ -84,7 +84,7 @@ static const struct making {
 
 enum { MAKINGS = sizeof(makings) / sizeof(makings[0]) };
 
-/* The owner's thread is to ask for nothing while the requests of others are counted: so it sleeps. */
+/* The owner's thread sleeps, so it makes no requests while those of others are counted. */
 static bool open_attribute_with_owner(void)
 {
     tsc_owner_attr_t *owner_attr;
@@ -119,14 +119,14 @@ static void close_attributes(void)
     tsc_counter_attr_destroy(attr_with_owner);
 }
 
-/* What the n-th request is for decides what is answered when it fails. */
+/* The kind of the n-th request decides the error that its failure returns. */
 struct attempt {
     const struct making *making;
     uint64_t n;
-    bool *failed; /* in memory that parent and child share: whether there were so many requests */
+    bool *failed; /* shared by parent and child: whether there were n requests */
 };
 
-static int answer_to_failure(unsigned int failed)
+static int expected_error(unsigned int failed)
 {
     return failed == REQUEST_MEMORY ? -ENOMEM : failed == REQUEST_THREAD ? -EAGAIN : 0;
 }
@@ -147,7 +147,7 @@ static struct injection make_and_destroy(const struct attempt *attempt, uint64_t
         making->destroy(made);
     injection = injection_end();
     CHILD_CHECK(errno == UNTOUCHED);
-    CHILD_CHECK(error == answer_to_failure(injection.failed));
+    CHILD_CHECK(error == expected_error(injection.failed));
     if (error != 0) {
         CHILD_CHECK(made == (making->clears_its_output ? NULL : &untouched));
         CHILD_CHECK(injection.held == 0);
@@ -160,7 +160,10 @@ static void nothing(void *arg)
     (void)arg;
 }
 
-/* What a failure had to leave is taken, and given back, by the next; and a fork finds nothing half made. */
+/*
+ * After the failure, the next creation uses and releases what the first left behind. A fork finds no half-made
+ * object.
+ */
 static void fail_once_and_go_on(void *arg)
 {
     const struct attempt *attempt = arg;
@@ -178,8 +181,8 @@ static void fail_once_and_go_on(void *arg)
     child_check_owners(0);
 }
 
-/* Each in a process of its own: some requests are made once in a process. */
-START_TEST(each_failure_is_told_and_leaks_nothing)
+/* Each attempt has its own process: some requests are made once in a process. */
+START_TEST(each_failure_is_returned_and_leaks_nothing)
 {
     struct attempt attempt = {.making = &makings[_i]};
 
@@ -228,9 +231,11 @@ static void destroy_inside_a_callback(void *arg)
     child_check_owners(0);
 }
 
-/* Inside a callback nobody waits for a thread, which then frees what is its own. In the child of a fork there is
- * none to do so. */
-START_TEST(what_has_no_thread_is_freed_inside_a_callback)
+/*
+ * Inside a callback no call waits for a thread; the thread frees its own objects later. In the child of a fork
+ * there is no such thread.
+ */
+START_TEST(objects_without_a_thread_are_freed_inside_a_callback)
 {
     struct leftover leftover = {.making = &makings[_i]};
     int error;
@@ -258,7 +263,7 @@ START_TEST(life_leaks_nothing)
         struct injection injection;
         int error;
 
-        /* No assertion in between: it would take and give back memory itself. */
+        /* No assertion in between: Check allocates and frees memory itself. */
         injection_begin(&no_failure);
         error = making->make(&made);
         making->destroy(made);
@@ -276,7 +281,7 @@ static int double_it(int64_t *value, void *arg)
     return 0;
 }
 
-/* All operations; what each answers is tested elsewhere. */
+/* All operations; their results are tested elsewhere. */
 static void do_everything(tsc_counter_t *counter)
 {
     int64_t numbers[3] = {0};
@@ -322,7 +327,7 @@ static void *crowd_member(void *arg)
     return NULL;
 }
 
-/* Threads are started before, and end after, what is counted. */
+/* The threads start before the counting begins, and end after it. */
 static struct injection count_requests_of_a_crowd(tsc_counter_t *counter)
 {
     enum { THREADS = 8 };
@@ -343,7 +348,7 @@ static struct injection count_requests_of_a_crowd(tsc_counter_t *counter)
     return injection;
 }
 
-START_TEST(no_operation_asks_for_anything)
+START_TEST(no_operation_makes_a_request)
 {
     const struct making *making = &makings[_i];
     void *made = NULL;
@@ -412,8 +417,11 @@ static int (*const needing_the_thread[])(tsc_counter_t *) = {
     child_inc, child_try_add, child_fetch_add, child_set, child_exchange, child_compare_exchange, child_update,
 };
 
-/* Each tries anew, and changes nothing; the first that gets a thread goes on from the value there was. */
-static void miss_the_thread(void *arg)
+/*
+ * Each operation tries again to start the thread, and changes nothing. The first one that succeeds goes on from
+ * the old value.
+ */
+static void fail_without_the_thread(void *arg)
 {
     const struct injection_plan first = {.kinds = SCARCE};
     tsc_counter_t *counter = arg;
@@ -432,8 +440,8 @@ static void miss_the_thread(void *arg)
     child_check_owners(0);
 }
 
-/* What needs no thread asks for none. */
-static void never_use_it(void *arg)
+/* Operations that do not need the thread do not start it. */
+static void use_without_the_thread(void *arg)
 {
     tsc_counter_t *counter = arg;
 
@@ -454,8 +462,8 @@ START_TEST(child_of_a_fork_gets_no_thread)
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
     ck_assert_int_eq(tsc_counter_inc(counter), 0);
     wait_for_owner(counter);
-    ck_assert_int_eq(child_run(miss_the_thread, counter), 0);
-    ck_assert_int_eq(child_run(never_use_it, counter), 0);
+    ck_assert_int_eq(child_run(fail_without_the_thread, counter), 0);
+    ck_assert_int_eq(child_run(use_without_the_thread, counter), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -467,11 +475,11 @@ int main(void)
     TCase *life = support_add_case(suite, "life", 20);
     TCase *child = support_add_case(suite, "child", 20);
 
-    tcase_add_loop_test(failures, each_failure_is_told_and_leaks_nothing, 0, MAKINGS);
+    tcase_add_loop_test(failures, each_failure_is_returned_and_leaks_nothing, 0, MAKINGS);
     tcase_add_checked_fixture(life, open_attributes_of_a_test, close_attributes);
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
-    tcase_add_loop_test(life, what_has_no_thread_is_freed_inside_a_callback, 0, MAKINGS);
-    tcase_add_loop_test(life, no_operation_asks_for_anything, 0, MAKINGS);
+    tcase_add_loop_test(life, objects_without_a_thread_are_freed_inside_a_callback, 0, MAKINGS);
+    tcase_add_loop_test(life, no_operation_makes_a_request, 0, MAKINGS);
     if (!support_is_skipped(child_of_a_fork_gets_no_thread->name))
         tcase_add_test(child, child_of_a_fork_gets_no_thread);
     return support_run_suite(suite);

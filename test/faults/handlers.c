@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory is short when the library is loaded, so that it cannot register its fork handlers; and is not later. */
+/* Memory is short when the library is loaded, so it cannot register its fork handlers. Later there is memory. */
 #include <errno.h>
 
 #include <tscounter/tscounter.h>
@@ -12,7 +12,7 @@
 
 static bool is_short = true;
 
-/* The linker makes of each call of pthread_atfork one of this. */
+/* --wrap links each call of pthread_atfork to this. */
 int __real_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void));
 int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void))

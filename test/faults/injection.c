@@ -14,7 +14,7 @@
 
 #include "arguments.h"
 
-/* The plan, field by field: a thread that sleeps on asks by the former one while the next is written. */
+/* The plan, in separate fields: a sleeping thread may still read the old plan while the next is written. */
 static atomic_uint kinds_to_fail;
 static atomic_uint_fast64_t first_to_fail;
 static atomic_bool all_after_fail;
@@ -69,35 +69,35 @@ static bool is_to_fail_with(unsigned int kind, int error)
     return true;
 }
 
-static void *taken(void *memory)
+static void *allocated(void *memory)
 {
     if (memory != NULL && atomic_load(&active))
         atomic_fetch_add(&held, 1);
     return memory;
 }
 
-static void given_back(const void *memory)
+static void released(const void *memory)
 {
     if (memory != NULL && atomic_load(&active))
         atomic_fetch_sub(&held, 1);
 }
 
-/* The linker makes of each call of NAME one of __wrap_NAME, and of __real_NAME one of NAME. */
+/* --wrap links each call of NAME to __wrap_NAME, and each call of __real_NAME to NAME. */
 #define WRAPPED(result, name, ...) \
     result __real_##name(__VA_ARGS__); \
     result __wrap_##name(__VA_ARGS__); \
     result __wrap_##name(__VA_ARGS__)
 
-/* -------- memory, and what is made of it -------- */
+/* -------- memory, and objects that need it -------- */
 
 WRAPPED(void *, malloc, size_t size)
 {
-    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : taken(__real_malloc(size));
+    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : allocated(__real_malloc(size));
 }
 
 WRAPPED(void *, calloc, size_t count, size_t size)
 {
-    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : taken(__real_calloc(count, size));
+    return is_to_fail_with(REQUEST_MEMORY, ENOMEM) ? NULL : allocated(__real_calloc(count, size));
 }
 
 WRAPPED(int, posix_memalign, void **memory, size_t alignment, size_t size)
@@ -105,13 +105,13 @@ WRAPPED(int, posix_memalign, void **memory, size_t alignment, size_t size)
     int error = is_to_fail(REQUEST_MEMORY) ? ENOMEM : __real_posix_memalign(memory, alignment, size);
 
     if (error == 0)
-        taken(*memory);
+        allocated(*memory);
     return error;
 }
 
 WRAPPED(void, free, void *memory)
 {
-    given_back(memory);
+    released(memory);
     __real_free(memory);
 }
 
@@ -119,15 +119,15 @@ WRAPPED(void *, mmap, void *address, size_t size, int protection, int flags, int
 {
     if (is_to_fail_with(REQUEST_MEMORY, ENOMEM))
         return MAP_FAILED;
-    return taken(__real_mmap(address, size, protection, flags, file, offset));
+    return allocated(__real_mmap(address, size, protection, flags, file, offset));
 }
 
-/* glibc's name of the same, where off_t has 64 bits. */
+/* glibc's name for it if off_t has 64 bits. */
 WRAPPED(void *, mmap64, void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
     if (is_to_fail_with(REQUEST_MEMORY, ENOMEM))
         return MAP_FAILED;
-    return taken(__real_mmap64(address, size, protection, flags, file, offset));
+    return allocated(__real_mmap64(address, size, protection, flags, file, offset));
 }
 
 WRAPPED(int, pthread_atfork, void (*prepare)(void), void (*parent)(void), void (*child)(void))
@@ -142,24 +142,24 @@ WRAPPED(int, pthread_create, pthread_t *thread, const pthread_attr_t *attr, void
     return is_to_fail(REQUEST_THREAD) ? EAGAIN : __real_pthread_create(thread, attr, body, arg);
 }
 
-/* -------- what can be done without -------- */
+/* -------- requests that may fail without error -------- */
 
 /* The kernel needs memory to split a mapping. */
 WRAPPED(int, munmap, void *address, size_t size)
 {
     if (is_to_fail_with(REQUEST_EXPENDABLE, ENOMEM))
         return -1;
-    given_back(address);
+    released(address);
     return __real_munmap(address, size);
 }
 
-/* Of a kernel without huge pages. */
+/* As on a kernel without huge pages. */
 WRAPPED(int, madvise, void *address, size_t size, int advice)
 {
     return is_to_fail_with(REQUEST_EXPENDABLE, EINVAL) ? -1 : __real_madvise(address, size, advice);
 }
 
-/* Nothing is created, so there is no mode. */
+/* No file is created, so there is no mode. */
 WRAPPED(int, open, const char *path, int flags, ...)
 {
     return is_to_fail_with(REQUEST_EXPENDABLE, EMFILE) ? -1 : __real_open(path, flags);
@@ -176,7 +176,7 @@ WRAPPED(int, pthread_setname_np, pthread_t thread, const char *name)
     return is_to_fail_with(REQUEST_EXPENDABLE, EMFILE) ? EMFILE : __real_pthread_setname_np(thread, name);
 }
 
-/* There are more processors than the set has bits. */
+/* The machine has more CPUs than the set has bits. */
 WRAPPED(int, sched_getaffinity, pid_t process, size_t size, cpu_set_t *set)
 {
     return is_to_fail_with(REQUEST_EXPENDABLE, EINVAL) ? -1 : __real_sched_getaffinity(process, size, set);

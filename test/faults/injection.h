@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
-/* What the library asks of the system, made to fail, and counted. Linked with --wrap for each function. */
+/* Makes the library's requests to the system fail, and counts them. Linked with --wrap for each function. */
 #ifndef FAULTS_INJECTION_H
 #define FAULTS_INJECTION_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What a request is for, and so what comes of its failure. */
+/* The kinds of requests, and what a failure leads to. */
 enum {
-    REQUEST_MEMORY = 1,     /* memory, a place for handlers: -ENOMEM */
+    REQUEST_MEMORY = 1,     /* memory, registration of fork handlers: -ENOMEM */
     REQUEST_THREAD = 2,     /* -EAGAIN */
-    REQUEST_EXPENDABLE = 4, /* what can be done without: no error */
-    REQUEST_WAIT = 8,       /* a sleep that ends before its time: no error */
+    REQUEST_EXPENDABLE = 4, /* the library can do without: no error */
+    REQUEST_WAIT = 8,       /* a sleep that ends early: no error */
     REQUEST_ANY = REQUEST_MEMORY | REQUEST_THREAD | REQUEST_EXPENDABLE | REQUEST_WAIT,
 };
 
@@ -20,14 +20,14 @@ enum {
 struct injection_plan {
     unsigned int kinds;
     uint64_t first; /* the first request of these kinds that fails, counted from 0; NO_REQUEST: none does */
-    bool all_after; /* and each one after it */
-    int wait_error; /* what the system call of a wait answers; 0: it returns for no reason */
+    bool all_after; /* as do all later ones */
+    int wait_error; /* the error of a wait's system call; 0: it returns spuriously */
 };
 
 struct injection {
-    uint64_t requests;   /* of the kinds, made since the beginning */
-    unsigned int failed; /* the kind of the last that was made to fail; 0: none was */
-    int64_t held;        /* memory taken and not given back since the beginning */
+    uint64_t requests;   /* of these kinds, since the beginning */
+    unsigned int failed; /* the kind of the last request that was made to fail; 0: none was */
+    int64_t held;        /* allocations minus releases since the beginning */
 };
 
 void injection_begin(const struct injection_plan *plan);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A whole life, from the attributes to the drain, while one request fails, or all sleeps do: what is made is
- * whole, what cannot be made leaves nothing, and nothing that was counted is lost. */
+/*
+ * A counter's life, from the attributes to the drain, while one request fails, or all sleeps do. A counter is
+ * either complete or leaves nothing behind, and no count is lost.
+ */
 #include <errno.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -36,10 +38,10 @@ enum { KINDS = sizeof kinds / sizeof *kinds };
 struct life {
     const struct kind *kind;
     struct injection_plan plan;
-    unsigned int *failed; /* in memory that parent and child share: the kind of the request that failed */
+    unsigned int *failed; /* shared by parent and child: the kind of the request that failed */
     uint64_t caps;
-    tsc_counter_t *counter; /* NULL: could not be made */
-    pthread_barrier_t born;
+    tsc_counter_t *counter; /* NULL: creation failed */
+    pthread_barrier_t made;
     pthread_barrier_t counted;
     pthread_barrier_t drained;
 };
@@ -54,7 +56,7 @@ static int stay(int64_t *value, void *arg)
     return 0;
 }
 
-/* Each adds ROUNDS, in ways that have to wait for one another. */
+/* Each worker adds ROUNDS, with operations that wait for each other. */
 static void count(const struct life *life)
 {
     tsc_counter_t *counter = life->counter;
@@ -90,7 +92,7 @@ static void *work(void *arg)
 {
     struct life *life = arg;
 
-    pthread_barrier_wait(&life->born);
+    pthread_barrier_wait(&life->made);
     if (life->counter == NULL)
         return NULL;
     count(life);
@@ -123,7 +125,7 @@ static int set_attributes(const struct life *life, tsc_counter_attr_t *attr)
     return error;
 }
 
-static int give_birth(struct life *life)
+static int make_counter(struct life *life)
 {
     tsc_counter_attr_t *attr;
     int error = tsc_counter_attr_create(&attr);
@@ -157,7 +159,7 @@ static void go_through_life(struct life *life)
     pthread_barrier_wait(&life->drained);
 }
 
-static void check_birth(const struct life *life, int error, unsigned int failed)
+static void check_creation(const struct life *life, int error, unsigned int failed)
 {
     if (failed == REQUEST_MEMORY)
         CHILD_CHECK(error == -ENOMEM);
@@ -168,7 +170,7 @@ static void check_birth(const struct life *life, int error, unsigned int failed)
     CHILD_CHECK((life->counter == NULL) == (error != 0));
 }
 
-/* Threads of the test are started before, and end after, what is watched. */
+/* The test's own threads start before the injection begins, and end after it. */
 static void live(void *arg)
 {
     struct life *life = arg;
@@ -179,14 +181,14 @@ static void live(void *arg)
     for (size_t i = 0; i < WORKERS; i++)
         CHILD_CHECK(pthread_create(&workers[i], NULL, work, life) == 0);
     injection_begin(&life->plan);
-    error = give_birth(life);
-    pthread_barrier_wait(&life->born);
+    error = make_counter(life);
+    pthread_barrier_wait(&life->made);
     if (error == 0)
         go_through_life(life);
     tsc_counter_unref(life->counter);
     injection = injection_end();
     *life->failed = injection.failed;
-    check_birth(life, error, injection.failed);
+    check_creation(life, error, injection.failed);
     /* A region that could not be unmapped is kept for the next counter. */
     CHILD_CHECK(injection.held == 0 || (injection.held == 2 && injection.failed == REQUEST_EXPENDABLE));
     for (size_t i = 0; i < WORKERS; i++)
@@ -198,7 +200,7 @@ static void open_life(struct life *life, const struct kind *kind)
 {
     *life = (struct life){.kind = kind};
     ck_assert_int_eq(tsc_backend_get_caps(kind->backend, &life->caps), 0);
-    ck_assert_int_eq(pthread_barrier_init(&life->born, NULL, WORKERS + 1), 0);
+    ck_assert_int_eq(pthread_barrier_init(&life->made, NULL, WORKERS + 1), 0);
     ck_assert_int_eq(pthread_barrier_init(&life->counted, NULL, WORKERS + 1), 0);
     ck_assert_int_eq(pthread_barrier_init(&life->drained, NULL, WORKERS + 1), 0);
     life->failed = mmap(NULL, sizeof *life->failed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -208,18 +210,20 @@ static void open_life(struct life *life, const struct kind *kind)
 static void close_life(struct life *life)
 {
     munmap(life->failed, sizeof *life->failed);
-    pthread_barrier_destroy(&life->born);
+    pthread_barrier_destroy(&life->made);
     pthread_barrier_destroy(&life->counted);
     pthread_barrier_destroy(&life->drained);
 }
 
 static void live_once(struct life *life)
 {
-    ck_assert_msg(child_run(live, life) == 0, "%s: from request %llu on, of the kinds %u, error %d",
-                  life->kind->name, (unsigned long long)life->plan.first, life->plan.kinds, life->plan.wait_error);
+    ck_assert_msg(child_run(live, life) == 0, "%s: from request %llu on, kinds %u, error %d", life->kind->name,
+                  (unsigned long long)life->plan.first, life->plan.kinds, life->plan.wait_error);
 }
 
-/* Until there are no more of them. Of waits one is interrupted, and the next returns for no reason. */
+/*
+ * Fails each request in turn until there are no more. Waits alternate between an interrupt and a spurious return.
+ */
 static void fail_each_once(struct life *life, unsigned int request_kinds)
 {
     life->plan = (struct injection_plan){.kinds = request_kinds};
@@ -244,12 +248,12 @@ START_TEST(each_request_fails_once)
 }
 END_TEST
 
-/* What a wait may answer, and what it answers where it is forbidden, or missing. */
+/* Errors of a wait, also if it is forbidden or not implemented. */
 static const int wait_errors[] = {EINTR, EAGAIN, ETIMEDOUT, ENOMEM, EPERM, ENOSYS};
 
 enum { WAIT_ERRORS = sizeof wait_errors / sizeof *wait_errors };
 
-/* Who cannot sleep looks again and again; and a timeout is kept. */
+/* A thread that cannot sleep polls; timeouts are still kept. */
 START_TEST(all_waits_fail)
 {
     struct life life;

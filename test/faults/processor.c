@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The per-CPU backend on machines that are not like this one: fewer processors counted than there are numbers,
- * no restartable sequences, and a getcpu that is a slow system call. Each test has a process of its own.
+ * The per-CPU backend on other machines than this one. They have CPU numbers beyond the count, no restartable
+ * sequences, or a getcpu that is a slow system call. Each test has its own process.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -23,20 +23,20 @@
 
 enum { THREADS = 8, ADDS = 20000, SLOW_CALL_NS = 200, FAR_NUMBER = 5000 };
 
-/* What the system is to say of its processors. */
+/* The simulated machine's CPUs, as the system reports them. */
 static struct {
-    const char *possible; /* what the file says; NULL: there is none */
+    const char *possible; /* the content of the file; NULL: no file */
     bool is_unreadable;
     long configured;
-    int allowed; /* the one processor that a thread may run on; -1: that is not known */
+    int allowed; /* the one CPU that a thread may run on; -1: unknown */
 } machine;
 
-static bool is_pretended; /* else it is as it is */
-static bool looks_at_lock;
+static bool is_simulated; /* otherwise the real machine's values are used */
+static bool checks_lock;
 static bool getcpu_is_slow;
-static int getcpu_answer = -1; /* -1: what it is */
+static int getcpu_result = -1; /* -1: the real one */
 static atomic_uint getcpu_calls;
-static atomic_uint looks;
+static atomic_uint lock_checks;
 
 int __real_sched_getcpu(void);
 int __wrap_sched_getcpu(void);
@@ -71,35 +71,35 @@ static void *create_another(void *arg)
 }
 
 /*
- * Every creation takes the lock that the library also holds over a fork: so that is free, or this never ends. What
- * the other thread has found and mapped is there when this one goes on.
+ * Each creation acquires the lock that the library also holds over a fork: so this hangs if the lock is held. The
+ * other thread completes its own discovery and mappings before this one goes on.
  */
-static void look_at_lock(void)
+static void check_lock(void)
 {
-    static atomic_bool is_looking;
+    static atomic_bool is_checking;
 
-    if (!looks_at_lock || atomic_exchange(&is_looking, true))
+    if (!checks_lock || atomic_exchange(&is_checking, true))
         return;
-    atomic_fetch_add(&looks, 1);
+    atomic_fetch_add(&lock_checks, 1);
     pthread_join(support_start_thread(create_another, NULL), NULL);
-    atomic_store(&is_looking, false);
+    atomic_store(&is_checking, false);
 }
 
 int __wrap_sched_getcpu(void)
 {
     atomic_fetch_add(&getcpu_calls, 1);
-    look_at_lock();
+    check_lock();
     if (getcpu_is_slow)
         take_long();
-    return getcpu_answer >= 0 ? getcpu_answer : __real_sched_getcpu();
+    return getcpu_result >= 0 ? getcpu_result : __real_sched_getcpu();
 }
 
 long __wrap_sysconf(int name)
 {
-    return name == _SC_NPROCESSORS_CONF && is_pretended ? machine.configured : __real_sysconf(name);
+    return name == _SC_NPROCESSORS_CONF && is_simulated ? machine.configured : __real_sysconf(name);
 }
 
-static int open_pretended(void)
+static int open_simulated(void)
 {
     int ends[2];
 
@@ -112,11 +112,11 @@ static int open_pretended(void)
     return ends[machine.is_unreadable ? 1 : 0];
 }
 
-/* The library opens nothing else. */
+/* The library opens no other file. */
 int __wrap_open(const char *path, int flags, ...)
 {
-    look_at_lock();
-    return is_pretended ? open_pretended() : __real_open(path, flags);
+    check_lock();
+    return is_simulated ? open_simulated() : __real_open(path, flags);
 }
 
 int __wrap_open64(const char *path, int flags, ...)
@@ -126,7 +126,7 @@ int __wrap_open64(const char *path, int flags, ...)
 
 int __wrap_sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
 {
-    if (!is_pretended)
+    if (!is_simulated)
         return __real_sched_getaffinity(process, size, set);
     if (machine.allowed < 0) {
         errno = EINVAL;
@@ -138,7 +138,7 @@ int __wrap_sched_getaffinity(pid_t process, size_t size, cpu_set_t *set)
 
 void *__wrap_mmap(void *address, size_t size, int protection, int flags, int file, off_t offset)
 {
-    look_at_lock();
+    check_lock();
     return __real_mmap(address, size, protection, flags, file, offset);
 }
 
@@ -149,11 +149,11 @@ void *__wrap_mmap64(void *address, size_t size, int protection, int flags, int f
 
 int __wrap_munmap(void *address, size_t size)
 {
-    look_at_lock();
+    check_lock();
     return __real_munmap(address, size);
 }
 
-/* The first counter of the process; the machine is then as it is again. */
+/* Creates the process's first counter on the simulated machine. */
 static tsc_counter_t *create_on_machine(const char *possible)
 {
     tsc_counter_t *counter;
@@ -161,13 +161,13 @@ static tsc_counter_t *create_on_machine(const char *possible)
     machine.possible = possible;
     machine.configured = 1;
     machine.allowed = -1;
-    is_pretended = true;
+    is_simulated = true;
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
-    is_pretended = false;
+    is_simulated = false;
     return counter;
 }
 
-static void count_on_each_processor(size_t index, void *counter)
+static void count_on_each_cpu(size_t index, void *counter)
 {
     support_stay_on_processor(index);
     for (int i = 0; i < ADDS; i++) {
@@ -181,7 +181,7 @@ static void count_with_all_in(tsc_counter_t *counter)
     int64_t low;
     int64_t high;
 
-    support_run_threads(THREADS, count_on_each_processor, counter);
+    support_run_threads(THREADS, count_on_each_cpu, counter);
     ck_assert_int_eq(tsc_counter_get_interval(counter, &low, &high), 0);
     ck_assert_int_eq(low, 2 * THREADS * ADDS);
     ck_assert_int_eq(high, 2 * THREADS * ADDS);
@@ -216,8 +216,8 @@ START_TEST(numbers_with_gaps)
 }
 END_TEST
 
-/* What lies behind the slots of processors is added to atomically, by all alike. */
-START_TEST(nobody_adds_plainly_beyond_the_count)
+/* Beyond the CPUs' slots is the overflow slot, which all threads must change atomically. */
+START_TEST(no_thread_adds_plainly_beyond_the_count)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION
     tsc_counter_t *counter = create_on_machine("0\n");
@@ -254,7 +254,7 @@ static const struct {
 
 enum { MACHINES = sizeof machines / sizeof *machines };
 
-START_TEST(processors_are_counted_to_the_highest_number)
+START_TEST(cpus_are_counted_to_the_highest_number)
 {
     struct tsc_cpu_info processors;
 
@@ -262,10 +262,10 @@ START_TEST(processors_are_counted_to_the_highest_number)
     machine.is_unreadable = machines[_i].is_unreadable;
     machine.configured = machines[_i].configured;
     machine.allowed = machines[_i].allowed;
-    is_pretended = true;
+    is_simulated = true;
     errno = 77;
     tsc_cpu_detect(&processors);
-    is_pretended = false; /* also for what writes down at the end what was covered */
+    is_simulated = false; /* also for the coverage data written at exit */
     ck_assert_int_eq(errno, 77);
     ck_assert_uint_eq(processors.count, machines[_i].count);
 }
@@ -288,19 +288,19 @@ START_TEST(the_first_creation_is_no_cancellation_point)
 }
 END_TEST
 
-START_TEST(nothing_is_asked_under_the_lock)
+START_TEST(no_system_call_under_the_lock)
 {
     tsc_counter_t *counter;
 
-    looks_at_lock = true;
+    checks_lock = true;
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_PERCPU, NULL), 0);
     tsc_counter_unref(counter);
-    looks_at_lock = false;
-    ck_assert_uint_ge(atomic_load(&looks), 4);
+    checks_lock = false;
+    ck_assert_uint_ge(atomic_load(&lock_checks), 4);
 }
 END_TEST
 
-START_TEST(one_counter_of_many_processors_takes_little_address_space)
+START_TEST(one_counter_on_many_cpus_takes_little_address_space)
 {
     const size_t limit = (size_t)32 << 20;
     tsc_counter_t *counter = create_on_machine("0-4095\n");
@@ -313,16 +313,18 @@ START_TEST(one_counter_of_many_processors_takes_little_address_space)
 }
 END_TEST
 
-START_TEST(numbers_far_beyond_that_getcpu_answers)
+START_TEST(numbers_far_beyond_from_getcpu)
 {
-    getcpu_answer = FAR_NUMBER;
+    getcpu_result = FAR_NUMBER;
     count_with_all();
 }
 END_TEST
 
-/* It is asked once, to measure it, and never by a thread that counts. With restartable sequences none would ask.
+/*
+ * getcpu is called once, to measure it, and never by a thread that counts. With restartable sequences it is never
+ * called.
  */
-START_TEST(slow_getcpu_is_left_alone)
+START_TEST(slow_getcpu_is_not_called)
 {
     tsc_counter_t *counter;
     unsigned int calls_to_measure;
@@ -337,16 +339,16 @@ START_TEST(slow_getcpu_is_left_alone)
 }
 END_TEST
 
-/* With an rseq area it is the processor's number, folded where it lies beyond the count; else any below that. */
-START_TEST(slow_way_finds_the_processor_too)
+/* With an rseq area it is the CPU's number, modulo the count; otherwise any number below the count. */
+START_TEST(slow_path_finds_the_cpu_too)
 {
     struct tsc_cpu_info processors;
 
     machine.configured = 1;
     machine.allowed = -1;
-    is_pretended = _i != 0;
+    is_simulated = _i != 0;
     tsc_cpu_detect(&processors);
-    is_pretended = false;
+    is_simulated = false;
     tsc_cpu_use(&processors);
     support_stay_on_processor(1);
     ck_assert_uint_lt(tsc_cpu_current_slow(), tsc_cpu_count);
@@ -357,8 +359,8 @@ START_TEST(slow_way_finds_the_processor_too)
 }
 END_TEST
 
-/* Who waits does not spin: whom it waits for could not run. */
-START_TEST(one_processor_is_enough)
+/* On one CPU a waiter does not spin: the thread that it waits for could not run. */
+START_TEST(one_cpu_is_enough)
 {
     tsc_counter_t *counter;
     int64_t value;
@@ -367,7 +369,7 @@ START_TEST(one_processor_is_enough)
         return;
     support_stay_on_processor(0);
     ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
-    support_run_threads(THREADS, count_on_each_processor, counter);
+    support_run_threads(THREADS, count_on_each_cpu, counter);
     ck_assert_int_eq(tsc_counter_get(counter, &value), 0);
     ck_assert_int_eq(value, 2 * THREADS * ADDS);
     ck_assert(!tsc_is_multiprocessor());
@@ -375,15 +377,15 @@ START_TEST(one_processor_is_enough)
 }
 END_TEST
 
-/* A sandbox may refuse it, and older C libraries on machines of more than 1024 processors. */
+/* A sandbox may refuse it; older C libraries fail on machines with more than 1024 CPUs. */
 START_TEST(a_waiter_keeps_errno_where_affinity_is_refused)
 {
     machine.allowed = -1;
-    is_pretended = true;
+    is_simulated = true;
     errno = UNTOUCHED;
     (void)tsc_is_multiprocessor();
     ck_assert_int_eq(errno, UNTOUCHED);
-    is_pretended = false;
+    is_simulated = false;
 }
 END_TEST
 
@@ -394,15 +396,15 @@ int main(void)
 
     tcase_add_test(tcase, numbers_beyond_the_count);
     tcase_add_test(tcase, numbers_with_gaps);
-    tcase_add_loop_test(tcase, processors_are_counted_to_the_highest_number, 0, MACHINES);
+    tcase_add_loop_test(tcase, cpus_are_counted_to_the_highest_number, 0, MACHINES);
     tcase_add_test(tcase, the_first_creation_is_no_cancellation_point);
-    tcase_add_test(tcase, nothing_is_asked_under_the_lock);
-    tcase_add_test(tcase, one_counter_of_many_processors_takes_little_address_space);
-    tcase_add_test(tcase, nobody_adds_plainly_beyond_the_count);
-    tcase_add_test(tcase, numbers_far_beyond_that_getcpu_answers);
-    tcase_add_test(tcase, slow_getcpu_is_left_alone);
-    tcase_add_loop_test(tcase, slow_way_finds_the_processor_too, 0, 2);
-    tcase_add_test(tcase, one_processor_is_enough);
+    tcase_add_test(tcase, no_system_call_under_the_lock);
+    tcase_add_test(tcase, one_counter_on_many_cpus_takes_little_address_space);
+    tcase_add_test(tcase, no_thread_adds_plainly_beyond_the_count);
+    tcase_add_test(tcase, numbers_far_beyond_from_getcpu);
+    tcase_add_test(tcase, slow_getcpu_is_not_called);
+    tcase_add_loop_test(tcase, slow_path_finds_the_cpu_too, 0, 2);
+    tcase_add_test(tcase, one_cpu_is_enough);
     tcase_add_test(tcase, a_waiter_keeps_errno_where_affinity_is_refused);
     return support_run_suite(suite);
 }

@@ -24,8 +24,10 @@ enum { DEADLINE_SECONDS = 30, NO_CHILD = -1, LARGER_BY_BYTES = 1024 * 1024 };
 #endif
 #endif
 
-/* ThreadSanitizer still knows the parent's threads in the child, and knows threads by where they lie. Stacks that
- * are larger than all stacks before do not come from where those were. */
+/*
+ * In the child, ThreadSanitizer still knows the parent's threads, by their stacks' addresses. Larger stacks are
+ * not placed where old ones were.
+ */
 static void use_other_stacks(void)
 {
 #ifdef THREAD_SANITIZER
@@ -57,7 +59,7 @@ pid_t child_begin(void)
     pid_t child = fork();
 
     if (child == 0) {
-        signal(SIGALRM, SIG_DFL); /* Check's handler would end the parent too. */
+        signal(SIGALRM, SIG_DFL); /* Check's handler would kill the parent too. */
         use_other_stacks();
         alarm(DEADLINE_SECONDS * (unsigned int)support_timeout_scale());
     }
@@ -86,7 +88,7 @@ int child_run(void (*body)(void *arg), void *arg)
 
 void child_fail(const char *file, int line, const char *condition)
 {
-    fprintf(stderr, "%s:%d: in a child: not true: %s\n", file, line, condition);
+    fprintf(stderr, "%s:%d: in a child: check failed: %s\n", file, line, condition);
     child_leave(1);
 }
 
@@ -116,7 +118,7 @@ static bool is_of_an_owner(const char *thread_id)
     return strcmp(name, "tscounter\n") == 0;
 }
 
-/* By their name: ThreadSanitizer has a thread of its own. */
+/* Counted by name: ThreadSanitizer has a thread of its own. */
 static int count_owners(void)
 {
     DIR *tasks = opendir("/proc/self/task");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A program registers fork handlers before it makes its first counter: they may use counters, and take locks under
- * which other threads use counters. */
+/*
+ * A program registers fork handlers before it creates its first counter. They may use counters, and take locks
+ * under which other threads use counters.
+ */
 #include <semaphore.h>
 
 #include "child.h"
@@ -12,14 +14,14 @@
 enum { FORKS = 40, FIRST_CREATES = 30, CASE_SECONDS = 60 };
 
 static pthread_mutex_t program_lock = PTHREAD_MUTEX_INITIALIZER;
-static bool locks;                    /* the handlers take the lock of the program */
-static const struct subject *subject; /* what they count with, or NULL */
-static int wrong_answers;             /* that they got */
+static bool locks;                    /* the handlers take the program's lock */
+static const struct subject *subject; /* what the handlers count with, or NULL */
+static int wrong_results;             /* of the handlers' calls */
 static int64_t handled;
 
 static void note(bool right)
 {
-    wrong_answers += !right;
+    wrong_results += !right;
 }
 
 static void use_counters(void)
@@ -77,7 +79,7 @@ static void *use_under_the_lock(void *arg)
     return right ? NULL : crowd;
 }
 
-static void come_and_go(void *arg)
+static void end_at_once(void *arg)
 {
     (void)arg;
 }
@@ -94,7 +96,7 @@ START_TEST(test_handlers_lock_what_others_count_under)
     locks = true;
     thread = support_start_thread(use_under_the_lock, &crowd);
     for (int i = 0; i < FORKS; i++)
-        ck_assert_int_eq(child_run(come_and_go, NULL), 0);
+        ck_assert_int_eq(child_run(end_at_once, NULL), 0);
     atomic_store(&crowd.stop, true);
     pthread_join(thread, &wrong);
     ck_assert_ptr_null(wrong);
@@ -103,12 +105,12 @@ START_TEST(test_handlers_lock_what_others_count_under)
 }
 END_TEST
 
-/* The handlers have run in this process, too; then the program replaces what it had. */
+/* The handlers have run in the child too; then the program drops its counters. */
 static void replace_counter(void *arg)
 {
     struct subject *inherited = arg;
 
-    CHILD_CHECK(wrong_answers == 0 && handled == 2);
+    CHILD_CHECK(wrong_results == 0 && handled == 2);
     subject = NULL;
     subject_drop_in_child(inherited);
     child_check_owners(0);
@@ -122,7 +124,7 @@ START_TEST(test_handlers_count)
     subject = &counted;
     ck_assert_int_eq(child_run(replace_counter, &counted), 0);
     subject = NULL;
-    ck_assert_int_eq(wrong_answers, 0);
+    ck_assert_int_eq(wrong_results, 0);
     ck_assert_int_eq(handled, 2);
     subject_assert_value(&counted, 2);
     subject_close(&counted);

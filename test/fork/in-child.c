@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a child of a fork may do with what its parent made: everything, and in any order. */
+/* A child of a fork may use its parent's objects in every way, and in any order. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -216,7 +216,7 @@ static void count_and_fork(void *arg)
     child_check_owners(0);
 }
 
-/* Each adds without waiting for it to be applied, and forks. */
+/* Each process adds, without waiting for the addition, and forks. */
 START_TEST(test_children_have_children)
 {
     struct subject subject;
@@ -293,7 +293,7 @@ static void *churn(void *arg)
     return NULL;
 }
 
-/* Two threads find, at the same time, that the thread of the owner has to be started. */
+/* Two threads find at the same time that the owner's thread must be started. */
 static void start_at_once(void *arg)
 {
     struct subject *subject = arg;
@@ -391,7 +391,7 @@ static void use_all(void *arg)
     child_check_owners(0);
 }
 
-/* More counters, each with a lock or an owner of its own, than a thread usually holds locks. */
+/* More counters, each with a lock or an owner, than the number of locks that a thread usually holds. */
 START_TEST(test_fork_with_many_counters)
 {
     const struct variant *variant = variant_at(_i, 0);
@@ -416,8 +416,8 @@ struct pages {
     size_t all;
 };
 
-/* Linux tells of each page whether this process alone has it: then it was copied since the fork. */
-static void look_at_page(struct pages *pages, uintptr_t page)
+/* Linux reports for each page whether only this process maps it: then it was copied since the fork. */
+static void check_page(struct pages *pages, uintptr_t page)
 {
     uint64_t entry = 0;
 
@@ -437,13 +437,13 @@ static void count_copied_pages(void *arg)
         uintptr_t page = (uintptr_t)pages->counters[i] / page_size;
 
         if (page != last)
-            look_at_page(pages, page);
+            check_page(pages, page);
         last = page;
     }
     CHILD_CHECK(pages->all > 0 && pages->copied <= pages->all / ONE_IN);
 }
 
-/* What a child has to make right of a counter that nobody was using is nothing: it writes to none of them. */
+/* A child has no repairs to make on an unused counter: it writes to none of them. */
 START_TEST(test_child_copies_few_pages)
 {
     const struct variant *variant = variant_at(_i, 0);

@@ -16,7 +16,7 @@ struct moment {
     bool fork_again;
 };
 
-/* Otherwise its only thread does what they would. */
+/* Otherwise the child's only thread does their work. */
 static bool children_start_threads;
 
 void offspring_prepare(void)
@@ -85,7 +85,7 @@ static void *add_in_child(void *arg)
     return NULL;
 }
 
-/* Nobody else is there: every step is exact. */
+/* The child has no other thread: each step is exact. */
 static int64_t count_in_child(const struct subject *subject, int64_t value)
 {
     CHILD_CHECK(value_in_child(subject->counter) == value);
@@ -146,5 +146,5 @@ void parent_fork(struct parent *parent, bool child_forks_too)
     struct moment moment = {.parent = parent, .fork_again = child_forks_too};
 
     moment.floor = count_returned(parent);
-    witness_equal(&parent->subject.witness, "how a child ended", child_run(live_in_child, &moment), 0);
+    witness_equal(&parent->subject.witness, "the status of a child", child_run(live_in_child, &moment), 0);
 }

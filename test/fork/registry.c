@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* References, and what a fork does to what is registered. */
+/* References, and what a fork does to registered objects. */
 #include "sync/registry.h"
 
 #include <string.h>
@@ -61,7 +61,7 @@ START_TEST(the_last_reference_releases)
 }
 END_TEST
 
-/* Those of calls are counted in bits of their own, which a count of 2^32 must not reach. */
+/* Calls' references are counted in separate bits, which a count of 2^32 must not reach. */
 START_TEST(more_references_than_fit_into_32_bits)
 {
     open_object();

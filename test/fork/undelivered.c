@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What lies undelivered in an owner's ring at a fork: the child has what it is to have, and nothing else. */
+/* Undelivered messages in an owner's ring at a fork: the child gets the additions, and touches no request. */
 #include "queue/life.h"
 #include "queue/send.h"
 
@@ -31,8 +31,8 @@ static void send(struct tsc_recipient *recipient, enum tsc_message_kind kind)
     tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, kind, 1);
 }
 
-/* What lay on the stack of a thread that is not in the child: memory that a child does not have. */
-static struct sum *map_for_this_process_alone(void)
+/* Like the stack of a thread that is not in the child: memory that the child does not have. */
+static struct sum *map_without_copy_in_child(void)
 {
     struct sum *memory = mmap(NULL, sizeof *memory, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
@@ -41,7 +41,7 @@ static struct sum *map_for_this_process_alone(void)
     return memory;
 }
 
-/* If a cell has not the bit of its lap, a message of the next lap looks published before it is. */
+/* A cell without the bit of its lap would make a message of the next lap look published too early. */
 static bool is_published(uint64_t position)
 {
     void *message;
@@ -50,7 +50,7 @@ static bool is_published(uint64_t position)
     return tsc_ring_read(&owner->ring, position, &message, &argument);
 }
 
-static void look_in_child(void *arg)
+static void check_in_child(void *arg)
 {
     const struct sum *additions = arg;
 
@@ -63,13 +63,13 @@ static void look_in_child(void *arg)
     child_check_owners(0);
 }
 
-/* Messages of each kind, one that was never published, and those to nobody. */
-START_TEST(child_has_what_it_is_to_have)
+/* Messages of each kind, one that was never published, and messages without a recipient. */
+START_TEST(child_has_the_additions_and_no_requests)
 {
     struct tsc_owner_attr attr = {.queue_capacity = 4 * CAPACITY, .thread_name = "tscounter"};
     struct held_callback callback;
     struct sum additions = {.recipient = {.deliver = add_up}};
-    struct sum *requests = map_for_this_process_alone();
+    struct sum *requests = map_without_copy_in_child();
 
     requests->recipient.deliver = add_up;
     ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
@@ -81,7 +81,7 @@ START_TEST(child_has_what_it_is_to_have)
         send(&requests->recipient, TSC_MESSAGE_CALLBACK);
     }
     unpublished = tsc_owner_reserve(owner);
-    ck_assert_int_eq(child_run(look_in_child, &additions), 0);
+    ck_assert_int_eq(child_run(check_in_child, &additions), 0);
     tsc_owner_publish(owner, unpublished, NULL, TSC_MESSAGE_ADDITION, 0);
     held_callback_let_go(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
@@ -96,6 +96,6 @@ int main(void)
     Suite *suite = suite_create("undelivered");
     TCase *tcase = support_add_case(suite, "undelivered", 30);
 
-    tcase_add_test(tcase, child_has_what_it_is_to_have);
+    tcase_add_test(tcase, child_has_the_additions_and_no_requests);
     return support_run_suite(suite);
 }

@@ -11,8 +11,7 @@ enum {
     FORKERS = 3,
     FORKS = 2,
     CHURNERS = TEST_CHURNERS,
-    RESTLESS =
-        4, /* add without a pause; the others pause, or a child would have to wait its turn among a thousand */
+    RESTLESS = 4, /* add without a pause; the others pause, or a child would wait its turn among a thousand */
     PAUSE_NS = 20000000,
 };
 
@@ -39,7 +38,7 @@ static void fork_now_and_again(struct load *load)
     atomic_fetch_sub(&load->forkers_left, 1);
 }
 
-/* Counters that are made and dropped meanwhile: a fork must not find one of them half made. */
+/* Counters that are created and freed meanwhile: a fork must not find one half made. */
 static void make_and_drop(struct load *load)
 {
     struct witness *witness = &load->parent.subject.witness;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A child of vfork, which runs in the memory of its parent, counts there while other threads of the parent do. */
+/* A child of vfork, in its parent's memory, counts while the parent's other threads count. */
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -27,7 +27,7 @@ static void *count_in_parent(void *arg)
     return NULL;
 }
 
-/* Not inlined: a child of vfork shares the frame of its parent. */
+/* Not inlined: a child of vfork shares its parent's frame. */
 static __attribute__((noinline)) void count_in_child(tsc_counter_t *counter)
 {
     for (int i = 0; i < COUNTS_OF_CHILD; i++)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that return, exit and are cancelled while several others fork at once: the parent loses nothing, and no
- * child has anything of theirs in its way. */
+/*
+ * Threads return, exit and are cancelled while several others fork at the same time. The parent loses no count,
+ * and no child is blocked by an ended thread.
+ */
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
@@ -11,7 +13,7 @@
 
 enum { FORKERS = 4, FORKS = 3, ALL_FORKS = FORKERS * FORKS, PAUSE_NS = 20000000 };
 
-/* Each that exits cancels the one behind it. */
+/* A thread that exits cancels the next one. */
 enum ending { BY_RETURN, BY_EXIT, BY_CANCELLATION, ENDINGS };
 
 struct load {
@@ -22,7 +24,7 @@ struct load {
     atomic_size_t forks;
 };
 
-/* An equal share of the workers ends after each fork has begun. */
+/* After each fork has begun, an equal share of the workers ends. */
 static bool may_end(const struct load *load, size_t index)
 {
     return index * ALL_FORKS < atomic_load(&load->forks) * load->parent.workers;
@@ -38,7 +40,7 @@ static void count(struct load *load, size_t index)
     }
 }
 
-/* Long enough for forks to find it there. */
+/* Long enough for a fork to happen inside the callback. */
 static int exit_inside(int64_t *value, void *arg)
 {
     const struct timespec pause = {.tv_nsec = SUPPORT_MILLISECOND_NS};
@@ -49,7 +51,7 @@ static int exit_inside(int64_t *value, void *arg)
     pthread_exit(NULL);
 }
 
-/* On the mutex, with the counter locked, which it then leaves as it was. */
+/* On the mutex, exits with the counter locked; the value stays unchanged. */
 static void end_by_exit(struct load *load, size_t index)
 {
     if (index + 1 < load->parent.workers)
@@ -62,7 +64,7 @@ static void end_by_exit(struct load *load, size_t index)
 static void wait_until_cancelled(struct load *load)
 {
     for (;;)
-        witness_equal(&load->parent.subject.witness, "a wait in vain",
+        witness_equal(&load->parent.subject.witness, "a wait that nothing ends",
                       tsc_counter_wait_at_most(load->parent.subject.counter, -1, -1), -ETIMEDOUT);
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* Forks while callbacks run and threads sleep: fork waits for none of them, and the child has none of them. */
+/*
+ * Forks while callbacks run and threads sleep. fork waits for none of them, and none of them exists in the child.
+ */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -18,7 +20,7 @@ struct expected {
     int64_t high;
 };
 
-/* Uses the counter in ways that hang where something of the parent's threads is still in its way. */
+/* Uses the counter in ways that hang if a thread of the parent still blocks it. */
 static void count_on(void *arg)
 {
     struct expected *expected = arg;
@@ -48,8 +50,10 @@ static bool adds_without_waiting(const struct variant *variant)
     return variant_has(variant, TSC_CAP_ASYNC) && !variant->bounded && variant->queue_capacity != 1;
 }
 
-/* The callback ends after the forks: a fork that waits for it is a hang. Adds that are queued behind it have
- * returned. */
+/*
+ * The callback ends after the forks, so a fork that waits for it hangs. Adds that are queued behind it have
+ * returned.
+ */
 START_TEST(test_fork_does_not_wait_for_a_callback)
 {
     const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
@@ -145,8 +149,10 @@ static struct expected expect_adds(struct load *load)
     return expected;
 }
 
-/* All of them stand in line before a queue that is full, or a lock. What had not returned may be in the child, or
- * not. */
+/*
+ * All threads wait for room in a full queue, or for a lock. The child may or may not have adds that have not
+ * returned.
+ */
 START_TEST(test_fork_while_adders_sleep)
 {
     const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
@@ -191,7 +197,7 @@ START_TEST(test_fork_while_waiters_sleep)
 END_TEST
 
 /* On the mutex a plain read would not wait. */
-static int read_in_turn(const struct subject *subject)
+static int read_by_request(const struct subject *subject)
 {
     int64_t value;
 
@@ -200,7 +206,7 @@ static int read_in_turn(const struct subject *subject)
     return tsc_counter_fetch_add(subject->counter, 0, &value);
 }
 
-static void *read_and_ask(void *arg)
+static void *read_or_update(void *arg)
 {
     struct sleeper *sleeper = arg;
     struct load *load = sleeper->load;
@@ -209,14 +215,14 @@ static void *read_and_ask(void *arg)
     sleeper->id = support_thread_id();
     atomic_fetch_add(&load->under_way, 1);
     if (reads)
-        witness_equal(&load->subject.witness, "a read", read_in_turn(&load->subject), 0);
+        witness_equal(&load->subject.witness, "a read", read_by_request(&load->subject), 0);
     else
         witness_equal(&load->subject.witness, "update",
                       tsc_counter_update(load->subject.counter, support_raise_by_one, NULL), 0);
     return NULL;
 }
 
-/* Requests of threads that are not in the child are dropped, their callbacks not run. */
+/* Requests of threads that are not in the child are dropped; their callbacks do not run. */
 START_TEST(test_fork_while_requests_wait)
 {
     const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
@@ -226,7 +232,7 @@ START_TEST(test_fork_while_requests_wait)
 
     subject_open(&load.subject, variant, variant_attr(variant));
     hold = hold_begin(load.subject.counter, RAISE);
-    put_to_sleep(&load, read_and_ask);
+    put_to_sleep(&load, read_or_update);
     for (int i = 0; i < FORKS; i++)
         ck_assert_int_eq(child_run(count_on, &expected), 0);
     ck_assert_int_eq(hold_end(hold), 0);
@@ -242,7 +248,7 @@ struct newcomers {
     struct subject *subject;
     pthread_t in_callback; /* of the parent */
     pthread_barrier_t all_alive;
-    atomic_int taken_for_it;
+    atomic_int same_pthread_t;
 };
 
 static void *count_once(void *arg)
@@ -251,7 +257,7 @@ static void *count_once(void *arg)
     int64_t value;
 
     if (pthread_equal(pthread_self(), newcomers->in_callback))
-        atomic_fetch_add(&newcomers->taken_for_it, 1);
+        atomic_fetch_add(&newcomers->same_pthread_t, 1);
     CHILD_CHECK(tsc_counter_get(newcomers->subject->counter, &value) == 0);
     CHILD_CHECK(tsc_counter_inc(newcomers->subject->counter) == 0);
     CHILD_CHECK(tsc_counter_wait_at_most(newcomers->subject->counter, INT64_MAX, 0) == 0);
@@ -259,7 +265,7 @@ static void *count_once(void *arg)
     return NULL;
 }
 
-/* With the stacks of the parent's threads glibc hands out their pthread_t again. */
+/* glibc reuses the stacks of the parent's threads, and with them their pthread_t. */
 static void start_new_threads(void *arg)
 {
     struct newcomers *newcomers = arg;
@@ -272,11 +278,14 @@ static void start_new_threads(void *arg)
         CHILD_CHECK(pthread_join(threads[i], NULL) == 0);
     CHILD_CHECK(value_in_child(newcomers->subject->counter) == NEW_THREADS);
 #ifdef __GLIBC__
-    CHILD_CHECK(atomic_load(&newcomers->taken_for_it) == 1);
+    CHILD_CHECK(atomic_load(&newcomers->same_pthread_t) == 1);
 #endif
 }
 
-/* A new thread of the child is not inside the callback of the thread that had its pthread_t in the parent. */
+/*
+ * A new thread of the child may have the pthread_t of a parent's thread that is in a callback. It is not in that
+ * callback.
+ */
 START_TEST(test_new_threads_are_in_no_callback)
 {
     const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
