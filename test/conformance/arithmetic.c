@@ -105,7 +105,7 @@ static void change_or_read_intervals(size_t index, void *arg)
     }
 }
 
-START_TEST(interval_is_always_exact_where_linearizable)
+START_TEST(interval_is_always_exact_if_linearizable)
 {
     struct interval_race race = {.counter = make_counter(&variants[_i], NULL), .reads = support_ops(2000)};
 
@@ -195,7 +195,7 @@ void add_arithmetic_tests(Suite *suite)
     add_test(tcase, arithmetic_wraps, 0);
     add_test(tcase, single_steps_wrap, 0);
     add_test(tcase, interval_is_exact_at_rest, 0);
-    add_test(tcase, interval_is_always_exact_where_linearizable, TSC_CAP_LINEARIZABLE);
+    add_test(tcase, interval_is_always_exact_if_linearizable, TSC_CAP_LINEARIZABLE);
     add_test(tcase, each_cursor_sees_every_change, 0);
     add_test(tcase, deltas_wrap, 0);
     add_test(tcase, threads_add_up, 0);

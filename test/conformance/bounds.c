@@ -3,10 +3,10 @@
 
 #include "support/suite.h"
 
-/* Every way to change by a delta, and every way to assign. */
+/* Every operation that changes by a delta, and every one that assigns. */
 struct way {
     uint64_t needs;
-    int done; /* the answer where nothing stands in the way */
+    int done; /* the result on success */
     int (*change)(tsc_counter_t *counter, int64_t operand);
 };
 
@@ -14,12 +14,12 @@ static int by_fetch_add(tsc_counter_t *counter, int64_t delta)
 {
     int64_t value = UNTOUCHED;
     int64_t previous = UNTOUCHED;
-    int answer;
+    int result;
 
     ANSWERS(0, tsc_counter_get(counter, &value));
-    answer = tsc_counter_fetch_add(counter, delta, &previous);
-    ck_assert_int_eq(previous, answer < 0 ? UNTOUCHED : value);
-    return answer;
+    result = tsc_counter_fetch_add(counter, delta, &previous);
+    ck_assert_int_eq(previous, result < 0 ? UNTOUCHED : value);
+    return result;
 }
 
 static int by_single_step(tsc_counter_t *counter, int64_t delta)
@@ -42,25 +42,25 @@ static int by_exchange(tsc_counter_t *counter, int64_t new_value)
 {
     int64_t value = UNTOUCHED;
     int64_t previous = UNTOUCHED;
-    int answer;
+    int result;
 
     ANSWERS(0, tsc_counter_get(counter, &value));
-    answer = tsc_counter_exchange(counter, new_value, &previous);
-    ck_assert_int_eq(previous, answer < 0 ? UNTOUCHED : value);
-    return answer;
+    result = tsc_counter_exchange(counter, new_value, &previous);
+    ck_assert_int_eq(previous, result < 0 ? UNTOUCHED : value);
+    return result;
 }
 
 static int by_compare_exchange(tsc_counter_t *counter, int64_t new_value)
 {
     int64_t expected = UNTOUCHED;
     int64_t value;
-    int answer;
+    int result;
 
     ANSWERS(0, tsc_counter_get(counter, &expected));
     value = expected;
-    answer = tsc_counter_compare_exchange(counter, &expected, new_value);
+    result = tsc_counter_compare_exchange(counter, &expected, new_value);
     ck_assert_int_eq(expected, value);
-    return answer;
+    return result;
 }
 
 static int by_update(tsc_counter_t *counter, int64_t new_value)
@@ -75,7 +75,7 @@ static const struct way ways_to_assign[] = {
     {.needs = TSC_CAP_UPDATE, .change = by_update},
 };
 
-/* A change, and where CLAMP ends: at the sum where that is inside the bounds. */
+/* A change, and its outcome with CLAMP: the sum, if that is inside the bounds. */
 struct sum {
     int64_t initial;
     int64_t min;
@@ -120,7 +120,7 @@ static bool can_change(const struct variant *variant, const struct way *way)
     return !waits_for_verdict && (caps_of(variant) & way->needs) == way->needs;
 }
 
-static int answer_at_bound(uint32_t policy)
+static int result_at_bound(uint32_t policy)
 {
     return policy == TSC_BOUNDS_CLAMP ? 1 : -ERANGE;
 }
@@ -131,7 +131,7 @@ static void check_sum(const struct variant *variant, const struct way *way, cons
         .initial = sum->initial, .bounded = true, .min = sum->min, .max = sum->max, .policy = policy};
     tsc_counter_t *counter = make_counter(variant, &options);
 
-    ANSWERS(sum->inside ? way->done : answer_at_bound(policy), way->change(counter, sum->delta));
+    ANSWERS(sum->inside ? way->done : result_at_bound(policy), way->change(counter, sum->delta));
     HOLDS(counter, sum->inside || policy == TSC_BOUNDS_CLAMP ? sum->clamped : sum->initial);
     tsc_counter_unref(counter);
 }
@@ -164,7 +164,7 @@ static void check_assignments(const struct variant *variant, const struct way *w
         tsc_counter_t *counter = make_counter(variant, &options);
         bool inside = assignments[i].value == assignments[i].clamped;
 
-        ANSWERS(inside ? way->done : answer_at_bound(policy), way->change(counter, assignments[i].value));
+        ANSWERS(inside ? way->done : result_at_bound(policy), way->change(counter, assignments[i].value));
         HOLDS(counter, inside || policy == TSC_BOUNDS_CLAMP ? assignments[i].clamped : 2);
         tsc_counter_unref(counter);
     }

@@ -6,11 +6,11 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* What a callback sees that tries every operation on some counter. */
+/* The results of a callback that tries every operation on a counter. */
 struct attempt {
     tsc_counter_t *on;
     bool ran;
-    int answers[OPERATION_COUNT];
+    int results[OPERATION_COUNT];
     int errors[OPERATION_COUNT];
     int64_t outputs[OPERATION_COUNT][2];
     tsc_counter_t *referenced;
@@ -28,7 +28,7 @@ static int attempt_all(int64_t *value, void *arg)
 
         outputs[0] = outputs[1] = UNTOUCHED;
         errno = UNTOUCHED;
-        attempt->answers[i] = operations[i].call(attempt->on, &outputs[0], &outputs[1]);
+        attempt->results[i] = operations[i].call(attempt->on, &outputs[0], &outputs[1]);
         attempt->errors[i] = errno;
     }
     attempt->referenced = tsc_counter_ref(attempt->on);
@@ -37,7 +37,7 @@ static int attempt_all(int64_t *value, void *arg)
     return 0;
 }
 
-static int expected_answer(const struct operation *operation, uint64_t caps, bool deadlocks)
+static int expected_result(const struct operation *operation, uint64_t caps, bool deadlocks)
 {
     if (deadlocks && !operation->allowed_in_callback)
         return -EDEADLK;
@@ -48,12 +48,12 @@ static void check_attempt(const struct attempt *attempt, uint64_t caps, bool dea
 {
     ck_assert(attempt->ran);
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
-        int expected = expected_answer(&operations[i], caps, deadlocks);
+        int expected = expected_result(&operations[i], caps, deadlocks);
         bool touched = attempt->outputs[i][0] != UNTOUCHED || attempt->outputs[i][1] != UNTOUCHED;
 
-        ck_assert_msg(attempt->answers[i] == expected, "%s: %d", operations[i].name, attempt->answers[i]);
-        ck_assert_msg(attempt->errors[i] == UNTOUCHED, "%s touched errno", operations[i].name);
-        ck_assert_msg(expected == 0 || !touched, "%s touched its outputs", operations[i].name);
+        ck_assert_msg(attempt->results[i] == expected, "%s: %d", operations[i].name, attempt->results[i]);
+        ck_assert_msg(attempt->errors[i] == UNTOUCHED, "%s changed errno", operations[i].name);
+        ck_assert_msg(expected == 0 || !touched, "%s changed its outputs", operations[i].name);
     }
     ck_assert_ptr_eq(attempt->referenced, attempt->on);
     ck_assert_str_eq(attempt->name, "on");
@@ -68,7 +68,7 @@ static void check_still_counts(tsc_counter_t *counter)
     HOLDS(counter, before + 1);
 }
 
-START_TEST(same_counter_answers_edeadlk)
+START_TEST(same_counter_returns_edeadlk)
 {
     struct attempt attempt = {.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
 
@@ -85,7 +85,7 @@ static int read_peak(int64_t *value, void *arg)
     return tsc_counter_get_peak(arg, value);
 }
 
-START_TEST(peak_of_the_same_counter_answers_edeadlk)
+START_TEST(peak_of_the_same_counter_returns_edeadlk)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5, .track_peak = true});
 
@@ -102,7 +102,7 @@ static int add_to_bounded(int64_t *value, void *arg)
     return tsc_counter_add(arg, 1);
 }
 
-START_TEST(bounded_counter_answers_edeadlk)
+START_TEST(bounded_counter_returns_edeadlk)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.bounded = true, .max = 5});
 
@@ -113,7 +113,7 @@ START_TEST(bounded_counter_answers_edeadlk)
 }
 END_TEST
 
-START_TEST(same_owner_answers_edeadlk)
+START_TEST(same_owner_returns_edeadlk)
 {
     struct options options = {.name = "on"};
     struct attempt attempt = {.ran = false};
@@ -155,7 +155,7 @@ END_TEST
 struct nesting {
     tsc_counter_t *inner;
     struct attempt attempt; /* on the outer counter, inside a callback of the inner one */
-    int inner_answer;
+    int inner_result;
 };
 
 static int update_the_inner(int64_t *value, void *arg)
@@ -163,19 +163,19 @@ static int update_the_inner(int64_t *value, void *arg)
     struct nesting *nesting = arg;
 
     (void)value;
-    nesting->inner_answer = tsc_counter_update(nesting->inner, attempt_all, &nesting->attempt);
+    nesting->inner_result = tsc_counter_update(nesting->inner, attempt_all, &nesting->attempt);
     return 0;
 }
 
-/* A callback of a mutex counter runs on the thread that is inside the callback of the outer one already. */
-START_TEST(outer_counter_answers_edeadlk)
+/* A callback of a mutex counter runs on the thread that is already inside the outer counter's callback. */
+START_TEST(outer_counter_returns_edeadlk)
 {
     struct nesting nesting = {.attempt.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
     tsc_counter_t *outer = nesting.attempt.on;
 
     nesting.inner = make_counter(&variants[TSC_BACKEND_MUTEX], NULL);
     ANSWERS(0, tsc_counter_update(outer, update_the_inner, &nesting));
-    ck_assert_int_eq(nesting.inner_answer, 0);
+    ck_assert_int_eq(nesting.inner_result, 0);
     check_attempt(&nesting.attempt, caps_of(&variants[_i]), true);
     check_still_counts(nesting.inner);
     check_still_counts(outer);
@@ -190,7 +190,7 @@ static int exchange_value(tsc_counter_t *counter, int64_t *previous, int64_t *un
     return tsc_counter_exchange(counter, 9, previous);
 }
 
-/* Another thread is no re-entry: it waits for its turn. */
+/* A call from another thread is no re-entry: it waits for its turn. */
 START_TEST(other_threads_wait_for_the_callback)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
@@ -213,7 +213,7 @@ enum { COMMITTED = 7, UNCOMMITTED = 99, LOOKS = 5 };
 
 struct reading {
     tsc_counter_t *counter;
-    int answers[3];
+    int results[3];
     int64_t value, low, high, delta, cursor;
     int looks[LOOKS];
 };
@@ -223,9 +223,9 @@ static void *read_and_look(void *arg)
     struct reading *reading = arg;
     tsc_counter_t *counter = reading->counter;
 
-    reading->answers[0] = tsc_counter_get(counter, &reading->value);
-    reading->answers[1] = tsc_counter_get_interval(counter, &reading->low, &reading->high);
-    reading->answers[2] = tsc_counter_get_delta(counter, &reading->cursor, &reading->delta);
+    reading->results[0] = tsc_counter_get(counter, &reading->value);
+    reading->results[1] = tsc_counter_get_interval(counter, &reading->low, &reading->high);
+    reading->results[2] = tsc_counter_get_delta(counter, &reading->cursor, &reading->delta);
     reading->looks[0] = tsc_counter_wait_at_most(counter, COMMITTED, 0);
     reading->looks[1] = tsc_counter_wait_at_most(counter, COMMITTED, 1);
     reading->looks[2] = tsc_counter_wait_at_most(counter, COMMITTED, -1);
@@ -234,7 +234,7 @@ static void *read_and_look(void *arg)
     return NULL;
 }
 
-/* The other thread comes to its end while the callback goes on, or the two wait for each other. */
+/* The other thread must finish while the callback runs, or the two wait for each other. */
 static int have_another_thread_read(int64_t *value, void *arg)
 {
     *value = UNCOMMITTED;
@@ -249,7 +249,7 @@ START_TEST(readers_of_a_mutex_wait_for_no_callback)
 
     ANSWERS(0, tsc_counter_update(counter, have_another_thread_read, &reading));
     for (int i = 0; i < 3; i++)
-        ck_assert_int_eq(reading.answers[i], 0);
+        ck_assert_int_eq(reading.results[i], 0);
     ck_assert_int_eq(reading.value, COMMITTED);
     ck_assert(reading.low == COMMITTED && reading.high == COMMITTED);
     ck_assert(reading.delta == COMMITTED - 2 && reading.cursor == COMMITTED);
@@ -263,7 +263,7 @@ END_TEST
 struct farewell {
     tsc_counter_t *counter;
     tsc_owner_t *owner;
-    int answer;
+    int result;
 };
 
 static int drop_references(int64_t *value, void *arg)
@@ -273,7 +273,7 @@ static int drop_references(int64_t *value, void *arg)
     *value += 1;
     tsc_counter_unref(farewell->counter);
     tsc_owner_unref(farewell->owner);
-    return farewell->answer;
+    return farewell->result;
 }
 
 static const struct {
@@ -284,7 +284,7 @@ static const struct {
 START_TEST(last_reference_goes_in_its_own_callback)
 {
     for (size_t i = 0; i < sizeof farewells / sizeof farewells[0]; i++) {
-        struct farewell farewell = {.counter = make_counter(&variants[_i], NULL), .answer = farewells[i].callback};
+        struct farewell farewell = {.counter = make_counter(&variants[_i], NULL), .result = farewells[i].callback};
 
         ANSWERS(farewells[i].update, tsc_counter_update(farewell.counter, drop_references, &farewell));
     }
@@ -294,7 +294,7 @@ END_TEST
 
 START_TEST(last_reference_on_owner_goes_in_a_callback)
 {
-    struct farewell farewell = {.answer = 0};
+    struct farewell farewell = {.result = 0};
 
     ANSWERS(0, tsc_owner_create(&farewell.owner, NULL));
     farewell.counter = make_counter(&variants[_i], &(struct options){.owner = farewell.owner});
@@ -327,12 +327,12 @@ START_TEST(references_move_in_a_callback)
 }
 END_TEST
 
-/* The other counter's owner is busy all the while: who waited for it would never return. */
+/* The other counter's owner is busy meanwhile: an unref that waited for it would never return. */
 START_TEST(unref_of_another_counter_never_waits)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     struct options options = {.queue_capacity = 0};
-    struct farewell farewell = {.answer = 0};
+    struct farewell farewell = {.result = 0};
     struct occupation occupation;
     tsc_counter_t *busy;
 
@@ -383,10 +383,10 @@ void add_callback_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "callbacks", 20);
 
-    add_test(tcase, same_counter_answers_edeadlk, TSC_CAP_UPDATE);
-    add_test(tcase, peak_of_the_same_counter_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_PEAK);
-    add_test(tcase, bounded_counter_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
-    add_test(tcase, same_owner_answers_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
+    add_test(tcase, same_counter_returns_edeadlk, TSC_CAP_UPDATE);
+    add_test(tcase, peak_of_the_same_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_PEAK);
+    add_test(tcase, bounded_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
+    add_test(tcase, same_owner_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
     add_test(tcase, unrelated_counters_work, TSC_CAP_UPDATE);
     add_test(tcase, other_threads_wait_for_the_callback, TSC_CAP_UPDATE);
     add_test(tcase, last_reference_goes_in_its_own_callback, TSC_CAP_UPDATE);
@@ -394,7 +394,7 @@ void add_callback_tests(Suite *suite)
     add_test(tcase, references_move_in_a_callback, TSC_CAP_UPDATE);
     add_test(tcase, another_counter_goes_in_a_callback, TSC_CAP_UPDATE);
     if (TEST_BUILT_MUTEX)
-        add_test(tcase, outer_counter_answers_edeadlk, TSC_CAP_UPDATE);
+        add_test(tcase, outer_counter_returns_edeadlk, TSC_CAP_UPDATE);
     if (TEST_BUILT_MUTEX)
         tcase_add_loop_test(tcase, readers_of_a_mutex_wait_for_no_callback, TSC_BACKEND_MUTEX,
                             TSC_BACKEND_MUTEX + 1);

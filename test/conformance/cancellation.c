@@ -37,7 +37,7 @@ START_TEST(cancelled_wait_leaves_the_counter_whole)
 }
 END_TEST
 
-/* The stack of the cancelled one is gone when the value falls. */
+/* The cancelled thread's stack is gone when the value falls. */
 START_TEST(cancelled_waiter_is_not_woken)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
@@ -75,7 +75,7 @@ static void *wait_with_cancellation_disabled(void *arg)
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
     pthread_cancel(pthread_self());
-    waiter->answer = tsc_counter_wait_at_most(waiter->counter, 0, 20 * SUPPORT_MILLISECOND_NS);
+    waiter->result = tsc_counter_wait_at_most(waiter->counter, 0, 20 * SUPPORT_MILLISECOND_NS);
     return NULL;
 }
 
@@ -86,7 +86,7 @@ START_TEST(disabled_cancellation_stays_disabled)
 
     pthread_join(support_start_thread(wait_with_cancellation_disabled, &waiter), &result);
     ck_assert_ptr_null(result);
-    ck_assert_int_eq(waiter.answer, -ETIMEDOUT);
+    ck_assert_int_eq(waiter.result, -ETIMEDOUT);
     tsc_counter_unref(waiter.counter);
 }
 END_TEST
@@ -96,11 +96,11 @@ static void *wait_while_cancelled(void *arg)
     struct sleeper *waiter = arg;
 
     pthread_cancel(pthread_self());
-    waiter->answer = tsc_counter_wait_at_most(waiter->counter, waiter->operands[0], -1);
+    waiter->result = tsc_counter_wait_at_most(waiter->counter, waiter->operands[0], -1);
     return NULL;
 }
 
-/* Whether or not there is something to wait for. */
+/* Even if the wait could return at once. */
 START_TEST(pending_cancellation_acts_in_a_wait)
 {
     static const int64_t thresholds[] = {0, 1};
@@ -108,12 +108,12 @@ START_TEST(pending_cancellation_acts_in_a_wait)
     for (size_t i = 0; i < sizeof thresholds / sizeof thresholds[0]; i++) {
         struct sleeper waiter = {.counter = make_counter(&variants[_i], &(struct options){.initial = 1}),
                                  .operands = {thresholds[i]},
-                                 .answer = UNTOUCHED};
+                                 .result = UNTOUCHED};
         void *result = NULL;
 
         pthread_join(support_start_thread(wait_while_cancelled, &waiter), &result);
         ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-        ck_assert_int_eq(waiter.answer, UNTOUCHED);
+        ck_assert_int_eq(waiter.result, UNTOUCHED);
         wake_a_waiter(waiter.counter);
         tsc_counter_unref(waiter.counter);
     }
@@ -123,12 +123,12 @@ END_TEST
 struct doomed {
     const struct variant *variant;
     tsc_counter_t *counter;
-    int answers[OPERATION_COUNT];
+    int results[OPERATION_COUNT];
     int created;
     bool finished;
 };
 
-/* The cancellation is pending all the while. */
+/* The cancellation is pending during all operations. */
 static void *operate_while_cancelled(void *arg)
 {
     struct doomed *doomed = arg;
@@ -139,7 +139,7 @@ static void *operate_while_cancelled(void *arg)
         int64_t outputs[2] = {0, 0};
 
         if (!operations[i].cancellation_point)
-            doomed->answers[i] = operations[i].call(doomed->counter, &outputs[0], &outputs[1]);
+            doomed->results[i] = operations[i].call(doomed->counter, &outputs[0], &outputs[1]);
     }
     doomed->created = tsc_counter_create(&own, doomed->variant->backend, NULL);
     tsc_counter_inc(own);
@@ -162,7 +162,7 @@ START_TEST(nothing_else_is_a_cancellation_point)
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
         int expected = (caps & operations[i].needs) == operations[i].needs ? 0 : -ENOTSUP;
 
-        ck_assert_msg(doomed.answers[i] == expected, "%s: %d", operations[i].name, doomed.answers[i]);
+        ck_assert_msg(doomed.results[i] == expected, "%s: %d", operations[i].name, doomed.results[i]);
     }
     tsc_counter_unref(doomed.counter);
     ck_assert(support_threads_named_become("tscounter", 0));
@@ -220,7 +220,7 @@ struct successor {
     int updated;
 };
 
-/* This thread may well have the identity of the one that left its callback. */
+/* This thread may have the same id as the one that left its callback. */
 static void *operate_after(void *arg)
 {
     struct successor *successor = arg;

@@ -160,7 +160,9 @@ START_TEST(bounds_hold_on_a_closed_counter)
 }
 END_TEST
 
-/* What stops at a bound does not rise, whatever was wanted; and what would be refused anyway is refused as closed.
+/*
+ * A clamped update does not raise the value, whatever it wanted. An update that would be refused anyway is refused
+ * as closed.
  */
 START_TEST(updates_that_stop_at_the_value_pass)
 {
@@ -193,35 +195,35 @@ struct drain {
     uint64_t rounds;
     atomic_uint_fast64_t admitted;
     atomic_uint_fast64_t refused_otherwise;
-    int close_answer;
-    int wait_answer;
+    int close_result;
+    int wait_result;
     atomic_bool drained;
     atomic_uint_fast64_t drained_early;
-    int late_answer;
+    int late_result;
 };
 
-/* Thread 0 closes and drains while the others count in and out until they are refused. */
+/* Thread 0 closes and drains. The others increment and decrement until they are refused. */
 static void drain_or_count(size_t index, void *arg)
 {
     struct drain *drain = arg;
-    int answer;
+    int result;
 
     if (index == 0) {
         while (atomic_load(&drain->admitted) < drain->rounds)
             ;
-        drain->close_answer = tsc_counter_close(drain->counter);
-        drain->late_answer = tsc_counter_inc(drain->counter);
-        drain->wait_answer = tsc_counter_wait_at_most(drain->counter, 0, -1);
+        drain->close_result = tsc_counter_close(drain->counter);
+        drain->late_result = tsc_counter_inc(drain->counter);
+        drain->wait_result = tsc_counter_wait_at_most(drain->counter, 0, -1);
         atomic_store(&drain->drained, true);
         return;
     }
-    while ((answer = tsc_counter_inc(drain->counter)) == 0) {
+    while ((result = tsc_counter_inc(drain->counter)) == 0) {
         atomic_fetch_add(&drain->admitted, 1);
         if (atomic_load(&drain->drained))
             atomic_fetch_add(&drain->drained_early, 1);
         tsc_counter_dec(drain->counter);
     }
-    if (answer != -ESHUTDOWN)
+    if (result != -ESHUTDOWN)
         atomic_fetch_add(&drain->refused_otherwise, 1);
 }
 
@@ -230,9 +232,9 @@ START_TEST(close_then_wait_drains)
     struct drain drain = {.counter = make_counter(&variants[_i], NULL), .rounds = support_ops(1000)};
 
     support_run_threads(1 + support_threads(4), drain_or_count, &drain);
-    ck_assert_int_eq(drain.close_answer, 0);
-    ck_assert_int_eq(drain.late_answer, -ESHUTDOWN);
-    ck_assert_int_eq(drain.wait_answer, 0);
+    ck_assert_int_eq(drain.close_result, 0);
+    ck_assert_int_eq(drain.late_result, -ESHUTDOWN);
+    ck_assert_int_eq(drain.wait_result, 0);
     ck_assert_uint_eq(drain.drained_early, 0);
     ck_assert_uint_eq(drain.refused_otherwise, 0);
     HOLDS(drain.counter, 0);

@@ -93,10 +93,10 @@ int try_make_counter(tsc_counter_t **counter, const struct variant *variant, con
 {
     static const struct options defaults;
     tsc_counter_attr_t *attr = make_attr(variant, options == NULL ? &defaults : options);
-    int answer = tsc_counter_create(counter, variant->backend, attr);
+    int result = tsc_counter_create(counter, variant->backend, attr);
 
     tsc_counter_attr_destroy(attr);
-    return answer;
+    return result;
 }
 
 tsc_counter_t *make_counter(const struct variant *variant, const struct options *options)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What the contract says, tested on every backend by one body: each test runs once for each variant that has the
- * capabilities it needs. */
+/*
+ * The contract, tested on every backend by the same code: each test runs once for each variant with the
+ * capabilities that it needs.
+ */
 #ifndef CONFORMANCE_H
 #define CONFORMANCE_H
 
@@ -12,7 +14,7 @@
 
 #include "support/answers.h"
 
-/* A backend, and how its counters are made. */
+/* A backend, and how its counters are created. */
 struct variant {
     const char *name;
     tsc_backend_t backend;
@@ -25,14 +27,16 @@ extern const int variant_count;
 
 uint64_t caps_of(const struct variant *variant);
 
-/* Adds a test that runs for each variant of this build that has all of these capabilities. Its loop variable _i
- * is the index of the variant. */
+/*
+ * Adds a test that runs for each variant of this build with all of these capabilities. The loop variable _i is the
+ * variant's index.
+ */
 void add_test(TCase *tcase, const TTest *test, uint64_t needed);
 
-/* Adds a test that runs for each variant of this build that lacks this capability. */
+/* Adds a test that runs for each variant of this build without this capability. */
 void add_test_lacking(TCase *tcase, const TTest *test, uint64_t lacking);
 
-/* What a counter of a test is to be like. */
+/* The attributes of a test's counter. */
 struct options {
     int64_t initial;
     bool bounded;
@@ -55,10 +59,10 @@ tsc_counter_t *make_unrelated_counter(void);
 /* A callback of tsc_counter_update() that commits the value that `arg` points to. */
 int commit_value(int64_t *value, void *arg);
 
-/* An operation with arguments that it accepts on an open counter, where it answers 0. */
+/* An operation with valid arguments, which returns 0 on an open counter. */
 struct operation {
     const char *name;
-    uint64_t needs; /* capabilities without which it answers -ENOTSUP */
+    uint64_t needs; /* capabilities without which it returns -ENOTSUP */
     int (*call)(tsc_counter_t *counter, int64_t *output, int64_t *other_output);
     bool refused_when_closed;
     bool allowed_in_callback;

@@ -5,22 +5,22 @@
 
 #include "support/suite.h"
 
-/* The counter that an earlier error may have left behind must not be taken for one. */
+/* An earlier error may have left a counter behind; it must not count as a new one. */
 static void creation_fails(int expected, const struct variant *variant, const struct options *options)
 {
     tsc_counter_t *counter = (tsc_counter_t *)&counter;
-    int answer;
+    int result;
     int error;
 
     errno = UNTOUCHED;
-    answer = try_make_counter(&counter, variant, options);
+    result = try_make_counter(&counter, variant, options);
     error = errno;
-    ck_assert_int_eq(answer, expected);
+    ck_assert_int_eq(result, expected);
     ck_assert_int_eq(error, UNTOUCHED);
     ck_assert_ptr_null(counter);
 }
 
-START_TEST(backends_left_out_answer_enotsup)
+START_TEST(backends_left_out_return_enotsup)
 {
     const struct variant *variant = &variants[_i];
     const struct options out_of_bounds = {.initial = 2, .bounded = true, .max = 1};
@@ -100,7 +100,7 @@ START_TEST(attributes_are_copied)
 }
 END_TEST
 
-START_TEST(variants_tell_their_backend)
+START_TEST(variants_return_their_backend)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.name = variants[_i].name});
     tsc_backend_t backend = UNTOUCHED;
@@ -168,7 +168,7 @@ START_TEST(unknown_backends)
 }
 END_TEST
 
-START_TEST(no_place_for_the_counter)
+START_TEST(creation_needs_an_output)
 {
     tsc_counter_attr_t *attr;
 
@@ -180,8 +180,7 @@ START_TEST(no_place_for_the_counter)
 }
 END_TEST
 
-/* -EINVAL for the owner comes before -ENOTSUP for a backend that is not there and -ERANGE for the initial value.
- */
+/* -EINVAL for the owner comes before -ENOTSUP for a missing backend, and before -ERANGE for the initial value. */
 START_TEST(owners_are_for_the_queue)
 {
     const struct variant *variant = &variants[_i];
@@ -201,17 +200,17 @@ void add_creation_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "creation", 20);
 
-    tcase_add_loop_test(tcase, backends_left_out_answer_enotsup, 0, variant_count);
+    tcase_add_loop_test(tcase, backends_left_out_return_enotsup, 0, variant_count);
     tcase_add_test(tcase, owners_need_the_queue);
     add_test(tcase, defaults_without_attributes, 0);
     add_test(tcase, attributes_are_copied, 0);
-    add_test(tcase, variants_tell_their_backend, 0);
+    add_test(tcase, variants_return_their_backend, 0);
     add_test(tcase, initial_value_outside_the_bounds, TSC_CAP_BOUNDS);
     add_test(tcase, initial_value_at_the_bounds, TSC_CAP_BOUNDS);
     add_test_lacking(tcase, bounds_need_the_capability, TSC_CAP_BOUNDS);
     add_test_lacking(tcase, peak_needs_the_capability, TSC_CAP_PEAK);
     tcase_add_test(tcase, unknown_backends);
-    tcase_add_loop_test(tcase, no_place_for_the_counter, 0, variant_count);
+    tcase_add_loop_test(tcase, creation_needs_an_output, 0, variant_count);
     if (TEST_BUILT_QUEUE)
         tcase_add_loop_test(tcase, owners_are_for_the_queue, 0, variant_count);
 }

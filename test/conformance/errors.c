@@ -24,7 +24,7 @@ START_TEST(peak_needs_a_counter)
 }
 END_TEST
 
-/* -EINVAL, whether or not the backend knows the operation, and whether or not the counter is open. */
+/* -EINVAL even if the backend does not support the operation, and even if the counter is closed. */
 static void check_missing_outputs(tsc_counter_t *counter)
 {
     int64_t other = UNTOUCHED;

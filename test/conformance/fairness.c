@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One thread runs callbacks back to back on a mutex counter; another one, which changes it as well, has its turn.
- */
+/* One thread runs callbacks back to back on a mutex counter. Another thread that changes it gets its turn. */
 #include "conformance.h"
 
 #include <pthread.h>
@@ -12,8 +11,10 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* It has starved after a millisecond. The callback in which it does so ends before it has its turn; and one more
- * may have begun just before. */
+/*
+ * A waiter starves after a millisecond. It acquires the lock after the current callback; one more may have begun
+ * just before.
+ */
 enum { ROUNDS = 120, CALLBACKS_MAX = 2 };
 
 struct contest {
@@ -22,16 +23,16 @@ struct contest {
     atomic_bool enough;
     atomic_uint begun; /* callbacks */
     pid_t waiter;
-    atomic_int waits; /* the round in which it does, or 0 */
-    /* Touched by callbacks alone: */
+    atomic_int waits; /* the current round while it waits, or 0 */
+    /* Only callbacks access these: */
     int round;
-    int64_t seen_asleep; /* when first, in this round */
-    int callbacks;       /* at whose end it had slept for long, and slept */
+    int64_t seen_asleep; /* when it was first seen asleep in this round */
+    int callbacks;       /* callbacks that ended after it had slept for long */
     int callbacks_max;
 };
 
-/* What it does asleep is to wait for the lock. When it began, it need not have been asleep at once. */
-static void look_at_waiter(struct contest *contest)
+/* If the waiter sleeps, it waits for the lock. It need not sleep from the beginning of its round. */
+static void observe_waiter(struct contest *contest)
 {
     int64_t now = support_now_ns();
     int round = atomic_load(&contest->waits);
@@ -55,7 +56,7 @@ static int take_a_millisecond(int64_t *value, void *arg)
     (void)value;
     atomic_fetch_add(&contest->begun, 1);
     nanosleep(&millisecond, NULL);
-    look_at_waiter(contest);
+    observe_waiter(contest);
     return 0;
 }
 

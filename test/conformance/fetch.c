@@ -6,7 +6,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-START_TEST(fetch_add_tells_the_value_before)
+START_TEST(fetch_add_outputs_the_previous_value)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
     int64_t previous = UNTOUCHED;
@@ -68,7 +68,7 @@ struct tickets {
     uint64_t draws;
     uint64_t limit;
     unsigned char
-        *drawn; /* by ticket; each is written by the one thread that drew it, if the tickets are unique */
+        *drawn; /* by ticket; each is written only by the thread that drew it, if the tickets are unique */
     unsigned char *threads_failed;
 };
 
@@ -78,9 +78,9 @@ static void draw_by_fetch_add(size_t index, void *arg)
 
     for (uint64_t i = 0; i < tickets->draws; i++) {
         int64_t ticket = -1;
-        int answer = tsc_counter_fetch_add(tickets->counter, 1, &ticket);
+        int result = tsc_counter_fetch_add(tickets->counter, 1, &ticket);
 
-        if (answer != 0 || ticket < 0 || (uint64_t)ticket >= tickets->limit || tickets->drawn[ticket]++ != 0)
+        if (result != 0 || ticket < 0 || (uint64_t)ticket >= tickets->limit || tickets->drawn[ticket]++ != 0)
             tickets->threads_failed[index] = 1;
     }
 }
@@ -91,12 +91,12 @@ static void draw_by_compare_exchange(size_t index, void *arg)
     int64_t ticket = 0;
 
     for (uint64_t i = 0; i < tickets->draws; i++) {
-        int answer;
+        int result;
 
         do
-            answer = tsc_counter_compare_exchange(tickets->counter, &ticket, ticket + 1);
-        while (answer == 0);
-        if (answer != 1 || (uint64_t)ticket >= tickets->limit || tickets->drawn[ticket]++ != 0)
+            result = tsc_counter_compare_exchange(tickets->counter, &ticket, ticket + 1);
+        while (result == 0);
+        if (result != 1 || (uint64_t)ticket >= tickets->limit || tickets->drawn[ticket]++ != 0)
             tickets->threads_failed[index] = 1;
     }
 }
@@ -128,7 +128,7 @@ void add_fetch_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "fetch", 20);
 
-    add_test(tcase, fetch_add_tells_the_value_before, TSC_CAP_FETCH);
+    add_test(tcase, fetch_add_outputs_the_previous_value, TSC_CAP_FETCH);
     add_test(tcase, set_and_exchange_replace_the_value, TSC_CAP_FETCH);
     add_test(tcase, compare_exchange_needs_the_expected_value, TSC_CAP_FETCH);
     add_test(tcase, tickets_are_unique, TSC_CAP_FETCH);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * gcc's unwinder, where it was built for glibc, asks _dl_find_object() for the tables of a piece of code. musl has
- * no such function: here is one for the tests that unwind.
+ * gcc's unwinder, if built for glibc, calls _dl_find_object() to find the unwind tables of an address. musl lacks
+ * it; this one serves the tests that unwind.
  */
 #include <link.h>
 #include <stdint.h>

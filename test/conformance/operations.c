@@ -108,12 +108,12 @@ static int call_wait_at_most(tsc_counter_t *counter, int64_t *output, int64_t *o
 static int call_get_backend(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
 {
     tsc_backend_t backend = UNTOUCHED;
-    int answer = tsc_counter_get_backend(counter, &backend);
+    int result = tsc_counter_get_backend(counter, &backend);
 
     (void)other_output;
     if (backend != UNTOUCHED)
         *output = backend;
-    return answer;
+    return result;
 }
 
 const struct operation operations[] = {

@@ -9,7 +9,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-START_TEST(try_add_cannot_wait_for_a_verdict)
+START_TEST(bounded_queue_has_no_try_add)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.bounded = true, .max = 9});
 
@@ -28,7 +28,7 @@ static const struct {
     int64_t rounded;
 } capacities[] = {{1, 1}, {2, 2}, {3, 4}, {5, 8}, {64, 64}, {1000, 1024}, {0, 1024}};
 
-/* While its callback runs, the message of the update may or may not fill a place of its own. */
+/* While its callback runs, the update's own message may or may not occupy a cell. */
 START_TEST(full_queue_refuses_try_add)
 {
     for (size_t i = 0; i < sizeof capacities / sizeof capacities[0]; i++) {
@@ -36,12 +36,12 @@ START_TEST(full_queue_refuses_try_add)
             make_counter(&variants[_i], &(struct options){.queue_capacity = capacities[i].asked});
         struct occupation occupation;
         int64_t queued = 0;
-        int answer;
+        int result;
 
         occupation_begin(&occupation, counter);
-        while ((answer = tsc_counter_try_add(counter, 1)) == 0 && queued <= capacities[i].rounded)
+        while ((result = tsc_counter_try_add(counter, 1)) == 0 && queued <= capacities[i].rounded)
             queued++;
-        ck_assert_int_eq(answer, -EAGAIN);
+        ck_assert_int_eq(result, -EAGAIN);
         ANSWERS(-EAGAIN, tsc_counter_try_add(counter, -1));
         ck_assert_int_le(queued, capacities[i].rounded);
         ck_assert_int_ge(queued, capacities[i].rounded - 1);
@@ -157,7 +157,7 @@ START_TEST(reads_include_all_earlier_adds)
 }
 END_TEST
 
-/* Messages that overtook each other would lift the peak. */
+/* Messages that overtook each other would raise the peak. */
 START_TEST(adds_keep_their_order)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.track_peak = true});
@@ -219,25 +219,27 @@ static int close_counter(tsc_counter_t *counter, int64_t *unused, int64_t *also_
     return tsc_counter_close(counter);
 }
 
-/* An update that is refused comes after the close, and so after what was added before it, wherever it was queued.
+/*
+ * A refused update comes after the close, and so after additions that came before the close, wherever it was
+ * queued.
  */
-START_TEST(close_has_one_place_in_the_order)
+START_TEST(close_has_one_position)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     struct occupation occupation;
     struct sleeper updater;
     struct sleeper closer;
-    int answer;
+    int result;
 
     occupation_begin(&occupation, counter);
     sleeper_start(&updater, counter, raise_by_update);
     ANSWERS(0, tsc_counter_add(counter, 10));
     sleeper_start(&closer, counter, close_counter);
     occupation_end(&occupation);
-    answer = sleeper_join(&updater);
+    result = sleeper_join(&updater);
     ck_assert_int_eq(sleeper_join(&closer), 0);
-    ck_assert_int_eq(answer, updater.operands[0] == 0 ? 0 : -ESHUTDOWN);
-    HOLDS(counter, answer == 0 ? 11 : 10);
+    ck_assert_int_eq(result, updater.operands[0] == 0 ? 0 : -ESHUTDOWN);
+    HOLDS(counter, result == 0 ? 11 : 10);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -352,16 +354,16 @@ START_TEST(owner_threads_block_all_signals)
     struct options options = {.owner = make_named_owner("unsignalled")};
     tsc_counter_t *counter = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
     uint64_t blocked;
-    /* Without the last one, which valgrind keeps to itself. */
+    /* Without the last signal, which valgrind reserves. */
     uint64_t expected = UINT64_MAX >> (65 - SIGRTMAX);
 
     for (size_t i = 0; i < sizeof never_blocked / sizeof never_blocked[0]; i++)
         expected &= ~(UINT64_C(1) << (never_blocked[i] - 1));
-    /* The C library keeps those between SIGSYS and SIGRTMIN to itself. */
+    /* The C library reserves the signals between SIGSYS and SIGRTMIN. */
     for (int signal = SIGSYS + 1; signal < SIGRTMIN; signal++)
         expected &= ~(UINT64_C(1) << (signal - 1));
     check_threads("unsignalled", 1);
-    /* A thread that has served has the mask that it was given; a new one may not have it yet. */
+    /* A thread that has delivered a message has its final mask; a new thread may not have it yet. */
     ANSWERS(0, tsc_counter_set(counter, 1));
     blocked = support_signals_blocked_by("unsignalled");
     ck_assert_uint_eq(blocked & expected, expected);
@@ -389,7 +391,7 @@ START_TEST(callers_signals_stay_as_they_were)
 }
 END_TEST
 
-START_TEST(idle_owner_takes_no_processor_time)
+START_TEST(idle_owner_takes_no_cpu_time)
 {
     const struct timespec pause = {.tv_nsec = 300 * SUPPORT_MILLISECOND_NS};
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
@@ -411,17 +413,17 @@ void add_queue_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "queue", 30);
 
-    add_test(tcase, try_add_cannot_wait_for_a_verdict, TSC_CAP_ASYNC);
+    add_test(tcase, bounded_queue_has_no_try_add, TSC_CAP_ASYNC);
     add_test(tcase, full_queue_refuses_try_add, TSC_CAP_ASYNC);
     add_test(tcase, add_waits_asleep_for_room, TSC_CAP_ASYNC);
     add_test(tcase, small_queues_lose_nothing, TSC_CAP_ASYNC);
     add_test(tcase, reads_include_all_earlier_adds, TSC_CAP_ASYNC);
     add_test(tcase, adds_keep_their_order, TSC_CAP_ASYNC);
     add_test(tcase, flush_waits_for_the_owner, TSC_CAP_ASYNC);
-    add_test(tcase, close_has_one_place_in_the_order, TSC_CAP_ASYNC);
+    add_test(tcase, close_has_one_position, TSC_CAP_ASYNC);
     add_test(tcase, every_counter_has_its_owner, TSC_CAP_ASYNC);
     add_test(tcase, callers_signals_stay_as_they_were, TSC_CAP_ASYNC);
-    add_test(tcase, idle_owner_takes_no_processor_time, TSC_CAP_ASYNC);
+    add_test(tcase, idle_owner_takes_no_cpu_time, TSC_CAP_ASYNC);
     add_test(tcase, capacity_is_the_owners, TSC_CAP_ASYNC);
     add_test(tcase, counters_share_an_owner, TSC_CAP_ASYNC);
     if (TEST_BUILT_QUEUE) {

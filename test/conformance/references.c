@@ -38,7 +38,7 @@ struct sharing {
     uint64_t rounds;
 };
 
-/* Each thread was given a reference, and gives it back last. */
+/* Each thread has a reference of its own, and drops it last. */
 static void share(size_t index, void *arg)
 {
     const struct sharing *sharing = arg;

@@ -8,14 +8,14 @@ static void *make_call(void *arg)
 {
     struct sleeper *sleeper = arg;
 
-    sleeper->answer = sleeper->call(sleeper->counter, &sleeper->operands[0], &sleeper->operands[1]);
+    sleeper->result = sleeper->call(sleeper->counter, &sleeper->operands[0], &sleeper->operands[1]);
     atomic_store(&sleeper->done, true);
     return NULL;
 }
 
 static void start(struct sleeper *sleeper)
 {
-    sleeper->answer = UNTOUCHED;
+    sleeper->result = UNTOUCHED;
     sleeper->thread = support_start_sleeper(make_call, sleeper, &sleeper->thread_id);
     ck_assert(!atomic_load(&sleeper->done));
 }
@@ -46,7 +46,7 @@ void sleeper_sleeps_on(struct sleeper *sleeper)
 int sleeper_join(struct sleeper *sleeper)
 {
     pthread_join(sleeper->thread, NULL);
-    return sleeper->answer;
+    return sleeper->result;
 }
 
 void sleeper_cancel(struct sleeper *sleeper)
@@ -73,13 +73,13 @@ static void *occupy(void *arg)
 {
     struct occupation *occupation = arg;
 
-    occupation->answer = tsc_counter_update(occupation->counter, stay_inside, occupation);
+    occupation->result = tsc_counter_update(occupation->counter, stay_inside, occupation);
     return NULL;
 }
 
 void occupation_begin(struct occupation *occupation, tsc_counter_t *counter)
 {
-    *occupation = (struct occupation){.counter = counter, .answer = UNTOUCHED};
+    *occupation = (struct occupation){.counter = counter, .result = UNTOUCHED};
     sem_init(&occupation->begun, 0, 0);
     sem_init(&occupation->may_end, 0, 0);
     occupation->thread = support_start_thread(occupy, occupation);
@@ -90,7 +90,7 @@ void occupation_end(struct occupation *occupation)
 {
     sem_post(&occupation->may_end);
     pthread_join(occupation->thread, NULL);
-    ck_assert_int_eq(occupation->answer, 0);
+    ck_assert_int_eq(occupation->result, 0);
     sem_destroy(&occupation->may_end);
     sem_destroy(&occupation->begun);
 }

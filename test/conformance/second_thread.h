@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A second thread for a test: one that sleeps in a call, or one that stays inside an update callback. */
+/* A second thread for a test: it sleeps in a call, or stays inside an update callback. */
 #ifndef SECOND_THREAD_H
 #define SECOND_THREAD_H
 
@@ -19,19 +19,19 @@ struct sleeper {
     pthread_t thread;
     pid_t thread_id;
     atomic_bool done;
-    int answer;
+    int result;
 };
 
-/* Starts a thread that makes the call, and returns once it is asleep there. */
+/* Starts a thread that makes the call, and returns once it sleeps there. */
 void sleeper_start(struct sleeper *sleeper, tsc_counter_t *counter, call_fn call);
 
 /* The same for a tsc_counter_wait_at_most(). */
 void waiter_start(struct sleeper *waiter, tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns);
 
-/* The call has not returned, and the thread sleeps in it again if something woke it. */
+/* Checks that the call has not returned: if a wake-up came, the thread sleeps again. */
 void sleeper_sleeps_on(struct sleeper *sleeper);
 
-/* Joins the thread and returns what its call answered. */
+/* Joins the thread and returns the result of its call. */
 int sleeper_join(struct sleeper *sleeper);
 
 /* Cancels the thread, which must end in its call, and joins it. */
@@ -42,13 +42,13 @@ struct occupation {
     pthread_t thread;
     sem_t begun;
     sem_t may_end;
-    int answer;
+    int result;
 };
 
 /* Returns once another thread is inside an update callback of the counter. */
 void occupation_begin(struct occupation *occupation, tsc_counter_t *counter);
 
-/* Lets the callback return, which leaves the value alone, and joins the thread. */
+/* Lets the callback return with the value unchanged, and joins the thread. */
 void occupation_end(struct occupation *occupation);
 
 #endif

@@ -75,7 +75,7 @@ END_TEST
 static tsc_counter_t *handled_counter;
 static volatile sig_atomic_t handler_failures;
 
-/* Adds 1 in all, by every operation that is allowed here. */
+/* Adds 1 in sum, by every operation that is allowed in a handler. */
 static void count_in_handler(int signal)
 {
     int64_t value;

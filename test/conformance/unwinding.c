@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A callback that is left as an exception leaves it: the stack is unwound, with what clean-up there is, up to a
- * frame of the caller. In C, so that it can be tried where there is no C++. */
+/*
+ * A callback is left as by an exception: the stack is unwound, with clean-ups, up to a frame of the caller. It is
+ * in C, to run where there is no C++.
+ */
 #include <setjmp.h>
 #include <stdint.h>
 #include <unwind.h>
@@ -15,7 +17,7 @@ enum { INITIAL = 5, UNCOMMITTED = 99 };
 
 static struct {
     struct _Unwind_Exception exception;
-    uintptr_t caller; /* the function in which it ends */
+    uintptr_t caller; /* the function in which the unwinding ends */
     jmp_buf caught;
 } escape;
 
@@ -86,7 +88,7 @@ START_TEST(unwinding_leaves_the_counter_unlocked_and_unchanged)
 }
 END_TEST
 
-/* What was unwound is not done once more when the thread ends, with the stack that it was on in use again. */
+/* The end of the thread must not unwind again: the stack is in use for other frames by then. */
 static void *unwind_then_end(void *counter)
 {
     if (update_is_left(counter))

@@ -9,7 +9,7 @@
 
 struct call {
     int64_t new_value;
-    int answer;
+    int result;
     int count;
     int64_t value_seen;
     pthread_t thread;
@@ -23,7 +23,7 @@ static int record_call(int64_t *value, void *arg)
     call->value_seen = *value;
     call->thread = pthread_self();
     *value = call->new_value;
-    return call->answer;
+    return call->result;
 }
 
 START_TEST(update_commits_once)
@@ -58,7 +58,7 @@ START_TEST(update_abandons)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 3});
 
     for (size_t i = 0; i < sizeof refusals / sizeof refusals[0]; i++) {
-        struct call call = {.new_value = 99, .answer = refusals[i].callback};
+        struct call call = {.new_value = 99, .result = refusals[i].callback};
 
         ck_assert_int_eq(tsc_counter_update(counter, record_call, &call), refusals[i].update);
         ck_assert_int_eq(call.count, 1);
@@ -74,10 +74,10 @@ START_TEST(abandoned_update_sees_no_bounds)
 {
     const struct options options = {.bounded = true, .min = 0, .max = 1, .policy = TSC_BOUNDS_CLAMP};
     tsc_counter_t *counter = make_counter(&variants[_i], &options);
-    struct call call = {.new_value = 99, .answer = -EBUSY};
+    struct call call = {.new_value = 99, .result = -EBUSY};
 
     ck_assert_int_eq(tsc_counter_update(counter, record_call, &call), -EBUSY);
-    call.answer = 1;
+    call.result = 1;
     ck_assert_int_eq(tsc_counter_update(counter, record_call, &call), -EINVAL);
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
@@ -94,7 +94,7 @@ START_TEST(update_leaves_errno_alone)
 }
 END_TEST
 
-/* On the mutex the callback runs in the calling thread, on the queue never. */
+/* On the mutex the callback runs in the calling thread, on the queue in another. */
 START_TEST(update_runs_on_the_right_thread)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
@@ -109,7 +109,7 @@ END_TEST
 struct guarded {
     tsc_counter_t *counter;
     uint64_t rounds;
-    int64_t copy; /* of the value: touched by callbacks alone */
+    int64_t copy; /* of the value; only callbacks access it */
     uint64_t torn;
 };
 

@@ -25,7 +25,7 @@ START_TEST(low_value_needs_no_wait)
 }
 END_TEST
 
-START_TEST(no_timeout_only_looks)
+START_TEST(zero_timeout_polls_once)
 {
     static const struct {
         int64_t value;
@@ -43,7 +43,7 @@ START_TEST(no_timeout_only_looks)
 }
 END_TEST
 
-START_TEST(look_comes_after_own_adds)
+START_TEST(poll_sees_own_adds)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
@@ -76,7 +76,7 @@ START_TEST(wait_ends_at_its_timeout)
 }
 END_TEST
 
-START_TEST(waiting_takes_no_processor_time)
+START_TEST(waiting_takes_no_cpu_time)
 {
     const int64_t timeout = 300 * SUPPORT_MILLISECOND_NS;
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
@@ -100,15 +100,15 @@ static int lower_by_add(tsc_counter_t *counter)
     return tsc_counter_add(counter, -1);
 }
 
-/* The waiter may hold the mutex just then. */
+/* The waiter may hold the mutex at that moment. */
 static int lower_by_try_add(tsc_counter_t *counter)
 {
-    int answer;
+    int result;
 
     do
-        answer = tsc_counter_try_add(counter, -1);
-    while (answer == -EAGAIN);
-    return answer;
+        result = tsc_counter_try_add(counter, -1);
+    while (result == -EAGAIN);
+    return result;
 }
 
 static int lower_by_fetch_add(tsc_counter_t *counter)
@@ -144,7 +144,7 @@ static int lower_by_update(tsc_counter_t *counter)
     return tsc_counter_update(counter, commit_value, &value);
 }
 
-/* Ways to bring the value from 2 to 1. */
+/* All operations that lower the value from 2 to 1. */
 static const struct {
     uint64_t needs;
     int (*lower)(tsc_counter_t *counter);
@@ -261,7 +261,7 @@ START_TEST(waiters_with_low_thresholds_sleep_on)
 }
 END_TEST
 
-START_TEST(waiter_is_in_nobodys_way)
+START_TEST(waiter_blocks_no_other_thread)
 {
     uint64_t caps = caps_of(&variants[_i]);
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1000});
@@ -281,7 +281,7 @@ START_TEST(waiter_is_in_nobodys_way)
 }
 END_TEST
 
-/* A callback that takes its time is no reason to wait longer than was asked for. */
+/* A slow callback does not make a wait longer than its timeout. */
 START_TEST(wait_ends_at_its_timeout_during_a_callback)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
@@ -294,8 +294,8 @@ START_TEST(wait_ends_at_its_timeout_during_a_callback)
 }
 END_TEST
 
-/* Nor is it a reason to wait for one who only looks. */
-START_TEST(look_does_not_wait_for_a_callback)
+/* A poll does not wait for a callback either. */
+START_TEST(poll_does_not_wait_for_a_callback)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
     struct occupation occupation;
@@ -308,8 +308,10 @@ START_TEST(look_does_not_wait_for_a_callback)
 }
 END_TEST
 
-/* Any value but this one would be low enough, whatever the waiter took for the value without having looked. */
-START_TEST(nothing_is_seen_without_a_look)
+/*
+ * Only INT64_MAX is above the threshold, so a waiter that used any other value than the real one would return 0.
+ */
+START_TEST(unread_values_end_no_wait)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
     bool waits_for_the_owner = variants[_i].backend == TSC_BACKEND_QUEUE;
@@ -345,7 +347,7 @@ START_TEST(waiter_wakes_on_a_closed_counter)
 }
 END_TEST
 
-/* It is below the threshold that a watch can be armed for, and is waited for all the same. */
+/* It is below the lowest threshold that a watch can be armed for; the wait works all the same. */
 START_TEST(lowest_threshold_of_all)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
@@ -365,10 +367,10 @@ void add_wait_tests(Suite *suite)
     TCase *tcase = support_add_case(suite, "wait", 30);
 
     add_test(tcase, low_value_needs_no_wait, 0);
-    add_test(tcase, no_timeout_only_looks, 0);
-    add_test(tcase, look_comes_after_own_adds, 0);
+    add_test(tcase, zero_timeout_polls_once, 0);
+    add_test(tcase, poll_sees_own_adds, 0);
     add_test(tcase, wait_ends_at_its_timeout, 0);
-    add_test(tcase, waiting_takes_no_processor_time, 0);
+    add_test(tcase, waiting_takes_no_cpu_time, 0);
     add_test(tcase, every_way_to_lower_wakes, 0);
     add_test(tcase, clamped_decrement_wakes, TSC_CAP_BOUNDS);
     add_test(tcase, wrapping_increment_wakes, 0);
@@ -376,9 +378,9 @@ void add_wait_tests(Suite *suite)
     add_test(tcase, all_waiters_wake, 0);
     add_test(tcase, waiters_with_low_thresholds_sleep_on, 0);
     add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE);
-    add_test(tcase, look_does_not_wait_for_a_callback, TSC_CAP_UPDATE);
-    add_test(tcase, nothing_is_seen_without_a_look, TSC_CAP_UPDATE);
-    add_test(tcase, waiter_is_in_nobodys_way, 0);
+    add_test(tcase, poll_does_not_wait_for_a_callback, TSC_CAP_UPDATE);
+    add_test(tcase, unread_values_end_no_wait, TSC_CAP_UPDATE);
+    add_test(tcase, waiter_blocks_no_other_thread, 0);
     add_test(tcase, waiter_wakes_on_a_closed_counter, 0);
     add_test(tcase, lowest_threshold_of_all, 0);
 }
