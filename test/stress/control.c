@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The control: a plain int under the load of the other suites loses counts. If it does not, they prove nothing
- * here. */
+/*
+ * The control: a plain int under the load of the other suites loses counts. If it does not, those suites prove
+ * nothing here.
+ */
 #include "crew.h"
 #include "subject.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* A load is short, and may happen to run on one processor while others are busy: so it grows until it loses. */
+/* A load is short, and may happen to run on one CPU while others are busy: so it grows until it loses a count. */
 enum { TIMES_THE_LOAD = 20 };
 
 #if defined(__has_attribute)
@@ -23,7 +25,7 @@ struct load {
     uint64_t adds;
 };
 
-/* ThreadSanitizer must not watch it: the race is the purpose. */
+/* Not instrumented by ThreadSanitizer: the race is intended. */
 UNWATCHED static void add_racily(struct load *load)
 {
     for (uint64_t i = 0; i < load->adds; i++)
@@ -50,7 +52,7 @@ START_TEST(test_plain_int_loses_counts)
     uint64_t adds = support_ops(1000) * TIMES_THE_LOAD;
     uint64_t lost = 0;
 
-    ck_assert_msg(threads * adds <= INT32_MAX, "%zu times %llu do not fit", threads, (unsigned long long)adds);
+    ck_assert_msg(threads * adds <= INT32_MAX, "%zu times %llu exceed an int", threads, (unsigned long long)adds);
     for (; lost == 0 && threads * adds <= INT32_MAX; adds *= 2)
         lost = lost_under_load(threads, adds);
     ck_assert_uint_gt(lost, 0);

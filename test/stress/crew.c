@@ -15,11 +15,11 @@ struct member {
     sem_t called;
 };
 
-/* Written by the test thread, while the members wait to be called. */
+/* Written by the test thread while the members wait. */
 static struct {
     struct member **members;
     size_t size;
-    void (*body)(size_t index, void *arg); /* NULL: go home */
+    void (*body)(size_t index, void *arg); /* NULL: end */
     void *arg;
     pthread_barrier_t all_there;
     atomic_size_t at_work;

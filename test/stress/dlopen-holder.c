@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that brings the shared library along, and has it make counters. */
+/* A plugin that loads the shared library, and creates counters with it. */
 #include <stdint.h>
 
 #include <tscounter/tscounter.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin that brings the static library along. */
+/* A plugin that contains the static library. */
 #include <errno.h>
 #include <stdint.h>
 
@@ -7,7 +7,7 @@
 
 int plugin_count(uint32_t backend);
 
-/* 0 where all went well, or the backend is not part of this build. */
+/* 0 on success, or if the backend is not part of this build. */
 __attribute__((visibility("default"))) int plugin_count(uint32_t backend)
 {
     tsc_counter_t *counter;

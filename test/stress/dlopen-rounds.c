@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A plugin is opened and closed again and again. The counters that it made go on meanwhile, by the pointers that
- * the program has: threads count, others sleep, owners run, and children of a fork have it all. */
+/*
+ * A plugin is loaded and unloaded many times. Its counters stay in use meanwhile, through pointers that the
+ * program keeps. Threads count, others sleep, owners run, and forked children use them all.
+ */
 #include <check.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -19,7 +21,7 @@
 #include "support/threads.h"
 #include "witness.h"
 
-/* Those that are restless add without a pause; the others pause, or a round would have to wait its turn. */
+/* Restless threads add without a pause; the others pause, or a round would wait its turn among them. */
 enum { SHARED_OWNER = TSC_BACKEND_COUNT, KINDS, WAITERS = 8, RESTLESS = 2, PAUSE_NS = 20000000 };
 
 struct kept {
@@ -42,7 +44,7 @@ struct worker {
 struct rounds {
     struct library library;
     tsc_backend_t backend;
-    tsc_owner_t *owner; /* NULL: none is shared */
+    tsc_owner_t *owner; /* NULL: no shared owner */
     struct kept *kept;  /* one for each round */
     atomic_size_t made;
     size_t all;
@@ -96,7 +98,7 @@ static void put_to_sleep(struct rounds *rounds)
 static void assert_asleep(const struct rounds *rounds)
 {
     for (size_t i = 0; i < WAITERS; i++)
-        ck_assert(support_falls_asleep(rounds->sleepers[i].id)); /* without membarrier it may be looking */
+        ck_assert(support_falls_asleep(rounds->sleepers[i].id)); /* without membarrier it may be polling */
 }
 
 static void start_workers(struct rounds *rounds)
@@ -109,8 +111,10 @@ static void start_workers(struct rounds *rounds)
     pthread_barrier_wait(&rounds->all_there);
 }
 
-/* An update runs on the owner's thread, which then has begun: AddressSanitizer cannot have a thread begin while
- * another forks. */
+/*
+ * An update runs on the owner's thread, which has certainly started then. AddressSanitizer fails if a thread
+ * starts during a fork.
+ */
 static void count_first(const struct library *library, struct kept *kept)
 {
     int result = library->update(kept->counter, support_raise_by_one, NULL);
@@ -119,7 +123,7 @@ static void count_first(const struct library *library, struct kept *kept)
     atomic_store(&kept->counted, 1);
 }
 
-/* False where the backend is not part of this build. */
+/* False if the backend is not part of this build. */
 static bool make_one(struct rounds *rounds, struct library *library)
 {
     size_t made = atomic_load(&rounds->made);
@@ -136,7 +140,7 @@ static bool make_one(struct rounds *rounds, struct library *library)
     return true;
 }
 
-/* musl unloads nothing. */
+/* musl unloads no library. */
 static void close_plugin(const struct library *library)
 {
     ck_assert_int_eq(dlclose(library->handle), 0);
@@ -179,7 +183,7 @@ static void fork_a_child(struct rounds *rounds)
     ck_assert_int_eq(status, 0);
 }
 
-/* Opened again, it is the same library. */
+/* Each time dlopen returns the same library. */
 static void go_round(struct rounds *rounds)
 {
     struct library again = open_library(HOLDER);

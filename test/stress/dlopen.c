@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library comes and goes with dlopen and dlclose; what was made with it goes on. */
+/* The library is loaded and unloaded with dlopen and dlclose; its counters keep working. */
 #include <check.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -49,7 +49,7 @@ START_TEST(test_library_is_opened_and_closed)
 }
 END_TEST
 
-/* Who still has a counter when the library is closed still has a library. */
+/* A counter keeps the library loaded after dlclose. */
 START_TEST(test_counters_outlive_dlclose)
 {
     struct library library = open_library(SHARED_LIBRARY);
@@ -63,7 +63,7 @@ START_TEST(test_counters_outlive_dlclose)
 }
 END_TEST
 
-/* Opened again, it is the same one: a child of a fork after that runs its handlers once, and finds them there. */
+/* dlopen returns the same library again. A later fork runs its handlers once, and they still work. */
 START_TEST(test_fork_after_dlclose)
 {
     struct library library = open_library(SHARED_LIBRARY);
@@ -88,7 +88,7 @@ START_TEST(test_fork_after_dlclose)
 }
 END_TEST
 
-/* A plugin that has the static library in it is unloaded for good, and takes its fork handlers along. */
+/* A plugin that contains the static library is really unloaded, together with its fork handlers. */
 START_TEST(test_plugin_is_opened_and_closed)
 {
     for (int round = 0; round < ROUNDS; round++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Close, then wait for nothing: the drain is never early, and nothing gets in after it. */
+/* Close, then wait for 0: the drain never returns early, and no increment succeeds after it. */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,13 +13,13 @@
 enum { FEW = 3, ROUNDS = 120, LARGE_ROUNDS = 2, CLOSERS = 3, STANDING = 100, LATEST_CLOSE = 40 };
 
 struct place {
-    int64_t visits; /* plain: ordered by the drain, or by nothing */
+    int64_t visits; /* plain: only the drain orders it */
 };
 
 struct load {
     struct subject subject;
     size_t workers;
-    uint64_t close_after; /* so many visits */
+    uint64_t close_after; /* after this many visits */
     atomic_uint_fast64_t visits;
     atomic_bool drained;
     struct place *places;
@@ -38,7 +38,7 @@ static void visit_until_closed(struct load *load, size_t index)
         atomic_fetch_add_explicit(&load->visits, 1, memory_order_relaxed);
         witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
     }
-    witness_equal(witness, "an increment that is refused", result, -ESHUTDOWN);
+    witness_equal(witness, "a refused increment", result, -ESHUTDOWN);
 }
 
 static int64_t count_visits(const struct load *load)
@@ -77,7 +77,7 @@ static void close_meanwhile(struct load *load)
     witness_equal(&load->subject.witness, "close again", tsc_counter_close(load->subject.counter), 0);
 }
 
-/* The workers come first: they shall be under way when the last one to start closes. */
+/* The workers start first, so they are running when the last thread closes. */
 static void visit_or_close(size_t index, void *arg)
 {
     struct load *load = arg;
@@ -106,7 +106,7 @@ static void drain_once(int index, size_t workers, uint64_t close_after)
     subject_close(&load.subject);
 }
 
-/* Few threads, so that the value is often 0 when the close comes and the drain has nothing to wait for. */
+/* With few threads the value is often 0 at the close, and the drain has nothing to wait for. */
 START_TEST(test_drain_is_never_early)
 {
     uint64_t random = 0;
@@ -184,8 +184,8 @@ static void knock_or_close(size_t index, void *arg)
     atomic_store(&load->drained, true);
 }
 
-/* Those who are refused and try again, for as long as the close takes, do not keep it from ending. */
-START_TEST(test_close_ends_while_others_knock)
+/* Refused threads that retry for as long as the close takes do not keep it from returning. */
+START_TEST(test_close_ends_while_others_retry)
 {
     const struct variant *variant = variant_at(_i, 0);
     struct load load = {.workers = FEW};
@@ -206,6 +206,6 @@ int main(void)
     add_variant_test(tcase, test_drain_is_never_early, 0);
     add_variant_test(tcase, test_drain_under_load_is_never_early, 0);
     add_variant_test(tcase, test_closed_counter_stands_still, 0);
-    add_variant_test(tcase, test_close_ends_while_others_knock, 0);
+    add_variant_test(tcase, test_close_ends_while_others_retry, 0);
     return support_run_suite(suite);
 }

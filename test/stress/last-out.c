@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Two threads change a counter at the same instant, and each reads it after its own change: whichever comes later
- * has to see both changes. A read that does not wait for its own thread's addition lets both miss the other's, as
- * each addition is still on its way when the other thread looks.
+ * Two threads change a counter at the same time, and each reads it after its own change. The later one must see
+ * both changes. If a read does not wait for its own thread's addition, each addition is still in flight when the
+ * other thread reads. Then both threads miss the other's change.
  */
 #include <check.h>
 #include <errno.h>
@@ -31,7 +31,7 @@ struct meetings {
     struct support_lines lines[2];
 };
 
-/* What each of the two threads adds. */
+/* The deltas of the two threads. */
 struct contest {
     int64_t initial;
     int64_t delta[2];
@@ -58,9 +58,11 @@ static void meet(struct meeting *meeting)
             sched_yield();
 }
 
-/* A look at a threshold tells the two values apart that a thread may see: that after both changes, and that after
- * its own alone. */
-static int64_t look_at_most(tsc_counter_t *counter, const struct contest *contest, int64_t alone)
+/*
+ * A thread may see the value after both changes, or after its own only. A poll with a threshold between the two
+ * tells which.
+ */
+static int64_t poll_for_either_value(tsc_counter_t *counter, const struct contest *contest, int64_t alone)
 {
     int64_t both = both_changes(contest);
     int64_t threshold = both < alone ? both : alone;
@@ -86,7 +88,7 @@ static int64_t read_in_some_way(tsc_counter_t *counter, size_t way, const struct
         tsc_counter_get_delta(counter, &cursor, &low);
         return low;
     default:
-        return look_at_most(counter, contest, alone);
+        return poll_for_either_value(counter, contest, alone);
     }
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An increment and a close at the same instant, over and over: what is in the end answered 0 must be visible to
- * the one who closed. A store that is still on its way when the other looks is only found like this, by two
- * threads that meet as closely as they can.
+ * An increment and a close at the same time, many times. An increment that returned 0 must be visible to the
+ * closing thread. A store that is still in flight is found only in this way, by two threads that meet as closely
+ * as they can.
  */
 #include <check.h>
 #include <errno.h>
@@ -22,7 +22,7 @@ enum { BATCH = 500, SKEWS = 16, LOOKS_BETWEEN_YIELDS = 1000 };
 struct meeting {
     tsc_counter_t *counter;
     atomic_uint arrived;
-    int answer;
+    int result;
     int64_t looked;
 };
 
@@ -54,7 +54,7 @@ static void increment_or_close(size_t index, void *arg)
             support_flush_lines(&meetings->lines);
             meet(meeting, i % SKEWS);
             support_store_late(&meetings->lines);
-            meeting->answer = tsc_counter_inc(meeting->counter);
+            meeting->result = tsc_counter_inc(meeting->counter);
         } else {
             meet(meeting, i / SKEWS % SKEWS);
             tsc_counter_close(meeting->counter);
@@ -66,7 +66,7 @@ static void increment_or_close(size_t index, void *arg)
 static void prepare(struct meetings *meetings, tsc_backend_t backend, tsc_counter_attr_t *attr)
 {
     for (size_t i = 0; i < BATCH; i++) {
-        meetings->batch[i] = (struct meeting){.answer = -1};
+        meetings->batch[i] = (struct meeting){.result = -1};
         ck_assert_int_eq(tsc_counter_create(&meetings->batch[i].counter, backend, attr), 0);
     }
 }
@@ -76,9 +76,9 @@ static void judge(struct meetings *meetings)
     for (size_t i = 0; i < BATCH; i++) {
         struct meeting *meeting = &meetings->batch[i];
 
-        ck_assert(meeting->answer == 0 || meeting->answer == -ESHUTDOWN);
-        meetings->refused += meeting->answer != 0;
-        meetings->late += meeting->answer == 0 && meeting->looked == 0;
+        ck_assert(meeting->result == 0 || meeting->result == -ESHUTDOWN);
+        meetings->refused += meeting->result != 0;
+        meetings->late += meeting->result == 0 && meeting->looked == 0;
         tsc_counter_unref(meeting->counter);
     }
 }

@@ -4,7 +4,7 @@
 #include <check.h>
 #include <dlfcn.h>
 
-/* POSIX has dlsym answer functions as void *, C has no such conversion. */
+/* POSIX's dlsym returns functions as void *; C has no such conversion. */
 void look_up(struct library *library, const char *name, void *function)
 {
     void **target = function;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The library as who opens it by name has it: the tests that use this are not linked against it. */
+/* The library, loaded by name: tests that use this are not linked against it. */
 #ifndef STRESS_LIBRARY_H
 #define STRESS_LIBRARY_H
 
@@ -18,7 +18,7 @@ struct library {
     void (*owner_unref)(tsc_owner_t *);
 };
 
-/* Of the library itself, or of something that brings it along. */
+/* Loads the library itself, or a plugin that loads it. */
 struct library open_library(const char *path);
 
 /* Stores the function with this name in `function`, the address of a pointer to a function. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that end anywhere, and references that end anywhere: nothing is lost, nothing stays locked or stays
- * behind. */
+/*
+ * Threads end at any point, and references are dropped at any point. No count is lost, nothing stays locked,
+ * nothing is leaked.
+ */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -67,7 +69,7 @@ static int abandon(int64_t *value, void *arg)
     return -ECANCELED;
 }
 
-/* Whatever has a caller wait, with everybody else in the way. */
+/* All operations that may wait, while all other threads are in the way. */
 static void call_everything(struct load *load)
 {
     const struct variant *variant = load->subject.variant;
@@ -94,10 +96,10 @@ static void call_with_a_cancellation_pending(size_t index, void *arg)
         load->done[index]++;
     }
     pthread_testcancel();
-    witness_report(&load->subject.witness, "a thread that was cancelled goes on", 1, 0, 0);
+    witness_report(&load->subject.witness, "a cancelled thread goes on", 1, 0, 0);
 }
 
-/* A cancellation that is pending from the start acts at no call, however long the call waits. */
+/* A cancellation that is pending from the start acts in no call, however long the call waits. */
 START_TEST(test_no_call_is_a_cancellation_point)
 {
     struct load load;
@@ -111,7 +113,7 @@ START_TEST(test_no_call_is_a_cancellation_point)
 }
 END_TEST
 
-/* Half of them time out now and then, and fall asleep again. */
+/* Half of the waiters time out now and then, and sleep again. */
 static void wait_until_cancelled(struct load *load, size_t index)
 {
     int64_t timeout_ns = index % 2 == 0 ? -1 : NAP_NS;
@@ -119,11 +121,11 @@ static void wait_until_cancelled(struct load *load, size_t index)
     load->ids[index] = pthread_self();
     atomic_fetch_add(&load->waiting, 1);
     for (;;)
-        witness_equal(&load->subject.witness, "a wait in vain",
+        witness_equal(&load->subject.witness, "a wait that nothing ends",
                       tsc_counter_wait_at_most(load->subject.counter, -1, timeout_ns), -ETIMEDOUT);
 }
 
-/* Counts on while the waiters are cancelled, in the middle of sleeping, waking and falling asleep. */
+/* Counts while waiters are cancelled: asleep, waking up, or falling asleep. */
 static void count_and_cancel(struct load *load, size_t index, size_t waiters)
 {
     struct witness *witness = &load->subject.witness;
@@ -180,7 +182,7 @@ static void add_and_let_go(size_t index, void *arg)
     tsc_counter_unref(load->subject.counter);
 }
 
-/* Who lets go last is decided by chance; the memory, and the thread of the owner, go with that one. */
+/* Any thread may drop the last reference; that frees the memory, and ends the owner's thread. */
 START_TEST(test_last_reference_goes_anywhere)
 {
     const struct variant *variant = variant_at(_i, 0);
@@ -196,7 +198,8 @@ START_TEST(test_last_reference_goes_anywhere)
         crew_run(SHARERS, add_and_let_go, &load);
         witness_assert_none(&load.subject.witness, variant->name);
     }
-    ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: a thread stayed behind", variant->name);
+    ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: the owner's thread is still there",
+                  variant->name);
 }
 END_TEST
 
@@ -250,7 +253,8 @@ static void update_and_let_go(size_t index, void *arg)
                   tsc_counter_update(load->subject.counter, let_go_inside, &ending), 0);
 }
 
-/* Every reference, and so the last one, goes inside an update; on the mutex half of them end their thread there.
+/*
+ * Every reference, and so the last one, is dropped inside an update. On the mutex half of the threads end there.
  */
 START_TEST(test_last_reference_goes_inside_a_callback)
 {
@@ -267,7 +271,8 @@ START_TEST(test_last_reference_goes_inside_a_callback)
         support_run_threads(SHARERS, update_and_let_go, &load);
         witness_assert_none(&load.subject.witness, variant->name);
     }
-    ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: a thread stayed behind", variant->name);
+    ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: the owner's thread is still there",
+                  variant->name);
 }
 END_TEST
 
@@ -280,7 +285,7 @@ static int end_the_thread(int64_t *value, void *arg)
         pthread_exit(NULL);
     pthread_cancel(pthread_self());
     pthread_testcancel();
-    witness_report(&load->subject.witness, "a thread that was cancelled goes on", 1, 0, 0);
+    witness_report(&load->subject.witness, "a cancelled thread goes on", 1, 0, 0);
     return 0;
 }
 
@@ -293,7 +298,7 @@ static void count_and_end_inside(size_t index, void *arg)
     (void)tsc_counter_update(load->subject.counter, end_the_thread, load);
 }
 
-/* What leaves a callback by ending its thread leaves the counter unlocked and unchanged. */
+/* A thread that ends inside a callback leaves the counter unlocked and unchanged. */
 START_TEST(test_threads_end_inside_callbacks)
 {
     struct load load;

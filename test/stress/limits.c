@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Bounds under load: a limit is never passed, and what was admitted and what was refused add up. */
+/* Bounds under load: a limit is never exceeded, and the accepted and refused changes add up. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -29,7 +29,7 @@ struct load {
     uint64_t calls;
     int refusal;
     int64_t max;
-    atomic_int_fast64_t inside; /* counted beside the counter, by those that it let in */
+    atomic_int_fast64_t inside; /* a second count, of the threads that the counter admitted */
     atomic_size_t writers_left;
     struct tally *tallies;
 };
@@ -49,7 +49,7 @@ static void load_open(struct load *load, int index, const struct policy *policy,
     subject_open(&load->subject, variant, attr);
 }
 
-/* A variant that has bounds anyway becomes the same counter as one without, with the bounds of the test. */
+/* A variant with bounds makes the same counter as one without, because the test sets the bounds. */
 static void with_each_policy(int index, void (*check)(int index, const struct policy *policy))
 {
     if (variant_at(index, TSC_CAP_BOUNDS)->bounded)
@@ -109,7 +109,7 @@ static void ask_for_admission(struct load *load, size_t index)
         if (!tally_add(load, index, "admission", tsc_counter_inc(load->subject.counter)))
             continue;
         inside = atomic_fetch_add_explicit(&load->inside, 1, memory_order_relaxed) + 1;
-        witness_between(witness, "how many were let in", inside, 1, LIMIT);
+        witness_between(witness, "how many are inside", inside, 1, LIMIT);
         atomic_fetch_sub_explicit(&load->inside, 1, memory_order_relaxed);
         witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
     }
@@ -190,8 +190,8 @@ static void half_get_out(int index, const struct policy *policy)
     half_are_refused(index, policy, take_away, true);
 }
 
-/* Twice as many ask as there is room for: as many as there is room for get in, and as many come out again. */
-START_TEST(test_no_more_get_in_than_there_is_room_for)
+/* Twice as many threads try as may enter: as many as the limit enter, and as many leave. */
+START_TEST(test_no_more_enter_than_the_limit)
 {
     with_each_policy(_i, half_get_in);
 }
@@ -237,7 +237,7 @@ static void walk_along_the_bound(int index, const struct policy *policy)
     load_close(&load);
 }
 
-/* With min 0 nobody ever sees less, and what was refused, and only that, has changed nothing. */
+/* With min 0 no thread sees a lower value; exactly the refused changes have no effect. */
 START_TEST(test_unmatched_decrements_change_nothing)
 {
     with_each_policy(_i, walk_along_the_bound);
@@ -264,12 +264,12 @@ static void stride(size_t index, void *arg)
         int64_t becomes = clamped(previous + delta);
 
         witness_between(witness, "a value found by fetch_add", previous, 0, LIMIT);
-        witness_equal(witness, "whether fetch_add stopped at a bound", result, becomes != previous + delta);
+        witness_equal(witness, "whether fetch_add was clamped", result, becomes != previous + delta);
         load->tallies[index].net += becomes - previous;
     }
 }
 
-/* What fetch_add says about each change is enough to know the sum, also of those that stopped at a bound. */
+/* fetch_add's outputs determine the sum, even if changes are clamped. */
 START_TEST(test_changes_that_stop_at_a_bound_add_up)
 {
     struct load load;
@@ -287,7 +287,7 @@ int main(void)
     TCase *tcase = support_add_case(suite, "limits", 60);
 
     add_variant_test(tcase, test_limit_is_never_passed, TSC_CAP_BOUNDS);
-    add_variant_test(tcase, test_no_more_get_in_than_there_is_room_for, TSC_CAP_BOUNDS);
+    add_variant_test(tcase, test_no_more_enter_than_the_limit, TSC_CAP_BOUNDS);
     add_variant_test(tcase, test_unmatched_decrements_are_found, TSC_CAP_BOUNDS);
     add_variant_test(tcase, test_unmatched_decrements_change_nothing, TSC_CAP_BOUNDS);
     add_variant_test(tcase, test_changes_that_stop_at_a_bound_add_up, TSC_CAP_BOUNDS | TSC_CAP_FETCH);

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Many counters on one owner: one order of all that is queued, and owners and counters that come and go. */
+/*
+ * Many counters on one owner: all messages have one order, and owners and counters are created and freed
+ * meanwhile.
+ */
 #include <stddef.h>
 
 #include "crew.h"
@@ -31,7 +34,7 @@ static tsc_owner_t *make_owner(size_t capacity)
     return owner;
 }
 
-/* For workers too: answers NULL where something failed. */
+/* Also for workers: returns NULL on failure. */
 static tsc_counter_t *make_counter_on(tsc_owner_t *owner)
 {
     tsc_counter_attr_t *attr;
@@ -53,7 +56,9 @@ static void write_pairs(struct load *load)
     }
 }
 
-/* Every thread adds to the first one first, so whoever reads the second one first can never see more in it. */
+/*
+ * Every thread adds to the first counter first. So a reader that reads the second one first never sees more in it.
+ */
 static void read_pairs(struct load *load)
 {
     while (atomic_load_explicit(&load->writers_left, memory_order_relaxed) != 0) {
@@ -63,7 +68,7 @@ static void read_pairs(struct load *load)
 
             witness_equal(&load->witness, "get", tsc_counter_get(load->second[i], &second), 0);
             witness_equal(&load->witness, "get", tsc_counter_get(load->first[i], &first), 0);
-            witness_at_least(&load->witness, "the one that is added to first", first, second);
+            witness_at_least(&load->witness, "the counter that is changed first", first, second);
         }
     }
 }
@@ -118,14 +123,14 @@ static int take_reference_away(int64_t *value, void *arg)
     return 0;
 }
 
-/* Its last reference goes on its owner's thread, which must neither wait for itself nor leave it behind. */
+/* The last reference is dropped on the owner's thread. The thread must not wait for itself, and must still end. */
 static void end_inside_a_callback(struct load *load, tsc_counter_t *counter)
 {
     tsc_counter_t *other = make_counter_on(load->owner);
     int64_t value = 0;
 
     if (other == NULL) {
-        witness_report(&load->witness, "a counter made meanwhile", 0, 1, 1);
+        witness_report(&load->witness, "creation of a counter", 0, 1, 1);
         return;
     }
     witness_equal(&load->witness, "inc", tsc_counter_inc(other), 0);
@@ -144,7 +149,7 @@ static void live(size_t index, void *arg)
         tsc_counter_t *counter = make_counter_on(owner);
 
         if (counter == NULL) {
-            witness_report(&load->witness, "a counter made meanwhile", 0, 1, 1);
+            witness_report(&load->witness, "creation of a counter", 0, 1, 1);
             break;
         }
         end_inside_a_callback(load, counter);
@@ -155,7 +160,7 @@ static void live(size_t index, void *arg)
     tsc_owner_unref(owner);
 }
 
-/* A thousand threads make counters on one owner and drop them with much still queued. */
+/* A thousand threads create counters on one owner, and drop them with messages still queued. */
 START_TEST(test_counters_come_and_go)
 {
     struct load load = {.owner = make_owner(SMALL_QUEUE), .threads = stress_threads()};
@@ -173,7 +178,7 @@ static void keep_one_counter(size_t index, void *arg)
     int64_t value = 0;
 
     if (counter == NULL) {
-        witness_report(&load->witness, "a counter of one's own", 0, 1, 1);
+        witness_report(&load->witness, "creation of a counter", 0, 1, 1);
         return;
     }
     for (uint64_t i = 0; i < load->adds; i++)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the per-CPU backend says of its reads, while threads hop between processors; and what it costs to have
- * many. */
+/* The bounds of the per-CPU backend's reads, while threads move between CPUs; and the memory of many counters. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,7 +17,7 @@
 
 enum { HOPPERS = 4, READERS = 2, FLOOR = 1 };
 
-/* The floor is counted in once; each hopper is in or out. So the true value is from FLOOR to FLOOR + HOPPERS. */
+/* FLOOR is added once, and each hopper is in or out. So the true value is from FLOOR to FLOOR + HOPPERS. */
 struct hall {
     tsc_counter_t *counter;
     atomic_bool closing;
@@ -112,7 +111,7 @@ END_TEST
 
 enum { TARGETS = 2, SIGNAL_INTERVAL_NS = 10000 };
 
-/* Threads count while a timer of their own interrupts them, at the rate of a hasty profiler. */
+/* Threads count while a timer of their own interrupts them, as often as a fast profiler. */
 struct barrage {
     tsc_counter_t *counter;
     uint64_t signals;
@@ -217,7 +216,7 @@ static void count_in_many_clean_ones(void)
     }
 }
 
-/* The one that stays keeps its chunk, so slots that were counted in are taken again. */
+/* The kept counter keeps its chunk, so used slots are acquired again. */
 START_TEST(test_slots_are_reused_and_clean)
 {
     tsc_counter_t *stays;
@@ -244,10 +243,10 @@ int main(void)
     TCase *slots = support_add_case(suite, "slots", 60);
 
     tcase_add_test(reads, test_reads_are_never_below_and_intervals_never_miss);
-    /* ThreadSanitizer hands a signal on when it likes. */
+    /* ThreadSanitizer defers signals. */
     if (!SANITIZED)
         tcase_add_test(signals, test_signals_lose_nothing);
-    /* What a sanitizer takes for each allocation is not the library's. */
+    /* A sanitizer needs memory of its own for each allocation. */
     if (!SANITIZED && !support_is_skipped(test_many_counters_take_little->name))
         tcase_add_test(slots, test_many_counters_take_little);
     tcase_add_test(slots, test_slots_are_reused_and_clean);

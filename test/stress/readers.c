@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What a reader may conclude from what it reads: whatever was written before an add that the value includes; that
- * no peak is lower than a value seen; that what readers of changes see adds up. */
+/*
+ * What a reader may conclude from a value. It sees stores that precede an add in the value. A peak is not below a
+ * value that was read before. The deltas that a reader gets add up.
+ */
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -87,7 +89,7 @@ static int read_by_fetch_add(tsc_counter_t *counter, int64_t *value)
     return tsc_counter_fetch_add(counter, 0, value);
 }
 
-/* The value expected is one that never is. */
+/* The expected value never occurs. */
 static int read_by_compare_exchange(tsc_counter_t *counter, int64_t *value)
 {
     *value = -1;
@@ -116,7 +118,7 @@ static const struct {
 
 enum { CHANGES = sizeof changes / sizeof *changes, READS = sizeof reads / sizeof *reads };
 
-/* Each writer owns a bit of the value and a mail: plain memory, which the bit says is written. */
+/* Each writer has a bit of the value and a mail. The mail is plain memory; the bit says that it is written. */
 struct post {
     struct subject subject;
     int64_t mails[MAILS];
@@ -167,7 +169,7 @@ static void send_or_receive(size_t index, void *arg)
         receive_mails(arg, index - MAILS);
 }
 
-START_TEST(test_who_sees_an_add_sees_what_was_before_it)
+START_TEST(test_a_reader_of_an_add_sees_earlier_stores)
 {
     const struct variant *variant = variant_at(_i, 0);
 
@@ -255,7 +257,7 @@ static void collect(struct load *load, size_t reader)
     int64_t delta = 0;
 
     witness_equal(witness, "get_delta", tsc_counter_get_delta(load->subject.counter, cursor, &delta), 0);
-    witness_at_least(witness, "a change under increments", delta, 0);
+    witness_at_least(witness, "a delta under increments", delta, 0);
     load->sums[reader] += delta;
     witness_equal(witness, "a cursor", *cursor, load->sums[reader]);
 }
@@ -295,7 +297,7 @@ int main(void)
     Suite *suite = suite_create("readers");
     TCase *tcase = support_add_case(suite, "readers", 60);
 
-    add_variant_test(tcase, test_who_sees_an_add_sees_what_was_before_it, 0);
+    add_variant_test(tcase, test_a_reader_of_an_add_sees_earlier_stores, 0);
     add_variant_test(tcase, test_peak_is_the_highest_value, TSC_CAP_PEAK);
     add_variant_test(tcase, test_each_reader_of_changes_sees_all_of_them, 0);
     return support_run_suite(suite);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Signals: handlers that count where they may, and calls that are interrupted and do not show it. */
+/* Signals: handlers that count, if the backend allows it, and interrupted calls that return normally. */
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
@@ -25,7 +25,7 @@ struct load {
     atomic_bool go_home;
 };
 
-/* What handlers use: lock-free, so theirs to touch. */
+/* The handlers' counter; lock-free, so they may use it. */
 static tsc_counter_t *handlers_counter;
 static struct witness *handlers_witness;
 static atomic_uint_fast64_t handled;
@@ -80,7 +80,7 @@ static void load_close(struct load *load)
     subject_close(&load->subject);
 }
 
-/* All stay until all have sent, so that nobody signals a thread that has gone. */
+/* All threads stay until all have sent, so no signal goes to an ended thread. */
 static void count_and_interrupt_the_next(size_t index, void *arg)
 {
     struct load *load = arg;
@@ -167,7 +167,7 @@ static void call_and_be_interrupted(struct load *load, size_t index)
     default:
         witness_equal(witness, "wait_at_most, interrupted", tsc_counter_wait_at_most(counter, -1, TIMED_WAIT_NS),
                       -ETIMEDOUT);
-        witness_at_least(witness, "how long it took", support_now_ns() - start, TIMED_WAIT_NS);
+        witness_at_least(witness, "the time that it took", support_now_ns() - start, TIMED_WAIT_NS);
     }
 }
 
@@ -199,8 +199,7 @@ struct siege {
     struct hold *hold;
 };
 
-/* The last thread interrupts the others, first with the counter held, and then until they have all come through.
- */
+/* The last thread interrupts the others, first with the counter held, and then until all have returned. */
 static void be_interrupted_or_interrupt(size_t index, void *arg)
 {
     struct siege *siege = arg;
@@ -229,7 +228,7 @@ static uint64_t sum_of_done(const struct load *load)
     return sum;
 }
 
-/* While a callback holds the counter, everybody else is asleep in some call. */
+/* While a callback holds the counter, all other threads sleep in a call. */
 START_TEST(test_interrupted_calls_go_on)
 {
     const struct variant *variant = variant_at(_i, 0);
@@ -247,7 +246,7 @@ START_TEST(test_interrupted_calls_go_on)
 }
 END_TEST
 
-/* A signal for the process that all other threads block stays pending: no thread of the library takes it. */
+/* A signal to the process that all other threads block stays pending: no thread of the library accepts it. */
 START_TEST(test_threads_of_the_library_block_signals)
 {
     const struct variant *variant = variant_at(_i, 0);

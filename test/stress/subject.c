@@ -46,7 +46,7 @@ struct hold {
     int result;
 };
 
-/* Also called where nothing may be asserted: outside tests, and by workers. */
+/* Also called where assertions are not allowed: outside tests, and by workers. */
 bool variant_has(const struct variant *variant, uint64_t caps)
 {
     uint64_t all = 0;
@@ -87,7 +87,7 @@ const struct variant *variant_at(int index, uint64_t caps)
     const struct variant *variant = find_variant((size_t)index, caps, &found);
 
     if (variant == NULL)
-        ck_abort_msg("there is no variant %d", index);
+        ck_abort_msg("no variant %d", index);
     return variant;
 }
 
@@ -106,8 +106,7 @@ void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps)
     }
 }
 
-/* What waits for the owner, for an answer or for room, costs context switches, where an add costs next to nothing.
- */
+/* Waiting for the owner, for a reply or for room costs context switches; an add costs almost nothing. */
 static uint64_t fewer(const struct variant *variant, uint64_t ops)
 {
     return ops / (variant->queue_capacity == 1 ? 250 : 100) + 1;
@@ -181,7 +180,7 @@ static struct siblings *siblings_start(tsc_owner_t *owner, struct witness *witne
         ck_assert_int_eq(tsc_counter_create(&siblings->counters[i], TSC_BACKEND_QUEUE, attr), 0);
     tsc_counter_attr_destroy(attr);
     siblings->thread = support_start_thread(keep_siblings_busy, siblings);
-    /* Or a fork may leave AddressSanitizer's allocator locked in the child. */
+    /* A thread that starts during a fork may leave AddressSanitizer's allocator locked in the child. */
     while (!atomic_load(&siblings->have_begun))
         sched_yield();
     return siblings;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the stress suites count with: every variant of a counter that this build can make. */
+/* The counters of the stress suites: every variant that this build can make. */
 #ifndef STRESS_SUBJECT_H
 #define STRESS_SUBJECT_H
 
@@ -18,30 +18,30 @@
 struct variant {
     const char *name;
     tsc_backend_t backend;
-    size_t queue_capacity; /* 0: as it comes */
+    size_t queue_capacity; /* 0: the default */
     bool shared_owner;
     bool track_peak;
-    bool bounded; /* so far out that nothing reaches the bounds, for what bounds cost in code */
+    bool bounded; /* the bounds are never reached: they only select the code for bounds */
 };
 
-/* How many variants this build can make of the backends that have all of these capabilities, and one of them. */
+/* The number of this build's variants with all of these capabilities, and the index-th of them. */
 size_t variants_with(uint64_t caps);
 const struct variant *variant_at(int index, uint64_t caps);
 
-/* One test for each of those variants, which it finds with variant_at(_i, caps). */
+/* Adds one test for each of those variants, which it gets by variant_at(_i, caps). */
 void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps);
 
-/* Whether TSC_TEST_SKIP has the test, or TEST:BACKEND; that it is skipped is then told. */
+/* Whether TSC_TEST_SKIP contains the test, or TEST:BACKEND. If so, prints that it is skipped. */
 bool variant_is_skipped(const TTest *test, const struct variant *variant);
 
 bool variant_has(const struct variant *variant, uint64_t caps);
 
-/* How often a thread adds, and how often it calls what the owner of a queue has to answer. */
+/* How often a thread adds, and how often it makes calls that wait for a reply of the queue's owner. */
 uint64_t variant_adds(const struct variant *variant);
 uint64_t variant_calls(const struct variant *variant);
 size_t stress_threads(void);
 
-/* A counter under test. One with a shared owner has siblings that another thread keeps busy meanwhile. */
+/* A counter under test. If its owner is shared, another thread keeps its siblings busy meanwhile. */
 struct subject {
     const struct variant *variant;
     tsc_counter_t *counter;
@@ -49,22 +49,24 @@ struct subject {
     struct siblings *siblings;
 };
 
-/* The attributes of a variant, to be changed and handed to subject_open. */
+/* The attributes of a variant, to be changed and passed to subject_open. */
 tsc_counter_attr_t *variant_attr(const struct variant *variant);
 
-/* Makes the counter, and destroys the attributes. */
+/* Creates the counter, and destroys the attributes. */
 void subject_open(struct subject *subject, const struct variant *variant, tsc_counter_attr_t *attr);
 
-/* Drops the counter; the test fails where a worker has seen something against the contract. */
+/* Drops the counter. The test fails if a worker has seen a violation of the contract. */
 void subject_close(struct subject *subject);
 
-/* In the child of a fork, where no other thread is: drops the counter and its siblings. */
+/* In a forked child, without other threads: drops the counter and its siblings. */
 void subject_drop_in_child(struct subject *subject);
 
 void subject_assert_value(const struct subject *subject, int64_t expected);
 
-/* Keeps a counter inside an update callback, which has already raised the value that it is to commit, from
- * hold_begin to hold_end, which answers what update answered. */
+/*
+ * Keeps a counter inside an update callback from hold_begin to hold_end. The callback has already raised the value
+ * that it will commit. hold_end returns what update returned.
+ */
 struct hold *hold_begin(tsc_counter_t *counter, int64_t raise);
 int hold_end(struct hold *hold);
 

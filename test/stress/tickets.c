@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Reads that change: each takes a place in one order of all changes. */
+/* Operations that read and change: each has a position in one order of all changes. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,10 +61,10 @@ static void stamp(struct load *load, unsigned char *drawn, const struct ticket *
     witness_between(witness, "a ticket", ticket->first, 0, total - ticket->width);
     for (int64_t place = ticket->first; place >= 0 && place < ticket->first + ticket->width && place < total;
          place++)
-        witness_equal(witness, "how often a place was drawn before", drawn[place]++, 0);
+        witness_equal(witness, "how often a ticket was drawn before", drawn[place]++, 0);
 }
 
-/* Ticket after ticket, without a gap and without one drawn twice, they fill what the counter counted. */
+/* The tickets have no gaps and no duplicates, and reach the counter's value. */
 START_TEST(test_tickets_are_unique)
 {
     struct load load;
@@ -139,7 +139,7 @@ static void pass_tokens_on(size_t index, void *arg)
                       0);
 }
 
-/* Each token that was put in has come out once, but for the one that is still in. */
+/* Each token that was stored is returned once, except the one that is still stored. */
 START_TEST(test_exchange_loses_no_value)
 {
     struct load load;
@@ -158,7 +158,7 @@ START_TEST(test_exchange_loses_no_value)
 
         witness_between(&load.subject.witness, "a token", token, NO_TOKEN, (int64_t)tokens);
         if (token >= NO_TOKEN && token <= (int64_t)tokens)
-            witness_equal(&load.subject.witness, "how often a token came out before", seen[token]++, 0);
+            witness_equal(&load.subject.witness, "how often a token was returned before", seen[token]++, 0);
     }
     free(seen);
     load_close(&load);

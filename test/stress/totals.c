@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A thousand threads add: the total is exact, and so is what readers see meanwhile. */
+/* A thousand threads add: the total is exact, and readers see correct values meanwhile. */
 #include <errno.h>
 #include <stdlib.h>
 
@@ -8,7 +8,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* No value made of these, added up, has halves that do not fit each other. */
+/* Each delta is a multiple of this, so each sum has equal halves unless it is torn. */
 #define TWIN_HALVES INT64_C(0x100000001)
 
 enum { READERS = 3, ADDS_BETWEEN_READS = 64 };
@@ -49,7 +49,7 @@ static int64_t load_total(const struct load *load)
     return (int64_t)total;
 }
 
-/* relaxed: how far the readers are must not order anything. */
+/* relaxed: readers' progress must not order anything. */
 static bool load_goes_on(struct load *load)
 {
     return atomic_load_explicit(&load->writers_left, memory_order_relaxed) != 0;
@@ -68,7 +68,7 @@ static int64_t read_value(struct load *load)
     return value;
 }
 
-/* Reads both ends; the middle of a reader's look is in between them. */
+/* Reads both ends. */
 static void read_interval(struct load *load, int64_t *low, int64_t *high)
 {
     struct witness *witness = &load->subject.witness;
@@ -156,7 +156,7 @@ static void write_pairs(struct load *load)
     for (uint64_t done = 0; done < load->adds; done += 2) {
         witness_equal(witness, "inc", tsc_counter_inc(load->subject.counter), 0);
         if (done % ADDS_BETWEEN_READS == 0)
-            witness_between(witness, "a value with one's own in flight", read_value(load), 1, most);
+            witness_between(witness, "a value with the thread's own in flight", read_value(load), 1, most);
         witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
     }
 }
@@ -188,7 +188,7 @@ static void pair_or_read(size_t index, void *arg)
     load_writer_done(load);
 }
 
-START_TEST(test_in_flight_pairs_end_at_nothing)
+START_TEST(test_in_flight_pairs_end_at_0)
 {
     struct load load;
 
@@ -216,10 +216,10 @@ static void read_twins(struct load *load)
     while (load_goes_on(load)) {
         int64_t low, high;
 
-        witness_equal(&load->subject.witness, "what halves leave", read_value(load) % TWIN_HALVES, 0);
+        witness_equal(&load->subject.witness, "the remainder of a value", read_value(load) % TWIN_HALVES, 0);
         read_interval(load, &low, &high);
         if (load->linearizable)
-            witness_equal(&load->subject.witness, "what halves of an end leave", low % TWIN_HALVES, 0);
+            witness_equal(&load->subject.witness, "the remainder of an end", low % TWIN_HALVES, 0);
     }
 }
 
@@ -263,7 +263,7 @@ static void add_anything(size_t index, void *arg)
     }
 }
 
-/* Where there are no bounds the sum wraps, many times over; where there are, large changes are refused. */
+/* Without bounds the sum wraps many times; with bounds large deltas are refused. */
 START_TEST(test_large_deltas_add_up)
 {
     struct load load;
@@ -295,7 +295,7 @@ static bool has_no_try_add(const struct variant *variant)
     return variant->backend == TSC_BACKEND_QUEUE && variant->bounded;
 }
 
-START_TEST(test_try_add_counts_what_it_says)
+START_TEST(test_try_add_counts_if_it_returns_0)
 {
     struct load load;
 
@@ -309,7 +309,7 @@ START_TEST(test_try_add_counts_what_it_says)
 }
 END_TEST
 
-/* The callback ends when all have come back from try_add: one that waits is a hang. */
+/* The callback ends when all threads have returned from try_add: a try_add that waits hangs. */
 START_TEST(test_try_add_never_waits_for_a_callback)
 {
     const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
@@ -340,10 +340,10 @@ int main(void)
     TCase *tcase = support_add_case(suite, "totals", 60);
 
     add_variant_test(tcase, test_increments_add_up, 0);
-    add_variant_test(tcase, test_in_flight_pairs_end_at_nothing, 0);
+    add_variant_test(tcase, test_in_flight_pairs_end_at_0, 0);
     add_variant_test(tcase, test_mixed_deltas_add_up_and_are_never_torn, 0);
     add_variant_test(tcase, test_large_deltas_add_up, 0);
-    add_variant_test(tcase, test_try_add_counts_what_it_says, 0);
+    add_variant_test(tcase, test_try_add_counts_if_it_returns_0, 0);
     add_variant_test(tcase, test_try_add_never_waits_for_a_callback, TSC_CAP_UPDATE);
     return support_run_suite(suite);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A thousand counters on one owner, in the hands of threads that end anywhere while signals arrive: each has
- * counted what its users say, and nothing stays behind. */
+/*
+ * A thousand counters on one owner, used by threads that end at any point while signals arrive. Each counter has
+ * the value that its users have added up, and nothing is leaked.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -11,7 +13,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-#define THREAD_NAME "turmoil-owner" /* and not that of the program */
+#define THREAD_NAME "turmoil-owner" /* differs from the program's */
 
 enum {
     COUNTERS = 1000,
@@ -23,21 +25,21 @@ enum {
     UNSEEN = 1 << 30
 };
 
-/* No counter comes down to this. */
+/* No counter falls to this. */
 #define FAR_BELOW (INT64_MIN / 4)
 
-/* A counter, and what its users say of it. */
+/* A counter, and what its users did to it. */
 struct slot {
     tsc_counter_t *counter;
     bool bounded;
     atomic_size_t holders;
-    atomic_bool closed;          /* some close has returned */
-    atomic_int_fast64_t counted; /* by calls that answered 0 */
-    atomic_int_fast64_t updates; /* that were called */
-    int64_t callbacks;           /* that were run: theirs alone to touch */
+    atomic_bool closed;          /* a close has returned */
+    atomic_int_fast64_t counted; /* by calls that returned 0 */
+    atomic_int_fast64_t updates; /* calls of update */
+    int64_t callbacks;           /* callbacks that ran; only callbacks access it */
 };
 
-/* A reference, and what its holder counted in and not yet out. */
+/* A reference, and the amount that its holder has added and not yet subtracted. */
 struct hold {
     struct slot *slot;
     int64_t inside;
@@ -114,7 +116,7 @@ static void hold(struct worker *worker, struct slot *slot)
 static void hold_another(struct worker *worker, struct slot *slot)
 {
     atomic_fetch_add(&slot->holders, 1);
-    expect(worker, "whether ref answers its argument", tsc_counter_ref(slot->counter) == slot->counter, true);
+    expect(worker, "whether ref returns its argument", tsc_counter_ref(slot->counter) == slot->counter, true);
     hold(worker, slot);
 }
 
@@ -132,19 +134,19 @@ static void count_out(struct worker *worker, struct hold *hold, int64_t too_many
     hold->inside = 0;
 }
 
-/* What is added last is seen by nobody: it lies in the queue when the last reference goes. */
+/* Adds once more after the last check: the message is still queued when the last reference is dropped. */
 static void assert_slot(struct worker *worker, struct slot *slot)
 {
     int64_t value = 0;
 
     expect(worker, "the last get", tsc_counter_get(slot->counter, &value), 0);
     expect(worker, "the last value", value, atomic_load(&slot->counted));
-    expect(worker, "callbacks that were run", slot->callbacks, atomic_load(&slot->updates));
+    expect(worker, "callbacks run", slot->callbacks, atomic_load(&slot->updates));
     (void)tsc_counter_add(slot->counter, UNSEEN);
 }
 
-/* The last of the holders does not always have the last reference: another may be about to give back his. */
-static void give_back(struct worker *worker, struct slot *slot)
+/* The last holder does not always drop the last reference: another thread may be about to drop its own. */
+static void drop_reference(struct worker *worker, struct slot *slot)
 {
     tsc_counter_t *counter = slot->counter;
 
@@ -164,18 +166,18 @@ static struct slot *stop_holding(struct worker *worker, struct hold *hold, int64
     return slot;
 }
 
-static void let_go(struct worker *worker, struct hold *hold)
+static void drop(struct worker *worker, struct hold *hold)
 {
-    give_back(worker, stop_holding(worker, hold, (int64_t)random_below(worker, 2)));
+    drop_reference(worker, stop_holding(worker, hold, (int64_t)random_below(worker, 2)));
 }
 
-/* At the end of each thread, however it ends. */
-static void let_go_of_all(void *arg)
+/* Called at the end of each thread, however it ends. */
+static void drop_all(void *arg)
 {
     struct worker *worker = arg;
 
     while (worker->holding != 0)
-        let_go(worker, any_held(worker));
+        drop(worker, any_held(worker));
     tsc_owner_unref(worker->owner);
     atomic_fetch_sub(&worker->turmoil->left, 1);
 }
@@ -187,12 +189,12 @@ static void make_another(struct worker *worker)
     if (slot != NULL && slot->counter != NULL) {
         hold(worker, slot);
     } else {
-        witness_report(&worker->turmoil->witness, "a counter made meanwhile", 0, 1, 1);
+        witness_report(&worker->turmoil->witness, "creation of a counter", 0, 1, 1);
         free(slot);
     }
 }
 
-/* Gives one away and takes what was given away before, if anything. */
+/* Leaves one reference and takes one that another thread has left, if there is one. */
 static void swap(struct worker *worker, struct slot *given)
 {
     struct slot *taken = atomic_exchange(&worker->turmoil->shelf[random_below(worker, COUNTERS)], given);
@@ -233,7 +235,7 @@ static int update(struct slot *slot, int64_t delta)
     return tsc_counter_update(slot->counter, raise_value, &raise);
 }
 
-/* Whether it may be so that nothing was added. */
+/* Whether the call may have added nothing. */
 static bool may_refuse(const struct slot *slot, int result)
 {
     return result == -ESHUTDOWN || (result == -EAGAIN && !slot->bounded) || (result == -ENOTSUP && slot->bounded);
@@ -263,9 +265,9 @@ static void count_in(struct worker *worker, struct hold *hold)
     if (result == 0) {
         atomic_fetch_add(&slot->counted, delta);
         hold->inside += delta;
-        expect(worker, "whether it counts after a close", was_closed, false);
+        expect(worker, "whether an addition after a close succeeds", was_closed, false);
     } else if (!may_refuse(slot, result)) {
-        witness_report(&worker->turmoil->witness, "an answer", result, 0, 0);
+        witness_report(&worker->turmoil->witness, "an unexpected result", result, 0, 0);
     }
 }
 
@@ -280,8 +282,10 @@ static void wait_a_little(struct worker *worker, struct slot *slot)
 {
     int64_t timeout_ns = (int64_t)random_below(worker, 4) * SUPPORT_MILLISECOND_NS / 8;
 
-    expect(worker, "a wait for what is so", tsc_counter_wait_at_most(slot->counter, INT64_MAX, -1), 0);
-    expect(worker, "a wait in vain", tsc_counter_wait_at_most(slot->counter, FAR_BELOW, timeout_ns), -ETIMEDOUT);
+    expect(worker, "a wait for a threshold already reached",
+           tsc_counter_wait_at_most(slot->counter, INT64_MAX, -1), 0);
+    expect(worker, "a wait that nothing ends", tsc_counter_wait_at_most(slot->counter, FAR_BELOW, timeout_ns),
+           -ETIMEDOUT);
 }
 
 static void close_counter(struct worker *worker, struct slot *slot)
@@ -297,7 +301,7 @@ static void pass_references(struct worker *worker)
         hold_another(worker, any_held(worker)->slot);
         break;
     case 1:
-        let_go(worker, any_held(worker));
+        drop(worker, any_held(worker));
         break;
     case 2:
         make_another(worker);
@@ -313,7 +317,7 @@ static void take_a_step(struct worker *worker)
 
     hold_at_least_one(worker);
     if (worker->holding == HELD_MAX)
-        let_go(worker, any_held(worker));
+        drop(worker, any_held(worker));
     hold = any_held(worker);
     switch (random_below(worker, 16)) {
     case 0:
@@ -338,7 +342,10 @@ static void take_a_step(struct worker *worker)
 
 /* -------- ends -------- */
 
-/* All that this thread has in any counter is out, so that two who drain never wait for each other. */
+/*
+ * First subtracts all that this thread has added to any counter, so that two draining threads never wait for each
+ * other.
+ */
 static void drain(struct worker *worker)
 {
     struct slot *slot;
@@ -360,8 +367,8 @@ static void wait_for_the_end(struct worker *worker)
 {
     hold_at_least_one(worker);
     for (;;)
-        expect(worker, "a wait in vain", tsc_counter_wait_at_most(any_held(worker)->slot->counter, FAR_BELOW, -1),
-               -ETIMEDOUT);
+        expect(worker, "a wait that nothing ends",
+               tsc_counter_wait_at_most(any_held(worker)->slot->counter, FAR_BELOW, -1), -ETIMEDOUT);
 }
 
 static void end(struct worker *worker)
@@ -401,7 +408,7 @@ static void open_turmoil(struct turmoil *turmoil, tsc_owner_t *owner)
     ck_assert_ptr_nonnull(turmoil->workers);
     atomic_init(&turmoil->left, turmoil->threads);
     ck_assert_int_eq(pthread_barrier_init(&turmoil->all_there, NULL, (unsigned int)turmoil->threads + 1), 0);
-    ck_assert_int_eq(pthread_key_create(&turmoil->held_by_thread, let_go_of_all), 0);
+    ck_assert_int_eq(pthread_key_create(&turmoil->held_by_thread, drop_all), 0);
     for (size_t i = 0; i < COUNTERS; i++) {
         struct slot *slot = make_slot(owner, i % 4 == 0);
 
@@ -436,9 +443,11 @@ static void pester_all(struct turmoil *turmoil, uint64_t *random)
         pester(&turmoil->workers[i], random);
 }
 
-/* Once before they begin, so that each gets a signal. None is joined meanwhile, so each can be sent something,
- * though it has come to its end. */
-static void pester_until_all_have_left(struct turmoil *turmoil)
+/*
+ * Signals each thread at least once, before they begin. None is joined meanwhile, so a signal may also go to a
+ * thread that has ended.
+ */
+static void signal_until_all_have_ended(struct turmoil *turmoil)
 {
     const struct timespec pause = {.tv_nsec = 10 * SUPPORT_MILLISECOND_NS};
     uint64_t random = 0;
@@ -461,7 +470,7 @@ static void clear_shelf(struct turmoil *turmoil)
         struct slot *slot = atomic_exchange(&turmoil->shelf[i], NULL);
 
         if (slot != NULL)
-            give_back(&worker, slot);
+            drop_reference(&worker, slot);
     }
 }
 
@@ -478,7 +487,7 @@ static tsc_owner_t *make_owner(void)
     return owner;
 }
 
-/* Handlers interrupt what the queue does, and count where handlers may. */
+/* Handlers interrupt the queue's code, and count if handlers may. */
 static void open_handlers(void)
 {
     struct sigaction action = {.sa_handler = count_in_handler};
@@ -511,11 +520,11 @@ START_TEST(test_a_thousand_counters)
     for (size_t i = 0; i < turmoil->threads; i++)
         start_worker(turmoil, i, owner);
     tsc_owner_unref(owner);
-    pester_until_all_have_left(turmoil);
+    signal_until_all_have_ended(turmoil);
     ck_assert_uint_ge(atomic_load(&handled), turmoil->threads);
     clear_shelf(turmoil);
     witness_assert_none(&turmoil->witness, "a thousand counters");
-    ck_assert_msg(support_threads_named_become(THREAD_NAME, 0), "the owner's thread stayed behind");
+    ck_assert_msg(support_threads_named_become(THREAD_NAME, 0), "the owner's thread is still there");
     close_handlers();
     pthread_key_delete(turmoil->held_by_thread);
     pthread_barrier_destroy(&turmoil->all_there);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What an update changes together with the value is never seen half changed. */
+/* An update changes other data together with the value; no thread sees them half changed. */
 #include <errno.h>
 
 #include "crew.h"
@@ -7,18 +7,18 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* Adds go into the upper half, updates into the lower one: both work on one value. */
+/* Adds change the upper half, updates the lower one: both work on one value. */
 #define ADDED (INT64_C(1) << 32)
 #define LOWER_HALF (ADDED - 1)
 
-enum { READERS = 3, ABANDONED = -ECANCELED, WRONG_ANSWER = 1 };
+enum { READERS = 3, CANCELLED = -ECANCELED, INVALID_RESULT = 1 };
 
 struct load {
     struct subject subject;
     size_t writers;
     uint64_t calls;
     atomic_size_t writers_left;
-    /* Guarded by the counter's updates. */
+    /* Protected by the counter's updates. */
     int64_t second_number;
     int64_t time_stamp;
     int64_t time_stamp_again;
@@ -46,18 +46,18 @@ static int change_both(int64_t *value, void *arg)
     return 0;
 }
 
-static int look_and_abandon(int64_t *value, void *arg)
+static int check_and_cancel(int64_t *value, void *arg)
 {
     look_at_both(arg, *value);
     *value = -1;
-    return ABANDONED;
+    return CANCELLED;
 }
 
-static int look_and_answer_wrongly(int64_t *value, void *arg)
+static int check_and_return_nonsense(int64_t *value, void *arg)
 {
     look_at_both(arg, *value);
     *value = -1;
-    return WRONG_ANSWER;
+    return INVALID_RESULT;
 }
 
 static void write_both(struct load *load)
@@ -79,12 +79,12 @@ static void read_both(struct load *load)
     while (atomic_load_explicit(&load->writers_left, memory_order_relaxed) != 0) {
         int64_t value = 0;
 
-        witness_equal(witness, "an abandoned update", tsc_counter_update(counter, look_and_abandon, load),
-                      ABANDONED);
-        witness_equal(witness, "an update with a wrong answer",
-                      tsc_counter_update(counter, look_and_answer_wrongly, load), -EINVAL);
+        witness_equal(witness, "a cancelled update", tsc_counter_update(counter, check_and_cancel, load),
+                      CANCELLED);
+        witness_equal(witness, "an update with an invalid callback result",
+                      tsc_counter_update(counter, check_and_return_nonsense, load), -EINVAL);
         witness_equal(witness, "get", tsc_counter_get(counter, &value), 0);
-        witness_at_least(witness, "a value beside updates", value, 0);
+        witness_at_least(witness, "a value during updates", value, 0);
     }
 }
 

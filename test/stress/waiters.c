@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads asleep in wait_at_most: each is woken in time, none too early, and none after it has gone. */
+/* Threads asleep in wait_at_most: each is woken in time, not too early, and never after it has returned. */
 #include <errno.h>
 #include <time.h>
 
@@ -8,7 +8,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* Far longer than any wake-up: who waits so long has been forgotten. */
+/* Far longer than any wake-up: a thread that waits this long has been forgotten. */
 #define FORGOTTEN_NS (30 * SUPPORT_SECOND_NS)
 
 enum { FEW = 6, ROUNDS = 150, DECREMENTERS = 4, SHORTEST_NS = 1, LONGEST_NS = 200000, IMPATIENT_WAITS = 8 };
@@ -39,7 +39,7 @@ static void take_one(struct load *load)
     witness_equal(&load->subject.witness, "dec", tsc_counter_dec(load->subject.counter), 0);
 }
 
-/* Who was told that the value is low sees the decrements that made it so. */
+/* A waiter that returns sees the decrements that lowered the value. */
 static void wait_for(struct load *load, int64_t threshold)
 {
     struct witness *witness = &load->subject.witness;
@@ -48,7 +48,7 @@ static void wait_for(struct load *load, int64_t threshold)
     witness_equal(witness, "wait_at_most",
                   tsc_counter_wait_at_most(load->subject.counter, threshold, load->timeout_ns), 0);
     begun = atomic_load_explicit(&load->decrements_begun, memory_order_relaxed);
-    witness_between(witness, "the value that was waited for", load->initial - begun, 0, threshold);
+    witness_between(witness, "the value after a wait", load->initial - begun, 0, threshold);
 }
 
 static void wait_or_decrement(size_t index, void *arg)
@@ -73,14 +73,14 @@ static void each_is_woken(const struct variant *variant, size_t waiters, int64_t
     subject_close(&load.subject);
 }
 
-/* Each has a threshold of its own. */
+/* Each waiter has a threshold of its own. */
 START_TEST(test_each_of_many_waiters_is_woken)
 {
     each_is_woken(variant_at(_i, 0), stress_threads(), (int64_t)stress_threads());
 }
 END_TEST
 
-/* Few decrements, which race with the falling asleep: a wake-up that is lost is lost for good. */
+/* Few decrements race with threads that fall asleep: a lost wake-up is never made up for. */
 START_TEST(test_no_wake_up_is_lost)
 {
     for (int round = 0; round < ROUNDS; round++)
@@ -88,8 +88,8 @@ START_TEST(test_no_wake_up_is_lost)
 }
 END_TEST
 
-/* Somebody's memory that a waker could still have in its hands: where the waiter's stack was. */
-__attribute__((noinline)) static void use_the_stack_again(struct load *load)
+/* Reuses the memory of the waiter's frame, which a late waker would still write. */
+__attribute__((noinline)) static void reuse_the_stack(struct load *load)
 {
     volatile unsigned char stack[1024];
 
@@ -110,8 +110,8 @@ static void wait_impatiently(struct load *load, uint64_t *random)
 
     if (result == 0)
         return;
-    witness_equal(&load->subject.witness, "an impatient wait_at_most", result, -ETIMEDOUT);
-    witness_at_least(&load->subject.witness, "how long it took", support_now_ns() - start, timeout_ns);
+    witness_equal(&load->subject.witness, "a wait_at_most with a short timeout", result, -ETIMEDOUT);
+    witness_at_least(&load->subject.witness, "the time that it took", support_now_ns() - start, timeout_ns);
 }
 
 static void wait_impatiently_or_count(size_t index, void *arg)
@@ -122,7 +122,7 @@ static void wait_impatiently_or_count(size_t index, void *arg)
     if (index < load->waiters) {
         for (int i = 0; i < IMPATIENT_WAITS; i++) {
             wait_impatiently(load, &random);
-            use_the_stack_again(load);
+            reuse_the_stack(load);
         }
         atomic_fetch_sub_explicit(&load->impatient_left, 1, memory_order_relaxed);
         return;
@@ -133,8 +133,8 @@ static void wait_impatiently_or_count(size_t index, void *arg)
     }
 }
 
-/* Wake-ups race with timeouts, among threads that go on to use their stacks for other things. */
-START_TEST(test_waiters_that_give_up_are_left_alone)
+/* Wake-ups race with timeouts, of threads that then use their stacks for other things. */
+START_TEST(test_timed_out_waiters_are_not_touched)
 {
     const struct variant *variant = variant_at(_i, 0);
     struct load load = {.waiters = stress_threads()};
@@ -151,7 +151,7 @@ static void wait_in_vain(size_t index, void *arg)
 {
     struct load *load = arg;
 
-    witness_equal(&load->subject.witness, "a wait in vain",
+    witness_equal(&load->subject.witness, "a wait that nothing ends",
                   tsc_counter_wait_at_most(load->subject.counter, -1 - (int64_t)index, load->timeout_ns),
                   -ETIMEDOUT);
 }
@@ -164,8 +164,7 @@ static int64_t process_cpu_time_ns(void)
     return used.tv_sec * SUPPORT_SECOND_NS + used.tv_nsec;
 }
 
-/* Nothing happens (there are no siblings to be kept busy): what they use is the way into the sleep and out of it.
- */
+/* The value never changes (and there are no siblings): the threads only fall asleep and time out. */
 START_TEST(test_waiters_sleep)
 {
     const struct variant *variant = variant_at(_i, 0);
@@ -192,7 +191,7 @@ int main(void)
 
     add_variant_test(tcase, test_each_of_many_waiters_is_woken, 0);
     add_variant_test(tcase, test_no_wake_up_is_lost, 0);
-    add_variant_test(tcase, test_waiters_that_give_up_are_left_alone, 0);
+    add_variant_test(tcase, test_timed_out_waiters_are_not_touched, 0);
     add_variant_test(tcase, test_waiters_sleep, 0);
     return support_run_suite(suite);
 }

@@ -45,7 +45,7 @@ static const struct {
     {enter_by_update, TSC_CAP_UPDATE},
 };
 
-_Static_assert(sizeof ways_in / sizeof *ways_in == WAYS_IN, "one row for each");
+_Static_assert(sizeof ways_in / sizeof *ways_in == WAYS_IN, "one row for each way");
 
 int enter(const struct subject *subject, uint64_t way)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The calls by which something comes into a counter. */
+/* The operations that increment a counter. */
 #ifndef STRESS_WAYS_H
 #define STRESS_WAYS_H
 
@@ -7,7 +7,7 @@
 
 enum { WAYS_IN = 5 };
 
-/* Counts one in, by the call of that number, or by inc where the counter has not got it; 0 or -ESHUTDOWN. */
+/* Increments by operation number `way`, or by inc if the counter does not support it. Returns 0 or -ESHUTDOWN. */
 int enter(const struct subject *subject, uint64_t way);
 
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* What workers see against the contract: they record it, and the test thread asserts that there is nothing. A
- * worker that sees nothing wrong writes nothing, so that looking adds no ordering between threads. */
+/*
+ * Workers record violations of the contract; the test thread asserts that there are none. A worker that sees none
+ * writes nothing, so recording adds no ordering between threads.
+ */
 #ifndef STRESS_WITNESS_H
 #define STRESS_WITNESS_H
 
