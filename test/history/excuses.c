@@ -45,9 +45,7 @@ static bool has_flushed(const struct call *call)
     }
 }
 
-/*
- * Of the calls that had returned when this one began and had waited for all earlier messages: the last invocation.
- */
+/* The time when the last flush was invoked that had returned before this call began. */
 static int64_t last_flush_before(const struct history *history, const struct call *call)
 {
     int64_t last = INT64_MIN;

@@ -14,7 +14,7 @@ struct stop {
 void record(tsc_counter_t *counter, tsc_backend_t backend, struct call *call, struct stop stop);
 
 /*
- * Makes an addition and a read with nothing in between. The store buffer is full when the addition begins, so the
+ * Makes an addition and a read with nothing in between. The store buffer is full when the addition begins. So the
  * addition is still in flight when a read that does not wait for it loads the counter.
  */
 void record_at_once(tsc_counter_t *counter, tsc_backend_t backend, struct call *addition, struct call *read);
