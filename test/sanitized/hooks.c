@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the library tells a sanitizer, written down by functions that have the names of those of its runtime; so it
- * is seen without a sanitizer, and to the call. With TEST_THREAD they are ThreadSanitizer's, else
- * MemorySanitizer's.
+ * Records each call that the library makes to a sanitizer's runtime. Functions with the runtime's names take its
+ * place, so no sanitizer is needed, and each call is checked. With TEST_THREAD they are ThreadSanitizer's,
+ * otherwise MemorySanitizer's.
  */
 #include <errno.h>
 #include <stdbool.h>
@@ -44,16 +44,16 @@ static tsc_counter_t *new_counter(tsc_backend_t backend, bool bounded)
 #ifdef TEST_THREAD
 
 /* R and A: release and acquire of the counter. U: the callback. */
-static char told[16];
+static char hooks[16];
 static unsigned int releases_of_others;
 static unsigned int acquires_of_others;
-static size_t times_told;
-static void *counter_told_of;
+static size_t hook_calls;
+static void *observed_counter;
 
-static void write_down(char what)
+static void record_hook(char what)
 {
-    if (times_told < sizeof(told) - 1)
-        told[times_told++] = what;
+    if (hook_calls < sizeof(hooks) - 1)
+        hooks[hook_calls++] = what;
 }
 
 void __tsan_release(void *address);
@@ -61,45 +61,45 @@ void __tsan_acquire(void *address);
 
 void __tsan_release(void *address)
 {
-    if (address == counter_told_of)
-        write_down('R');
+    if (address == observed_counter)
+        record_hook('R');
     else
         releases_of_others++;
 }
 
 void __tsan_acquire(void *address)
 {
-    if (address == counter_told_of)
-        write_down('A');
+    if (address == observed_counter)
+        record_hook('A');
     else
         acquires_of_others++;
 }
 
-static void expect_told(const char *operation, tsc_backend_t backend, const char *expected)
+static void expect_hooks(const char *operation, tsc_backend_t backend, const char *expected)
 {
-    if (strcmp(told, expected) != 0) {
-        fprintf(stderr, "%s, %s: told %s, not %s\n", tsc_backend_name(backend), operation, told, expected);
+    if (strcmp(hooks, expected) != 0) {
+        fprintf(stderr, "%s, %s: hooks %s, not %s\n", tsc_backend_name(backend), operation, hooks, expected);
         failures++;
     }
-    memset(told, 0, sizeof(told));
-    times_told = 0;
+    memset(hooks, 0, sizeof(hooks));
+    hook_calls = 0;
 }
 
-#define EXPECT_TOLD(expected, operation, answer) \
+#define EXPECT_HOOKS(expected, operation, result) \
     do { \
-        EXPECT((operation) == (answer)); \
-        expect_told(#operation, backend, expected); \
+        EXPECT((operation) == (result)); \
+        expect_hooks(#operation, backend, expected); \
     } while (0)
 
 static int add_one(int64_t *value, void *arg)
 {
     (void)arg;
-    write_down('U');
+    record_hook('U');
     ++*value;
     return 0;
 }
 
-static int answer_of(tsc_backend_t backend, uint64_t capability)
+static int result_of(tsc_backend_t backend, uint64_t capability)
 {
     uint64_t caps;
 
@@ -109,7 +109,7 @@ static int answer_of(tsc_backend_t backend, uint64_t capability)
 
 static const char *where(tsc_backend_t backend, uint64_t capability, const char *expected)
 {
-    return answer_of(backend, capability) == 0 ? expected : "";
+    return result_of(backend, capability) == 0 ? expected : "";
 }
 
 static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
@@ -118,44 +118,43 @@ static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
     int64_t high;
     int64_t cursor = 0;
 
-    EXPECT_TOLD("A", tsc_counter_get(counter, &low), 0);
-    EXPECT_TOLD("A", tsc_counter_get_interval(counter, &low, &high), 0);
+    EXPECT_HOOKS("A", tsc_counter_get(counter, &low), 0);
+    EXPECT_HOOKS("A", tsc_counter_get_interval(counter, &low, &high), 0);
     EXPECT(low == high);
-    EXPECT_TOLD("A", tsc_counter_get_delta(counter, &cursor, &low), 0);
-    EXPECT_TOLD(where(backend, TSC_CAP_PEAK, "A"), tsc_counter_get_peak(counter, &high),
-                answer_of(backend, TSC_CAP_PEAK));
-    EXPECT_TOLD("A", tsc_counter_wait_at_most(counter, 1000, -1), 0);
-    EXPECT_TOLD("A", tsc_counter_wait_at_most(counter, -1, 0), -ETIMEDOUT);
-    EXPECT_TOLD("A", tsc_counter_flush(counter), 0);
+    EXPECT_HOOKS("A", tsc_counter_get_delta(counter, &cursor, &low), 0);
+    EXPECT_HOOKS(where(backend, TSC_CAP_PEAK, "A"), tsc_counter_get_peak(counter, &high),
+                 result_of(backend, TSC_CAP_PEAK));
+    EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, 1000, -1), 0);
+    EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, -1, 0), -ETIMEDOUT);
+    EXPECT_HOOKS("A", tsc_counter_flush(counter), 0);
 }
 
 static void fetches_are_both(tsc_counter_t *counter, tsc_backend_t backend)
 {
     const char *both = where(backend, TSC_CAP_FETCH, "RA");
-    int answer = answer_of(backend, TSC_CAP_FETCH);
+    int result = result_of(backend, TSC_CAP_FETCH);
     int64_t value = 0;
 
-    EXPECT_TOLD(both, tsc_counter_fetch_add(counter, 1, &value), answer);
-    EXPECT_TOLD(both, tsc_counter_exchange(counter, 5, &value), answer);
-    EXPECT_TOLD(both, tsc_counter_set(counter, 5), answer);
-    EXPECT_TOLD(both, tsc_counter_compare_exchange(counter, &value, 7), answer);
+    EXPECT_HOOKS(both, tsc_counter_fetch_add(counter, 1, &value), result);
+    EXPECT_HOOKS(both, tsc_counter_exchange(counter, 5, &value), result);
+    EXPECT_HOOKS(both, tsc_counter_set(counter, 5), result);
+    EXPECT_HOOKS(both, tsc_counter_compare_exchange(counter, &value, 7), result);
 }
 
 static void updates_are_both(tsc_counter_t *counter, tsc_backend_t backend)
 {
-    EXPECT_TOLD(where(backend, TSC_CAP_UPDATE, "RAUR"), tsc_counter_update(counter, add_one, NULL),
-                answer_of(backend, TSC_CAP_UPDATE));
+    EXPECT_HOOKS(where(backend, TSC_CAP_UPDATE, "RAUR"), tsc_counter_update(counter, add_one, NULL),
+                 result_of(backend, TSC_CAP_UPDATE));
 }
 
-static void nothing_else_is_told(tsc_counter_t *counter, tsc_backend_t backend)
+static void queries_call_no_hook(tsc_counter_t *counter, tsc_backend_t backend)
 {
-    EXPECT_TOLD("", tsc_counter_get_backend(counter, &backend), 0);
-    EXPECT_TOLD("", tsc_counter_get_name(counter)[0], '\0');
+    EXPECT_HOOKS("", tsc_counter_get_backend(counter, &backend), 0);
+    EXPECT_HOOKS("", tsc_counter_get_name(counter)[0], '\0');
 }
 
-/* Of the references: a release for each that is given back, an acquire for the last and one to free the counter.
- */
-static void the_end_is_both(tsc_counter_t *counter, tsc_backend_t backend)
+/* For the references: a release by each unref, and acquires by the last one and to free the counter. */
+static void unref_releases_and_acquires(tsc_counter_t *counter, tsc_backend_t backend)
 {
     unsigned int releases = releases_of_others;
     unsigned int acquires = acquires_of_others;
@@ -168,44 +167,44 @@ static void the_end_is_both(tsc_counter_t *counter, tsc_backend_t backend)
     tsc_counter_unref(counter);
     EXPECT(releases_of_others >= releases + 2);
     EXPECT(acquires_of_others >= acquires + 2);
-    expect_told("unref", backend, "");
+    expect_hooks("unref", backend, "");
 }
 
 static void without_bounds(tsc_backend_t backend)
 {
-    tsc_counter_t *counter = counter_told_of = new_counter(backend, false);
+    tsc_counter_t *counter = observed_counter = new_counter(backend, false);
 
-    expect_told("create", backend, "");
-    EXPECT_TOLD("R", tsc_counter_inc(counter), 0);
-    EXPECT_TOLD("R", tsc_counter_add(counter, 5), 0);
-    EXPECT_TOLD("R", tsc_counter_try_add(counter, 5), 0);
-    EXPECT_TOLD("R", tsc_counter_dec(counter), 0);
+    expect_hooks("create", backend, "");
+    EXPECT_HOOKS("R", tsc_counter_inc(counter), 0);
+    EXPECT_HOOKS("R", tsc_counter_add(counter, 5), 0);
+    EXPECT_HOOKS("R", tsc_counter_try_add(counter, 5), 0);
+    EXPECT_HOOKS("R", tsc_counter_dec(counter), 0);
     reads_are_acquires(counter, backend);
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);
-    nothing_else_is_told(counter, backend);
-    EXPECT_TOLD("R", tsc_counter_close(counter), 0);
-    EXPECT_TOLD("RA", tsc_counter_inc(counter), -ESHUTDOWN);
-    EXPECT_TOLD("RA", tsc_counter_try_add(counter, 1), -ESHUTDOWN);
-    EXPECT_TOLD("R", tsc_counter_dec(counter), 0);
-    the_end_is_both(counter, backend);
+    queries_call_no_hook(counter, backend);
+    EXPECT_HOOKS("R", tsc_counter_close(counter), 0);
+    EXPECT_HOOKS("RA", tsc_counter_inc(counter), -ESHUTDOWN);
+    EXPECT_HOOKS("RA", tsc_counter_try_add(counter, 1), -ESHUTDOWN);
+    EXPECT_HOOKS("R", tsc_counter_dec(counter), 0);
+    unref_releases_and_acquires(counter, backend);
 }
 
 static void with_bounds(tsc_backend_t backend)
 {
     tsc_counter_t *counter;
-    int try_answer = backend == TSC_BACKEND_QUEUE ? -ENOTSUP : 0;
+    int try_result = backend == TSC_BACKEND_QUEUE ? -ENOTSUP : 0;
 
-    if (answer_of(backend, TSC_CAP_BOUNDS) != 0)
+    if (result_of(backend, TSC_CAP_BOUNDS) != 0)
         return;
-    counter = counter_told_of = new_counter(backend, true);
-    EXPECT_TOLD("RA", tsc_counter_inc(counter), 0);
-    EXPECT_TOLD("RA", tsc_counter_try_add(counter, 1), try_answer);
-    EXPECT_TOLD("RA", tsc_counter_add(counter, 1000), -ERANGE);
-    EXPECT_TOLD("RA", tsc_counter_dec(counter), 0);
+    counter = observed_counter = new_counter(backend, true);
+    EXPECT_HOOKS("RA", tsc_counter_inc(counter), 0);
+    EXPECT_HOOKS("RA", tsc_counter_try_add(counter, 1), try_result);
+    EXPECT_HOOKS("RA", tsc_counter_add(counter, 1000), -ERANGE);
+    EXPECT_HOOKS("RA", tsc_counter_dec(counter), 0);
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);
-    the_end_is_both(counter, backend);
+    unref_releases_and_acquires(counter, backend);
 }
 
 static void try_backend(tsc_backend_t backend)
@@ -222,7 +221,7 @@ static struct {
     const char *begin, *end;
 } stored[OUTPUTS_MAX];
 static size_t stored_count;
-static size_t parameters_told;
+static size_t parameters_initialised;
 
 void __msan_unpoison(const volatile void *memory, size_t bytes);
 void __msan_unpoison_param(size_t parameters);
@@ -240,7 +239,7 @@ void __msan_unpoison(const volatile void *memory, size_t bytes)
 
 void __msan_unpoison_param(size_t parameters)
 {
-    parameters_told = parameters;
+    parameters_initialised = parameters;
 }
 
 static bool is_stored(const void *memory, size_t bytes)
@@ -256,23 +255,23 @@ static bool is_stored(const void *memory, size_t bytes)
 static void forget(void)
 {
     stored_count = 0;
-    parameters_told = 0;
+    parameters_initialised = 0;
 }
 
-/* A refused call leaves its output untouched, and tells nothing of it. */
-#define EXPECT_STORED(output, operation, answer) \
+/* A refused call leaves its output untouched, and calls no hook for it. */
+#define EXPECT_STORED(output, operation, result) \
     do { \
         forget(); \
-        EXPECT((operation) == (answer)); \
-        EXPECT(is_stored(output, sizeof(*(output))) == ((answer) >= 0)); \
+        EXPECT((operation) == (result)); \
+        EXPECT(is_stored(output, sizeof(*(output))) == ((result) >= 0)); \
     } while (0)
 
-static int look_at_parameters(int64_t *value, void *counter)
+static int check_parameters(int64_t *value, void *counter)
 {
     int64_t low;
     int64_t high;
 
-    EXPECT(parameters_told == 2);
+    EXPECT(parameters_initialised == 2);
     EXPECT(is_stored(value, sizeof(*value)));
     EXPECT_STORED(&low, tsc_counter_get_interval(counter, &low, &high), -EDEADLK);
     return -ECANCELED;
@@ -296,7 +295,7 @@ static void values(tsc_counter_t *counter, uint64_t caps)
     expected = 1000;
     EXPECT_STORED(&expected, tsc_counter_compare_exchange(counter, &expected, 1), fetch);
     forget();
-    EXPECT(tsc_counter_update(counter, look_at_parameters, counter) ==
+    EXPECT(tsc_counter_update(counter, check_parameters, counter) ==
            (caps & TSC_CAP_UPDATE ? -ECANCELED : -ENOTSUP));
     EXPECT(tsc_counter_close(counter) == 0);
     EXPECT_STORED(&value, tsc_counter_exchange(counter, 1, &value), fetch == 0 ? -ESHUTDOWN : fetch);

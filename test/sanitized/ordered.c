@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * Programs that are correct, because counters order their threads and nothing else does. ThreadSanitizer has
- * nothing to report.
- */
+/* Correct programs, whose threads are ordered only by counters. ThreadSanitizer must report nothing. */
 #include "scenario.h"
 
 #include <dirent.h>
@@ -13,8 +10,8 @@
 enum { THREADS = 4, ROUNDS = 50, PUBLISHED = 42 };
 
 /*
- * Something that is no atomic, and what says that it is there. It is static, here and below: a compiler may leave
- * out of the reports what lies on a thread's own stack.
+ * A plain object, and the counter that says it is written. It is static, here and below: a compiler may not
+ * instrument objects on a thread's own stack.
  */
 struct publication {
     tsc_counter_t *counter;
@@ -31,7 +28,7 @@ static void *write_and_publish(void *arg)
     return NULL;
 }
 
-/* `learn` returns once it has read what `publish` has changed. */
+/* `learn` returns once it has read a change by `publish`. */
 static void hand_over(tsc_counter_t *counter, void (*publish)(tsc_counter_t *), void (*learn)(tsc_counter_t *))
 {
     static struct publication publication;
@@ -57,11 +54,11 @@ static void publish_dec(tsc_counter_t *counter)
 
 static void publish_try_add(tsc_counter_t *counter)
 {
-    int answer;
+    int result;
 
-    while ((answer = tsc_counter_try_add(counter, 1)) == -EAGAIN)
+    while ((result = tsc_counter_try_add(counter, 1)) == -EAGAIN)
         sched_yield();
-    REQUIRE(answer == 0);
+    REQUIRE(result == 0);
 }
 
 static void publish_fetch_add(tsc_counter_t *counter)
@@ -142,11 +139,11 @@ static void learn_by_wait(tsc_counter_t *counter)
 
 static void learn_by_look(tsc_counter_t *counter)
 {
-    int answer;
+    int result;
 
-    while ((answer = tsc_counter_wait_at_most(counter, 0, 0)) == -ETIMEDOUT)
+    while ((result = tsc_counter_wait_at_most(counter, 0, 0)) == -ETIMEDOUT)
         sched_yield();
-    REQUIRE(answer == 0);
+    REQUIRE(result == 0);
 }
 
 static void learn_by_fetch_add(tsc_counter_t *counter)
@@ -193,11 +190,11 @@ static void learn_by_refusal(tsc_counter_t *counter)
 
 static void learn_by_place(tsc_counter_t *counter)
 {
-    int answer;
+    int result;
 
-    while ((answer = tsc_counter_inc(counter)) == -ERANGE)
+    while ((result = tsc_counter_inc(counter)) == -ERANGE)
         sched_yield();
-    REQUIRE(answer == 0);
+    REQUIRE(result == 0);
 }
 
 static void set_initial_one(tsc_counter_attr_t *attr)
@@ -308,7 +305,7 @@ static void place_given_back(tsc_backend_t backend)
 
 /* -------- several threads -------- */
 
-/* Two numbers that callbacks alone touch. */
+/* Two numbers that only callbacks access. */
 struct guarded {
     tsc_counter_t *counter;
     int sum;
@@ -386,7 +383,7 @@ static void *leave_callback(void *arg)
     return NULL;
 }
 
-/* The callback does not return; what it guards is ordered nevertheless. */
+/* The callback does not return; the data that it protects are ordered all the same. */
 static void left_callback(tsc_backend_t backend)
 {
     static struct publication publication;
@@ -408,10 +405,10 @@ struct resource {
 static void use_in_turn(struct resource *resource, int (*enter)(tsc_counter_t *counter))
 {
     for (int i = 0; i < ROUNDS; i++) {
-        int answer;
+        int result;
 
-        while ((answer = enter(resource->counter)) != 0) {
-            REQUIRE(answer == -ERANGE || answer == -EAGAIN);
+        while ((result = enter(resource->counter)) != 0) {
+            REQUIRE(result == -ERANGE || result == -EAGAIN);
             sched_yield();
         }
         resource->uses++;
@@ -436,7 +433,7 @@ static void *use_by_try_add(void *arg)
     return NULL;
 }
 
-/* A bound of 1 is a lock. */
+/* An upper bound of 1 makes the counter a lock. */
 static void use_by_many(tsc_backend_t backend, void *(*use)(void *arg))
 {
     static struct resource resource;
@@ -459,10 +456,10 @@ static void one_place(tsc_backend_t backend)
 static void one_place_tried(tsc_backend_t backend)
 {
     tsc_counter_t *counter = new_counter_with(backend, set_one_place);
-    int answer = tsc_counter_try_add(counter, 1);
+    int result = tsc_counter_try_add(counter, 1);
 
     tsc_counter_unref(counter);
-    if (answer != -ENOTSUP)
+    if (result != -ENOTSUP)
         use_by_many(backend, use_by_try_add);
 }
 
@@ -476,7 +473,7 @@ struct server {
     int number;
 };
 
-/* It has entered already. */
+/* It has incremented the counter already. */
 static void *serve_until_closed(void *arg)
 {
     struct server *server = arg;
@@ -489,7 +486,7 @@ static void *serve_until_closed(void *arg)
     return NULL;
 }
 
-/* What those in flight use is freed once they are out; they are joined later. */
+/* The requests in flight use memory that is freed after the drain; the threads are joined later. */
 static void close_and_drain(tsc_backend_t backend)
 {
     struct service service = {.in_flight = new_counter(backend)};
@@ -513,9 +510,9 @@ static void close_and_drain(tsc_backend_t backend)
     tsc_counter_unref(service.in_flight);
 }
 
-/* -------- what the library frees on another thread than it was made on -------- */
+/* -------- objects that another thread frees -------- */
 
-static int give_back(int64_t *value, void *counter)
+static int drop_reference(int64_t *value, void *counter)
 {
     (void)value;
     tsc_counter_unref(counter);
@@ -523,11 +520,11 @@ static int give_back(int64_t *value, void *counter)
 }
 
 struct donation {
-    tsc_counter_t *counter; /* in whose callback the other one is given back */
-    tsc_owner_t *owner;     /* of the other one, which it ends with */
+    tsc_counter_t *counter; /* the other counter is dropped in its callback */
+    tsc_owner_t *owner;     /* of the other counter, freed together with it */
 };
 
-static void *give_back_in_callback(void *arg)
+static void *drop_in_callback(void *arg)
 {
     struct donation *donation = arg;
     tsc_counter_attr_t *attr;
@@ -538,7 +535,7 @@ static void *give_back_in_callback(void *arg)
     REQUIRE(tsc_counter_create(&given, TSC_BACKEND_QUEUE, attr) == 0);
     tsc_counter_attr_destroy(attr);
     tsc_owner_unref(donation->owner);
-    REQUIRE(tsc_counter_update(donation->counter, give_back, given) == 0);
+    REQUIRE(tsc_counter_update(donation->counter, drop_reference, given) == 0);
     return NULL;
 }
 
@@ -554,21 +551,21 @@ static int threads_of_process(void)
     return count;
 }
 
-/* By the thread of an owner that is older than the counter, and that sees it for the first time. */
+/* Freed by the thread of an owner that is older than the counter, and that accesses it for the first time. */
 static void freed_by_its_owner(tsc_backend_t backend)
 {
     struct donation donation = {.counter = new_counter(backend)};
     int threads = threads_of_process();
 
     REQUIRE(tsc_owner_create(&donation.owner, NULL) == 0);
-    join(start(give_back_in_callback, &donation));
+    join(start(drop_in_callback, &donation));
     while (threads_of_process() > threads)
         sched_yield();
     tsc_counter_unref(donation.counter);
 }
 
-/* The first has what it is made in allocated, and the second has that freed. */
-static void *make_first_and_give_back(void *arg)
+/* The first thread allocates memory that both counters share; the second one's unref frees it. */
+static void *make_first_and_unref(void *arg)
 {
     tsc_counter_t *counter = new_counter(*(tsc_backend_t *)arg);
 
@@ -579,7 +576,7 @@ static void *make_first_and_give_back(void *arg)
     return NULL;
 }
 
-static void *make_second_and_give_back(void *arg)
+static void *make_second_and_unref(void *arg)
 {
     tsc_counter_t *counter;
 
@@ -593,8 +590,8 @@ static void *make_second_and_give_back(void *arg)
 
 static void neighbours(tsc_backend_t backend)
 {
-    pthread_t first = start(make_first_and_give_back, &backend);
-    pthread_t second = start(make_second_and_give_back, &backend);
+    pthread_t first = start(make_first_and_unref, &backend);
+    pthread_t second = start(make_second_and_unref, &backend);
 
     join(first);
     join(second);

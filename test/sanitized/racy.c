@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Programs with a data race that no counter orders. ThreadSanitizer has to report each. */
+/* Programs with a data race that no counter orders. ThreadSanitizer must report each. */
 #include "scenario.h"
 
-/* Not on a stack: a compiler may leave out what it believes to be one thread's. */
+/* Not on a stack: a compiler may not instrument objects on a thread's own stack. */
 struct shared {
     tsc_counter_t *counter;
     int data;
@@ -17,7 +17,7 @@ static void *count_in_and_write(void *arg)
     return arg;
 }
 
-/* To be counted in keeps nobody out. */
+/* An increment does not exclude other threads. */
 static void both_inside(tsc_backend_t backend)
 {
     pthread_t first;
@@ -45,7 +45,7 @@ static void *count_in_later_and_write(void *arg)
     return count_in_and_write(arg);
 }
 
-/* An increment is no read: the second learns nothing of the first. */
+/* An increment is no read: it does not order the second thread after the first. */
 static void one_after_the_other(tsc_backend_t backend)
 {
     pthread_t first;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Builds programs for a sanitizer or a tool of valgrind, links them with the library as it is, and reads the reports.
+"""Build programs for a sanitizer or a valgrind tool, link them with the library as it is, and check the reports.
 
-Correct programs have none; those that are wrong have one each, so that the test can fail.
+Correct programs must have no report. Wrong ones must have one each, so the test can fail.
 """
 
 import argparse
@@ -32,11 +32,11 @@ PROGRAMS = {
     'helgrind': ['ordered', 'racy'],
     'drd': ['ordered', 'racy'],
 }
-# Requests to an owner lie on the stacks of their callers. Helgrind reports what the callers do there next.
+# Requests to an owner lie on their callers' stacks. Helgrind reports the callers' later uses of the stack.
 NOT_USABLE = {('helgrind', 'queue')}
-# Under valgrind each takes a second.
+# Under valgrind each scenario takes a second.
 FEW = {'wait-for-dec', 'guarded-by-callback', 'written-after-dec'}
-# All of the program, or the one scenario.
+# The whole program, or one scenario.
 WRONG = {('racy', None), ('stored', 'uninitialised')}
 
 
@@ -58,7 +58,7 @@ def skip(reason):
 
 
 class Sanitizer:
-    """One that a compiler has."""
+    """A sanitizer of the compiler."""
 
     def __init__(self, arguments, directory):
         self.name = arguments.tool
@@ -68,7 +68,7 @@ class Sanitizer:
         self.wrapper = self.wrapper_that_works(arguments, directory)
 
     def wrapper_that_works(self, arguments, directory):
-        """What a program is started by: nothing, or what switches the randomisation of addresses off."""
+        """Return the command prefix for a program: none, or one that disables address randomisation."""
         source, output = Path(directory, 'nothing.c'), Path(directory, 'nothing')
         source.write_text('int main(void) { return 0; }\n', encoding='utf-8')
         if compile_program(arguments, [*self.flags, source, '-o', output]).returncode != 0:
@@ -79,11 +79,11 @@ class Sanitizer:
                     return wrapper
             except FileNotFoundError:
                 pass
-        return skip(f'no program with {self.flags[0]} runs here')
+        return skip(f'programs with {self.flags[0]} do not run here')
 
 
 class Valgrind:
-    """One of valgrind, as the guide tells to use it."""
+    """A tool of valgrind, used as the guide says."""
 
     def __init__(self, arguments, directory):
         hooks = Path(directory, 'hooks.so')
@@ -117,7 +117,7 @@ def build(arguments, directory, tool, name, sources):
 
 
 def problem(program, tool_name, backend, *scenario):
-    """What is wrong with the answer of a scenario, or None."""
+    """Return the failure of a scenario, or None."""
     result = program.run(backend, *scenario)
     if (program.name, None) in WRONG or (program.name, *scenario) in WRONG:
         if result.returncode != REPORTED or TITLE[tool_name] not in result.stderr:
@@ -136,7 +136,7 @@ def scenarios_of(program, tool, backend):
 
 
 def run_all(arguments, directory):
-    """Each run, and what is wrong with it or None."""
+    """Yield each run, and its failure or None."""
     tool = (Sanitizer if arguments.tool in ('thread', 'memory') else Valgrind)(arguments, directory)
     backends = [name for name in arguments.backends if (arguments.tool, name) not in NOT_USABLE]
     for name in PROGRAMS[arguments.tool]:

@@ -7,7 +7,7 @@
 
 #include <tscounter/tscounter.h>
 
-/* PROGRAM BACKEND prints the names of the scenarios for a backend, PROGRAM BACKEND NAME runs one. */
+/* PROGRAM BACKEND prints the names of a backend's scenarios; PROGRAM BACKEND NAME runs one. */
 struct scenario {
     const char *name;
     uint64_t caps;       /* that it needs */
@@ -15,10 +15,10 @@ struct scenario {
     void (*run)(tsc_backend_t backend);
 };
 
-/* Each program has its own; the last has no name. */
+/* Each program defines its own; the last one has no name. */
 extern const struct scenario scenarios[];
 
-/* Ends the program where the condition is false. */
+/* Ends the program if the condition is false. */
 #define REQUIRE(condition) require(condition, __FILE__, __LINE__, #condition)
 
 void require(int condition, const char *file, int line, const char *text);
@@ -26,11 +26,11 @@ void require(int condition, const char *file, int line, const char *text);
 tsc_counter_t *new_counter(tsc_backend_t backend);
 tsc_counter_t *new_counter_with(tsc_backend_t backend, void (*set)(tsc_counter_attr_t *attr));
 
-/* The thread is ordered with its creator at its start and when it is joined, not in between. */
+/* The thread is ordered with its creator only at its start and when it is joined. */
 pthread_t start(void *(*function)(void *), void *arg);
 void join(pthread_t thread);
 
-/* Threads take turns, and are not ordered by it. The first turn is 0. */
+/* Threads take turns, which do not order them. The first turn is 0. */
 void wait_for_turn(int number);
 void next_turn(void);
 

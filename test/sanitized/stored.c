@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each output of the library decides what the program does next: MemorySanitizer reports it if it takes it for
- * uninitialised. Only the last scenario is to be reported.
+ * The program branches on each output of the library, so MemorySanitizer reports outputs that it takes for
+ * uninitialised. Only the last scenario must be reported.
  */
 #include "scenario.h"
 
 #include <errno.h>
 #include <string.h>
 
-/* Leaves a stack behind on which nothing is initialised, for the library's variables to lie on. */
+/* Leaves an uninitialised stack, on which the library's variables will lie. */
 __attribute__((noinline)) static void use_the_stack(void)
 {
     char uninitialised[16384];
@@ -68,7 +68,7 @@ static void reads(tsc_backend_t backend)
     tsc_counter_unref(counter);
 }
 
-/* The cursor begins uninitialised, which the library does not notice. */
+/* The cursor is uninitialised at first, which the library cannot know. */
 static void cursors(tsc_backend_t backend)
 {
     tsc_counter_t *counter = new_counter_with(backend, set_all);
@@ -101,14 +101,13 @@ static void fetches(tsc_backend_t backend)
     REQUIRE(tsc_counter_fetch_add(counter, 2, &added) == 0 && added == 5);
     REQUIRE(tsc_counter_exchange(counter, 1, &exchanged) == 0 && exchanged == 7);
     REQUIRE(tsc_counter_set(counter, 3) == 0);
-    /* A guess that comes from nowhere, and that does not hit. */
+    /* A constant guess, which is wrong. */
     REQUIRE(tsc_counter_compare_exchange(counter, &expected, 0) == 0 && expected == 3);
     REQUIRE(tsc_counter_compare_exchange(counter, &expected, 4) == 1 && expected == 3);
     tsc_counter_unref(counter);
 }
 
-/* Leaves parameters behind that are not initialised. Since version 16 clang reports them where they are handed
- * over. */
+/* Leaves uninitialised parameters behind. Since version 16 clang reports them at the call. */
 #if __clang_major__ < 16
 void take_parameters(int64_t first, int64_t second);
 
@@ -138,7 +137,7 @@ static int add_five(int64_t *value, void *arg)
     return 0;
 }
 
-static int give_up(int64_t *value, void *arg)
+static int cancel(int64_t *value, void *arg)
 {
     (void)arg;
     return *value > 0 ? -ECANCELED : -EINVAL;
@@ -152,7 +151,7 @@ static void updates(tsc_backend_t backend)
     use_the_stack();
     REQUIRE(tsc_counter_update(counter, add_five, &seen) == 0);
     REQUIRE(seen == 10);
-    REQUIRE(tsc_counter_update(counter, give_up, NULL) == -ECANCELED);
+    REQUIRE(tsc_counter_update(counter, cancel, NULL) == -ECANCELED);
     tsc_counter_unref(counter);
 }
 
@@ -185,7 +184,7 @@ static void refused(tsc_backend_t backend)
     REQUIRE(tsc_counter_create(&counter, 1000, NULL) == -EINVAL && counter == NULL);
 }
 
-/* The control: this one is the program's fault. */
+/* The control: an error of the program itself. */
 static void uninitialised(tsc_backend_t backend)
 {
     tsc_counter_t *counter = new_counter(backend);
