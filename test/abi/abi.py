@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares the library with the dumps of released ABIs beside this file, one for each libtscounter-N.N.abi.
+"""Compare the library with the dumps of released ABIs in this folder, libtscounter-N.N.abi.
 
---dump FILE writes such a dump instead. --self-test changes one thing of the sources each time, and shows that it is
-found where a program could notice: in the library, built anew, or in the headers, by what frozen.c asserts.
+--dump FILE writes such a dump instead. --self-test makes one change to the sources at a time. It shows that each
+is found if a program could notice it: in the rebuilt library, or in the headers, by frozen.c's assertions.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 SUPPRESSIONS = HERE / 'private.abignore'
 FROZEN = HERE / 'frozen.c'
-# Nothing of where and how it was built.
+# Without the place and the environment of the build.
 DUMP_OPTIONS = [
     '--suppressions', SUPPRESSIONS, '--exported-interfaces-only', '--drop-undefined-syms', '--no-show-locs',
     '--no-corpus-path', '--no-comp-dir-path', '--no-elf-needed', '--no-architecture', '--no-parameter-names',
@@ -36,7 +36,7 @@ def skip(reason):
 def tool(path, name):
     found = shutil.which(path or name)
     if not found:
-        skip(f'there is no {name} (Debian: abigail-tools; Fedora: libabigail)')
+        skip(f'{name} is not installed (Debian: abigail-tools; Fedora: libabigail)')
     return found
 
 
@@ -89,7 +89,7 @@ def released_dumps():
 
 def skip_other_machine(released, dump):
     if dump.address_size() != released.address_size():
-        skip(f'{released.path.name} is of a machine whose addresses have {released.address_size()} bits')
+        skip(f'{released.path.name} is for {released.address_size()}-bit addresses')
 
 
 def check(arguments, directory):
@@ -108,7 +108,7 @@ def check(arguments, directory):
 
 
 class Change:
-    """Texts to replace in the sources; each is there once. `found`: whether a program could notice."""
+    """Texts to replace in the sources; each occurs once. `found`: whether a program could notice the change."""
 
     def __init__(self, what, found, *replacements):
         self.what = what
@@ -143,7 +143,7 @@ LIBRARY_CHANGES = [
             'int tsc_counter_add(tsc_counter_t *counter, int64_t',
             'int tsc_counter_add(tsc_counter_t *counter, int32_t')),
     Change(
-        'a changed answer', True,
+        'a changed return type', True,
         *in_each([HEADER, 'src/version.c'], 'uint32_t tsc_version_number(', 'uint64_t tsc_version_number(')),
     Change('a changed type', True, (HEADER, 'typedef uint32_t tsc_backend_t;', 'typedef uint64_t tsc_backend_t;')),
     Change(
@@ -197,7 +197,7 @@ class Sources:
         return subprocess.run([*self.arguments.cc, *flags, *options], **how)
 
     def units(self):
-        """Those that define what is exported. The others are left out: nothing is called."""
+        """The objects that define exported names. The others are left out: nothing is called."""
         names = re.findall(r'^ +(tsc_\w+);', (self.root / MAP).read_text(), flags=re.M)
         definition = re.compile(rf'^\w[^;]*\b({"|".join(names)})\([^;{{}}]*\)\n{{', flags=re.M)
         for unit in self.arguments.units:

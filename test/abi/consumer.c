@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A program that uses the installed library: its exit status is 0 if every backend of the build counts. */
+/* A program that uses the installed library. It exits with 0 if every backend of the build counts. */
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Builds programs against a staged install through pkg-config, as users do, and runs them.
+"""Build programs against a staged install through pkg-config, as users do, and run them.
 
-Each is linked with the shared library, with the static one, and where that is possible as a static program.
+Each is linked with the shared library, with the static one, and, if possible, as a static program.
 """
 
 import argparse
@@ -25,7 +25,7 @@ def run(command, **options):
 def the_only(paths, what):
     found = list(paths)
     if len(found) != 1:
-        raise SystemExit(f'{len(found)} files where one {what} is expected')
+        raise SystemExit(f'expected one {what}, found {len(found)}')
     return found[0]
 
 
@@ -121,7 +121,7 @@ def main():
         stage = Stage(arguments, Path(directory))
         version = stage.flags('--modversion')
         if version != [arguments.version]:
-            raise SystemExit(f'libtscounter.pc tells version {version}')
+            raise SystemExit(f'libtscounter.pc has version {version}')
         programs = [Program(arguments, stage, arguments.cc, 'c11', 'consumer.c')]
         if arguments.cxx:
             programs.append(Program(arguments, stage, arguments.cxx, 'c++11', 'consumer.cpp'))

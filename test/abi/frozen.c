@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What programs have compiled in from the headers: numbers and layouts, as in 1.0. No line here ever changes. */
+/* Numbers and layouts that programs have compiled in from the headers, as in 1.0. No line here ever changes. */
 #include <stddef.h>
 
 #include <tscounter/guard.h>

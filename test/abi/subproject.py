@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Builds a meson project that falls back to the library as its subproject, and runs its program.
+"""Build a meson project that falls back to the library as its subproject, and run its program.
 
-Nothing but the library may be built and installed for it: no test, no program, no page.
+Only the library may be built and installed for it: no tests, no program, no pages.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares what the headers declare, what the version script names, and what the library exports.
+"""Compare the headers' declarations, the version script, and the library's exports.
 
-Also looks at the dynamic section: the SONAME, -z nodelete, the libraries needed, the size of thread-local storage.
-With --self-test it instead shows that each kind of difference is found.
+Also check the dynamic section: the SONAME, -z nodelete, the needed libraries, the size of thread-local storage.
+With --self-test, show instead that each kind of difference is found.
 """
 
 import argparse
@@ -31,7 +31,7 @@ class Inputs:
 
 
 def declared(headers):
-    """The functions that are declared, each with the version that its comment says it came with."""
+    """The declared functions, each with the version in its comment."""
     found = re.findall(r'(/\*\*(?:(?!\*/).)*\*/)?\s*\bTSC_API\b[^;{}#/]*?\b(\w+)\s*\(', headers, flags=re.S)
     since = ((name, re.search(r'@since (\d+\.\d+)', comment)) for comment, name in found)
     return {name: version and version.group(1) for name, version in since}
@@ -48,7 +48,7 @@ def mapped(version_script):
 
 
 def exported(symbols):
-    """(name, node, type) of each exported symbol; the nodes themselves are left out."""
+    """(name, node, type) of each exported symbol, without the nodes themselves."""
     found = []
     for line in symbols.splitlines():
         kind, name = line.split()[-2:]
@@ -72,7 +72,7 @@ def symbol_problems(inputs):
 
     for side, members in sides.items():
         if not members:
-            yield f'nothing at all that {side}'
+            yield f'{side} nothing'
         for other, other_members in sides.items():
             yield from differences(side, members, other.rpartition(' ')[0], other_members)
     for name, node, kind in in_library:
@@ -115,7 +115,7 @@ def without_line(text, word):
 
 
 def breakages(inputs):
-    """Inputs that must each be found wanting."""
+    """Inputs that must each be rejected."""
     name = 'tsc_counter_inc'
     node = NODE.format('1.0')
     declaration = f'TSC_API int {name}('
@@ -168,7 +168,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--nm', default='nm')
     parser.add_argument('--readelf', default='readelf')
-    parser.add_argument('--sanitized', action='store_true', help='the runtime of a sanitizer may be needed')
+    parser.add_argument('--sanitized', action='store_true', help='allow the runtime of a sanitizer')
     parser.add_argument('--self-test', action='store_true')
     parser.add_argument('library')
     parser.add_argument('version_script', type=Path)
