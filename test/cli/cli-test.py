@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Checks the tscounter program from outside: cli-test.py PROGRAM LOSSY-MODULE MANUAL"""
+"""Check the tscounter program from outside: cli-test.py PROGRAM LOSSY-MODULE MANUAL"""
 
 import json
 import os
@@ -64,7 +64,7 @@ REPEATED = [
 ]
 
 BAD_USAGE = [
-    # arguments, what the message must say, where it must send the user
+    # arguments, the expected part of the message, the help that it must name
     ("stres", "unknown command 'stres'", "tscounter --help"),
     ("--frob", "unknown option '--frob'", "tscounter --help"),
     ("help frob", "unknown command 'frob'", "tscounter --help"),
@@ -133,7 +133,7 @@ def tscounter(arguments, **options):
 
 
 def stress(arguments, **options):
-    """Returns the finished process, and the object that it printed or None."""
+    """Return the finished process, and the object that it printed or None."""
     process = tscounter("stress --json " + arguments, **options)
     try:
         return process, json.loads(process.stdout)
@@ -193,7 +193,7 @@ def check_bad_usage():
 
 
 def check_backends():
-    """Returns the names of the backends in this build."""
+    """Return the names of the backends in this build."""
     process = tscounter("backends --json")
     listed = json.loads(process.stdout)
     rows = listed["backends"]
@@ -210,7 +210,7 @@ def check_backends():
               and isinstance(row["built"], bool) and row["purpose"] != "", row)
 
     table = tscounter("backends").stdout.splitlines()
-    check("'backends' heads its table with the names", table[0].split() == BACKENDS, table)
+    check("the table of 'backends' has the names as its head", table[0].split() == BACKENDS, table)
     for capability in sorted(set().union(*(row["capabilities"] for row in rows))):
         line = next((line.split() for line in table if line.startswith(capability + " ")), [])
         expected = ["yes" if capability in row["capabilities"] else "-" for row in rows]
@@ -246,12 +246,12 @@ def check_stress(built):
         check(f"{row['name']} loses none from {THREADS} threads, and takes time", row_is_right(row)
               and row["ns_per_op"] > 0 and row["ns_per_in_out"] > 0, row)
 
-    # More rounds than fit between two reports of progress, and no multiple of them.
+    # More rounds than fit between two progress reports, and no multiple of them.
     odd_ops = 2500
     for name in built:
         process, report = stress(f"--backend {name} --threads 3 --ops {odd_ops}")
         rows = report["backends"]
-        check(f"'--backend {name}' loads it alone", process.returncode == STATUS_OK and report["skipped"] == []
+        check(f"'--backend {name}' loads only this backend", process.returncode == STATUS_OK and report["skipped"] == []
               and [row["name"] for row in rows] == [name]
               and row_is_well_formed(rows[0], 3, odd_ops) and row_is_right(rows[0]), report)
     for name in not_built:
@@ -261,10 +261,10 @@ def check_stress(built):
               and f"'{name}' is not part of this build" in process.stderr, process)
 
     process, report = stress(f"--backend {','.join(reversed(built))} --threads 2 --ops 10")
-    check("'--backend LIST' loads those of the list", process.returncode == STATUS_OK and report["skipped"] == []
+    check("'--backend LIST' loads the backends of the list", process.returncode == STATUS_OK and report["skipped"] == []
           and [row["name"] for row in report["backends"]] == built, report)
     process, report = stress(f"--backend {built[0]},{built[-1]} --threads 2 --ops 10 --json")
-    check("…and no other; a repeated --json is no harm", process.returncode == STATUS_OK and report["skipped"] == []
+    check("…and no others; --json may be repeated", process.returncode == STATUS_OK and report["skipped"] == []
           and {row["name"] for row in report["backends"]} == {built[0], built[-1]}, report)
 
     process = tscounter("stress --backend all --threads 2 --ops 10")
@@ -281,7 +281,7 @@ def check_stress(built):
 
 
 def bench(arguments, **options):
-    """Returns the finished process, and the object that it printed or None."""
+    """Return the finished process, and the object that it printed or None."""
     process = tscounter("bench --seconds 1 --json - " + arguments, **options)
     try:
         return process, json.loads(process.stdout)
@@ -325,13 +325,13 @@ def check_bench_table(process, report, not_built):
     ratios = [row["ratio"] for series in report["series"] for row in series["contenders"] if "ratio" in row]
     marked = [ratio["proves_nothing"] for ratio in ratios]
     rows = re.findall(r"  (inline [a-z]+) +[0-9.]+([? ]) ", process.stdout)
-    check("the table marks the ratios that prove nothing, and no other", rows
+    check("the table marks exactly the ratios that prove nothing", rows
           == [(ratio["against"], "?" if ratio["proves_nothing"] else " ") for ratio in ratios], process)
-    check("…and says what the mark means where there is one", (SENTENCE in process.stdout) == any(marked), process)
+    check("…and explains the mark if there is one", (SENTENCE in process.stdout) == any(marked), process)
     heads = re.findall(r"^(\d+) threads?, (\d+) rounds$", process.stdout, re.MULTILINE)
     check("the table has a head for each number of threads", heads
           == [(str(series["threads"]), str(series["rounds"])) for series in report["series"]], process)
-    check("…and names what is not in this build", re.findall(r"Backend (\w+) is not part", process.stdout)
+    check("…and names the backends that are not in this build", re.findall(r"Backend (\w+) is not part", process.stdout)
           == not_built, process)
 
 
@@ -344,19 +344,19 @@ def check_bench(built):
             report = json.load(file)
     check("'bench --json FILE' writes one object, and prints a table", process.returncode == STATUS_OK
           and process.stderr == "" and list(report) == BENCH_MEMBERS, (process, report))
-    check("it tells the version, the machine and the options", report["version"] == VERSION
+    check("it has the version, the machine and the options", report["version"] == VERSION
           and list(report["machine"]) == MACHINE_MEMBERS and all(report["machine"][member] != ""
                                                                   for member in MACHINE_MEMBERS)
           and report["machine"]["processors"] == len(os.sched_getaffinity(0)) and report["skipped"] == not_built
           and (report["read_percent"], report["seconds"], report["pinned"]) == (0, 1, False), report)
-    check("it measures the inline integers and the backends, as often as it says",
+    check("it measures the inline integers and the backends, with each number of threads",
           [series["threads"] for series in report["series"]] == [1, 3], report)
     for series in report["series"]:
-        check(f"its numbers agree with what was measured with {series['threads']} threads",
+        check(f"its statistics agree with the measured times for {series['threads']} threads",
               series_is_right(series, series["threads"], [*INLINE, *built]), series)
     check_bench_table(process, report, not_built)
 
-    # That the values are what they should be is checked by the program itself.
+    # The program itself checks the values.
     for percent in [1, 50, 99, 100]:
         process, report = bench(f"--threads 2 --read-percent {percent}")
         check(f"'--read-percent {percent}': that share of the operations reads", process.returncode == STATUS_OK
@@ -364,7 +364,7 @@ def check_bench(built):
               and series_is_right(report["series"][0], 2, [*INLINE, *built]), process)
     for name in [*built, "none"]:
         process, report = bench(f"--threads 1 --backend {name}")
-        check(f"'bench --backend {name}' measures no other", process.returncode == STATUS_OK
+        check(f"'bench --backend {name}' measures only this backend", process.returncode == STATUS_OK
               and report["skipped"] == []
               and series_is_right(report["series"][0], 1, INLINE + [name] * (name != "none")), process)
     for name in not_built:
@@ -374,7 +374,7 @@ def check_bench(built):
 
 
 def affinities(arguments):
-    """Runs bench to its end, and returns on how many processors its threads were seen to be allowed to run."""
+    """Run bench to its end, and return the sizes of its threads' CPU affinity sets."""
     seen = set()
     command = [PROGRAM, *shlex.split("bench --threads 2 --seconds 1 --backend none " + arguments)]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -388,10 +388,10 @@ def affinities(arguments):
 
 
 def check_pin():
-    name = "'--pin' binds each thread to one processor"
+    name = "'--pin' binds each thread to one CPU"
     processors = len(os.sched_getaffinity(0))
     if WRAPPER or processors == 1:
-        skip(name, "needs several processors, and no wrapper")
+        skip(name, "needs several CPUs, and no wrapper")
         return
     for arguments, expected in [("", {processors}), ("--pin", {1, processors})]:
         status, seen = affinities(arguments)
@@ -401,10 +401,9 @@ def check_pin():
 
 
 def check_control():
-    # Each thread runs for many time slices, so that some are interrupted between load and store even where one
-    # processor is all that they get.
+    # Each thread runs for many time slices. So some are interrupted between load and store, even on one CPU.
     process, report = stress("--backend none --threads 8 --ops 100000000")
-    check("the control is seen to lose counts", process.returncode == STATUS_OK and process.stderr == ""
+    check("the control loses counts", process.returncode == STATUS_OK and process.stderr == ""
           and report["backends"] == [] and report["control"]["lost"] > 0, report)
 
 
@@ -421,14 +420,14 @@ def check_lost_update(built):
     check("…with a message", all(f"backend {backend} is wrong: 4 of 4000 increments lost" in process.stderr
                                  for backend in built), process)
     process = tscounter("stress --threads 4 --ops 1000", env=environment)
-    check("…and not praised in the table", process.returncode == STATUS_LOST_UPDATE
+    check("…and the table does not say that none lost", process.returncode == STATUS_LOST_UPDATE
           and "No backend lost" not in process.stdout, process)
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = tscounter("stress --threads 4 --ops 1000", env=environment, stdout=full)
-    check("…where nothing can be printed, too", process.returncode == STATUS_LOST_UPDATE
+    check("…also if the output cannot be written", process.returncode == STATUS_LOST_UPDATE
           and "cannot write the output" in process.stderr and "This is a bug" in process.stderr, process)
     process = tscounter("bench --seconds 1 --threads 2 --json /dev/full", env=environment)
-    check("…or where the JSON cannot be written", process.returncode == STATUS_LOST_UPDATE
+    check("…also if the JSON cannot be written", process.returncode == STATUS_LOST_UPDATE
           and "cannot write '/dev/full'" in process.stderr, process)
     process, report = bench("--threads 2", env=environment)
     check("…by 'bench' too", process.returncode == STATUS_LOST_UPDATE and report is not None
@@ -465,7 +464,7 @@ def check_machine(built):
 
 
 def close_descriptors(*descriptors):
-    """Returns what closes them in the process that becomes the program."""
+    """Return a function that closes them in the child before exec."""
     def close():
         for descriptor in descriptors:
             os.close(descriptor)
@@ -473,7 +472,8 @@ def close_descriptors(*descriptors):
 
 
 def check_closed_output():
-    """Whatever else is closed: what cannot be shown is an error, and is said where anyone can be told."""
+    """With any descriptors closed: output that cannot be written is an error, reported on stderr if that is open.
+    """
     commands = ["--help", "--version", "help bench", "backends", "backends --json", "stress --help",
                 "stress --threads 1 --ops 1", "stress --json --threads 1 --ops 1",
                 "bench --seconds 1 --threads 1 --backend none", "bench --seconds 1 --threads 1 --backend none --json -"]
@@ -499,17 +499,17 @@ def check_closed_output_beside_json(folder):
                             preexec_fn=close_descriptors(*closed))
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        check(f"'bench --json FILE', descriptors {closed} closed: FILE has one object alone",
+        check(f"'bench --json FILE', descriptors {closed} closed: FILE has exactly one object",
               process.returncode == STATUS_OK and process.stderr == "" and text.startswith("{")
               and text.count("\n") == 1 and list(json.loads(text)) == BENCH_MEMBERS, (process, text))
-        check("…and the table is where it can be", ("ns/op" in process.stdout) == (1 not in closed), process)
+        check("…and the table is printed if stdout is open", ("ns/op" in process.stdout) == (1 not in closed), process)
 
     with open(path, "w", encoding="utf-8") as output:
         process = tscounter(f"bench --seconds 1 --threads 1 --json {path}", stdout=output)
     check("'bench --json FILE >FILE' is refused", process.returncode == STATUS_USAGE
           and "give --json -" in process.stderr and os.path.getsize(path) == 0, process)
     process = tscounter("bench --seconds 1 --threads 1 --backend none --json /dev/null", stdout=subprocess.DEVNULL)
-    check("…but not where nothing is kept", process.returncode == STATUS_OK and process.stderr == "", process)
+    check("…but /dev/null is no error", process.returncode == STATUS_OK and process.stderr == "", process)
 
 
 def check_descriptors():
@@ -522,7 +522,7 @@ def check_descriptors():
 
 
 def read_terminal(terminal):
-    """Reads until the last writer has closed its end."""
+    """Read until the last writer has closed its end."""
     seen = b""
     while True:
         try:
@@ -535,7 +535,7 @@ def read_terminal(terminal):
 
 
 def run_on_terminal(arguments):
-    """Returns the exit status, what was drawn on the terminal, and the output."""
+    """Return the exit status, the terminal's contents, and the output."""
     ours, theirs = pty.openpty()
     command = [*WRAPPER, PROGRAM, *shlex.split(arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=theirs, text=True) as process:
@@ -557,7 +557,7 @@ def check_terminal(arguments, steps):
     check("it names each step in turn", names == steps, drawn)
     check("it goes from 0 % up, and never past its end", percentages[:1] == [0]
           and percentages == sorted(percentages) and 50 <= percentages[-1] <= 100, percentages)
-    check("it is wiped out at the end", re.search(r"\r +\r$", drawn), drawn)
+    check("it is erased at the end", re.search(r"\r +\r$", drawn), drawn)
     check("…and is not in the output", "\r" not in output and "%  " not in output, output)
 
 
@@ -583,7 +583,7 @@ def main():
         check_all()
     except Exception as error:
         traceback.print_exc(file=sys.stdout)
-        check("the checks run to their end", False, error)
+        check("all checks are run", False, error)
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 

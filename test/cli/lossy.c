@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded before the library: increments that now and then do nothing, so that the program is seen to notice. */
+/* Preloaded before the library: some increments do nothing, to show that the program notices. */
 #include <stdatomic.h>
 
 #include <tscounter/tscounter.h>

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Asks every script of the project for its help, and for what it does not know: scripts.py SOURCE_ROOT
+"""Run each script of the project with --help and with bad arguments: scripts.py SOURCE_ROOT
 
-Nothing may come of either but a message: --help prints and ends with 0, an unknown option or argument ends with 2.
+Neither may do more than print: --help exits with 0, an unknown option or argument with 2.
 """
 
 import os
@@ -12,21 +12,21 @@ import sys
 from pathlib import Path
 
 FOLDERS = ('.ci', 'doc', 'packaging', 'test')
-NOT_ASKED = ('packaging/debian/rules',)  # a makefile, for those who know debhelper
+NOT_TRIED = ('packaging/debian/rules',)  # a makefile, for debhelper
 TIMEOUT = 10 * float(os.environ.get('TSC_TEST_TIMEOUT_SCALE', '1'))
-PATIENCE = 'more than anyone waits for a message'
+TIMED_OUT = 'timed out'
 
 
 def scripts(root):
     for folder in FOLDERS:
         for path in sorted((root / folder).rglob('*')):
             name = str(path.relative_to(root))
-            if path.is_file() and os.access(path, os.X_OK) and name not in NOT_ASKED:
+            if path.is_file() and os.access(path, os.X_OK) and name not in NOT_TRIED:
                 yield name
 
 
-def ask(root, name, *arguments):
-    """Returns the exit status, or PATIENCE; the output; and what came on standard error."""
+def run(root, name, *arguments):
+    """Return the exit status, or TIMED_OUT, the output, and standard error."""
     process = subprocess.Popen([root / name, *arguments], cwd=root, text=True, stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     try:
@@ -35,16 +35,16 @@ def ask(root, name, *arguments):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
-        return PATIENCE, '', ''
+        return TIMED_OUT, '', ''
 
 
 def complaints(root, name):
     for option in ('--help', '-h'):
-        status, output, errors = ask(root, name, option)
+        status, output, errors = run(root, name, option)
         if status != 0 or not output.strip() or errors:
             yield f'{name} {option}: {status}\n{output}{errors}'
     for arguments in (['--nope'], ['-x'], ['nope'] * 7):
-        status, output, errors = ask(root, name, *arguments)
+        status, output, errors = run(root, name, *arguments)
         if status != 2 or output or not errors:
             yield f'{name} {" ".join(arguments)}: {status}\n{output}{errors}'
 
@@ -55,7 +55,7 @@ def main():
     before = sorted(os.listdir(root))
     found = [complaint for name in names for complaint in complaints(root, name)]
     if sorted(os.listdir(root)) != before:
-        found.append(f'something was made: {set(os.listdir(root)) - set(before)}')
+        found.append(f'files were created: {set(os.listdir(root)) - set(before)}')
     print('\n'.join(found))
     print(f'{len(names)} scripts, {len(found)} complaints')
     return 1 if found or not names else 0
