@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares the comments in the headers with the manual pages.
+"""Compare the comments in the headers with the manual pages.
 
-Each function has a page or a link to one, and both say the same of its declaration, its errors, the version it
-came with, and from where it may be called. tscounter(7), which sums it up, does not say otherwise.
-With --self-test it instead shows that each kind of difference is found.
+Each function has a page or a link to one. Both agree on its declaration, its errors, its first version, and its
+safety. The summary in tscounter(7) agrees too. With --self-test, show instead that each kind of difference is
+found.
 """
 
 import argparse
@@ -65,14 +65,14 @@ def heads_missing(pages):
 def functions_missing(functions, pages, links):
     named = page_of_each(pages)
     for name in sorted(functions.keys() - named.keys()):
-        yield f'{name}: in a header, on no page'
+        yield f'{name}: in a header, but on no page'
     for name in sorted(named.keys() - functions.keys()):
-        yield f'{name}: on page {named[name]}, in no header'
+        yield f'{name}: on page {named[name]}, but in no header'
     for name, page in named.items():
         if name != page and links.get(name) != page:
-            yield f'{name}: on page {page}, its link leads to {links.get(name)}'
+            yield f'{name}: on page {page}, but its link leads to {links.get(name)}'
     for name in sorted(links.keys() - named.keys()):
-        yield f'{name}: a link for what no page names'
+        yield f'{name}: a link, but no page names it'
 
 
 def prototype_problems(functions, pages):
@@ -80,9 +80,9 @@ def prototype_problems(functions, pages):
     shown = {one_line(prototype) for name, page in pages.items() if name.endswith('.3')
              for prototype in page.prototypes() if not prototype.startswith('typedef')}
     for prototype in sorted(declared - shown):
-        yield f'{prototype}: in a header, in no synopsis'
+        yield f'{prototype}: in a header, but in no synopsis'
     for prototype in sorted(shown - declared):
-        yield f'{prototype}: in a synopsis, in no header'
+        yield f'{prototype}: in a synopsis, but in no header'
 
 
 def error_problems(functions, pages):
@@ -100,7 +100,7 @@ def error_problems(functions, pages):
 
 
 def agrees(said, shown):
-    """Whether a column shows the word that the header says, and a note exactly where that depends on something."""
+    """Whether a column shows the header's word, and a note exactly if the header has a condition."""
     word, condition = said
     shown_word, note = shown
     key = re.search(r'race:\w+|TSC_\w+|callback|$', condition).group()
@@ -126,7 +126,7 @@ def reference_problems(functions, pages):
     for name, page in pages.items():
         for reference in page.references():
             if reference[0].lower().startswith(('tsc_', 'tscounter')) and reference not in known:
-                yield f'{name}: refers to {reference[0]}({reference[1]}), which is not there'
+                yield f'{name}: refers to {reference[0]}({reference[1]}), which does not exist'
 
 
 def problems(inputs):
@@ -151,12 +151,12 @@ def problems(inputs):
 
 def without(text, pattern):
     broken, count = re.subn(pattern, '', text, count=1, flags=re.M)
-    assert count, f'{pattern} is not there'
+    assert count, f'no {pattern}'
     return broken
 
 
 def breakages(inputs):
-    """Inputs that must each be found wanting."""
+    """Inputs that must each be rejected."""
     add, get, close, update = (f'tsc_counter_{name}.3' for name in ('add', 'get', 'close', 'update'))
 
     def header(old, new):
@@ -196,8 +196,8 @@ def breakages(inputs):
     yield 'a race that a page does not name', header('race:cursor', 'race:delta')
     for name in (update, OVERVIEW):
         yield f'no cancellation point in {name}', page(name, 'AS-Unsafe Ta yes', 'AS-Unsafe Ta no')
-    yield 'a note that is not there', page(add, '(1) Where', 'Where')
-    yield 'a row that is not there', page(
+    yield 'a missing note', page(add, '(1) Where', 'Where')
+    yield 'a missing row', page(
         OVERVIEW, '.It Fn tsc_counter_wait_at_most Ta MT-Safe Ta AS-Unsafe Ta yes\n')
     yield 'a reference to nothing', page(get, '.Xr tsc_counter_add 3', '.Xr tsc_counter_sub 3')
     yield 'a page that does not name the library at its head', page(add, HEAD_AND_FOOT, '.Dt ')

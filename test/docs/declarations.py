@@ -22,11 +22,11 @@ def one_line(declaration):
 
 @dataclass(frozen=True)
 class Declaration:
-    """Of a function, or of a macro that is used like one."""
+    """A function, or a macro that is used like one."""
     name: str
     prototype: str
     errors: frozenset
-    safety: tuple  # threads, signals, cancellation: each a word, and on what that depends
+    safety: tuple  # threads, signals, cancellation: each a word and its condition
     since: str
 
 

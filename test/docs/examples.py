@@ -3,10 +3,10 @@
 """Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows. Of a
 program among the examples, the line that builds it is tried. A header has one program in its opening.
 
-On a page a literal block that includes a header is a program; the one behind it, if it includes none, is
-what it prints. Lines of tscounter(1) are given to the shell, with a small load. What tscounter(7) tells to write
-instead of something else is tried out too. How a guide says what a block is, is in markdown.py; what it quotes is
-compared with the file, and the files that it links have to exist.
+On a page a literal block that includes a header is a program. If the next block includes none, it is the program's
+output. Lines of tscounter(1) are run by the shell, with a small load. The replacements in tscounter(7)'s migration
+table are compiled too. markdown.py says how a guide marks its blocks. Quotations are compared with their files,
+and linked files must exist.
 """
 
 import argparse
@@ -61,8 +61,8 @@ int main(void)
 }}
 '''
 
-# The tools of the reader, as they are in examples: tscounter is quick, the compilers are those of the build, and
-# pkg-config finds the library that was built.
+# The reader's tools, as the examples call them: tscounter with a small load, the compilers of the build, and a
+# pkg-config that finds the built library.
 STAND_INS = {
     'tscounter': '''#!/bin/sh
 count=$#
@@ -91,7 +91,7 @@ cc -fsanitize=thread probe.c -o probe
 
 PROBE_OF_DEBUGGER = 'gdb -batch -ex run --args true | grep "exited normally"'
 
-# What tscounter stress says of the int in one run, and not in another.
+# The verdict of tscounter stress on the int, which varies from run to run.
 VERDICT = re.compile(r'^The racy int .*$', flags=re.M)
 
 
@@ -105,12 +105,12 @@ class Output:
     is_exact: bool = True
 
     def pattern(self, text):
-        """Its numbers are another run's."""
+        """Its numbers come from another run."""
         return re.sub(r'-?\d+(\.\d+)?', 'N', VERDICT.sub('N', text)).split()
 
     def compare(self, printed):
         if printed != self.text if self.is_exact else self.pattern(printed) != self.pattern(self.text):
-            raise SystemExit(f'printed:\n{printed}\nis not what is shown:\n{self.text}')
+            raise SystemExit(f'printed:\n{printed}\ndiffers from the output shown:\n{self.text}')
 
 
 @dataclass
@@ -139,12 +139,12 @@ class Commands:
 def migration(page):
     calls = re.findall(r' Ta Li (tsc_\S+\(.*\))$', page.sections['MIGRATION'], flags=re.M)
     if not calls:
-        raise SystemExit('MIGRATION says nothing of what to write')
+        raise SystemExit('MIGRATION has no replacements')
     return MIGRATION.format(calls='\n'.join(f'    TRY({plain(call)});' for call in calls))
 
 
 def of_page(page):
-    """A program, and what it is to print where the page shows it."""
+    """The programs of a page, with the output that it shows for each."""
     found = []
     for block in page.literal_blocks('EXAMPLES'):
         if '#include' in block:
@@ -152,13 +152,13 @@ def of_page(page):
         elif found and found[-1].output is None:
             found[-1].output = Output(block)
         else:
-            raise SystemExit(f'neither a program nor what one prints:\n{block}')
+            raise SystemExit(f'neither a program nor its output:\n{block}')
     if page.literal_blocks('DESCRIPTION'):
-        raise SystemExit('a literal block under DESCRIPTION is not tried out: move it to EXAMPLES')
+        raise SystemExit('a literal block under DESCRIPTION is not tested: move it to EXAMPLES')
     found += [Commands(command) for command in page.commands('EXAMPLES')]
     for example in found:
         if isinstance(example, Commands) and words(example.text)[0] != 'tscounter':
-            raise SystemExit('no command of tscounter')
+            raise SystemExit('not a command of tscounter')
     if 'MIGRATION' in page.sections:
         found.append(Program(migration(page), 'c'))
     return found
@@ -174,21 +174,21 @@ def check_quotation(block, file):
     else:
         is_same = block.text == quoted
     if not is_same:
-        raise SystemExit(f'is not what {file} has:\n{block.text}')
+        raise SystemExit(f'differs from {file}:\n{block.text}')
 
 
 def example_of(block):
     if block.language == 'sh':
         return Commands(block.text)
     if not block.name():
-        raise SystemExit(f'a program without the name of its file:\n{block.text}')
+        raise SystemExit(f'a program without a file name:\n{block.text}')
     return Program(block.text, block.language, Path(block.name()).stem)
 
 
 def show_output(found, block):
     printers = found[-2:] if block.introduction.startswith('Both ') else found[-1:]
     if not printers or any(printer.output for printer in printers):
-        raise SystemExit(f'nothing before it prints this:\n{block.text}')
+        raise SystemExit(f'no program before it prints this:\n{block.text}')
     for printer in printers:
         printer.output = Output(block.text, block.is_exact())
 
@@ -209,7 +209,7 @@ def of_guide(guide, folder):
 
 
 def of_example(file):
-    """The line that builds it, which is in the comment at its head."""
+    """The line that builds it, from the comment at its top."""
     found = re.findall(r'^ \*     (cc .*)$', file.read_text(), flags=re.M)
     if len(found) != 1:
         raise SystemExit(f'{len(found)} lines build {file}, not one')
@@ -224,13 +224,13 @@ def of_header(file):
 
 
 def leave_a_signal_pending():
-    """For a program that waits for it: it is blocked, so it cannot come too early."""
+    """For a program that waits for SIGTERM: it is blocked, so it cannot come too early."""
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def skip_if_it_takes(example, absent):
-    """An example is a text, or the words of one."""
+    """An example is a text, or its words."""
     for backend in absent:
         if backend in example:
             raise Skipped(f'{backend} is not part of this build')
@@ -248,7 +248,7 @@ class Compiler:
     def compile(self, program):
         compiler = {'c': self.arguments.cc, 'cpp': self.arguments.cxx}[program.language]
         if not compiler:
-            raise Skipped('there is no C++ compiler')
+            raise Skipped('no C++ compiler')
         file = self.directory / f'{program.name}.{program.language}'
         file.write_text(program.source)
         standard = {'c': '-std=gnu11', 'cpp': '-std=gnu++11'}[program.language]
@@ -318,14 +318,14 @@ class Shell:
         if 'tscounter' in parts and not self.arguments.program:
             raise Skipped('tscounter is not part of this build')
         if 'tscounter' in parts and commands.output and self.arguments.without:
-            raise Skipped('what is shown is of all backends')
+            raise Skipped('the output shown is for all backends')
         for before, tool in zip(parts, parts[1:]):
             if before == '|' and not shutil.which(tool):
                 raise Skipped(f'{tool} is missing')
         if '-fsanitize=thread' in parts and not self.succeeds(PROBE_OF_THREAD_SANITIZER):
-            raise Skipped('there is no ThreadSanitizer')
+            raise Skipped('no ThreadSanitizer')
         if 'gdb' in parts and not self.succeeds(PROBE_OF_DEBUGGER):
-            raise Skipped('there is no gdb that may run a program')
+            raise Skipped('no gdb that may run a program')
 
     def try_out(self, commands):
         print('$', commands.text, flush=True)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""Reads guides that are written in Markdown.
+"""Read guides written in Markdown.
 
-What is fenced is introduced by the paragraph before it, which has to say what it is:
+The paragraph before a fenced block says what the block is:
 - a program names its file, `like-this.c`;
-- a quotation ends in a link to the file that has it, and a colon; rows of a table may be one, too. It is all of
-  the file, or where "From" or "from" stands before the link, a part;
-- text is what the commands or the program before it print, or each of the two before it where the paragraph begins
-  with "Both". If it ends in "print:" or "prints:", that is exact; else the numbers are those of one run, and
-  another run's differ.
+- a quotation ends in a link to its file and a colon; it may be rows of a table. It is the whole file, or a part of
+  it if "From" or "from" precedes the link;
+- text is the output of the commands or program before it, or of the two before it if the paragraph begins
+  with "Both". If the paragraph ends in "print:" or "prints:", the output is exact; otherwise its numbers vary from
+  run to run.
 """
 
 import re
@@ -25,7 +25,7 @@ class Block:
     text: str
 
     def name(self):
-        """Of a program: what is called a file, or linked as one, last."""
+        """The name of a program: the last file that is named or linked."""
         found = re.findall(r'[`\[]([\w-]+\.(?:c|cpp|py))[`\]]', self.introduction)
         return found[-1] if found else None
 
@@ -45,7 +45,7 @@ def last_paragraph(text):
 
 
 def is_excerpt(part, whole):
-    """Whether the lines of `part`, however far they are indented, stand in `whole` one after the other."""
+    """Whether the lines of `part`, at any indentation, stand in `whole` consecutively."""
     part = textwrap.dedent(part).rstrip().splitlines()
     whole = whole.splitlines()
     return any(textwrap.dedent('\n'.join(whole[start:start + len(part)])).splitlines() == part
@@ -65,8 +65,8 @@ class Guide:
             elif found['language'] in LANGUAGES:
                 yield Block(introduction, found['language'], found['text'])
             else:
-                raise SystemExit(f'what is fenced is not one of {LANGUAGES}: {found["language"]}\n{found["text"]}')
+                raise SystemExit(f'a fenced block is not one of {LANGUAGES}: {found["language"]}\n{found["text"]}')
 
     def links(self):
-        """To files beside it."""
+        """Links to other files in the folder."""
         return [link for link in re.findall(LINK, self.text) if '://' not in link]

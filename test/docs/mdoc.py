@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Reads manual pages that are written in mdoc."""
+"""Read manual pages written in mdoc."""
 
 import fnmatch
 import re
@@ -14,7 +14,7 @@ def plain(text):
 
 @dataclass(frozen=True)
 class Attributes:
-    """Of a row in the table under ATTRIBUTES; each column is a word and the text of its note."""
+    """A row of the table under ATTRIBUTES; each column is a word and the text of its note."""
     name: str
     threads: tuple
     signals: tuple
@@ -53,10 +53,9 @@ class Page:
         return [f'{kind} {name}({", ".join(arguments)})'.strip() for kind, name, arguments in found]
 
     def errors(self):
-        """Pairs of a function and an error that it may answer.
+        """Pairs of a function and an error that it may return.
 
-        What stands before a list says whose errors it has: "These functions", functions by name, or "All but"
-        those.
+        The text before a list names its functions: "These functions", functions by name, or "All but" some.
         """
         found = set()
         functions = []
@@ -93,7 +92,7 @@ class Page:
                 for name, cells in re.findall(r'^\.It (?:other )?Fn (\S+) Ta (.*)$', text, flags=re.M)]
 
     def attributes_of(self, function):
-        """The first row whose name is, or matches, that of the function."""
+        """The first row whose name is, or matches, the function's."""
         return next((row for row in self.attributes() if fnmatch.fnmatchcase(function, row.name)), None)
 
     def since(self):

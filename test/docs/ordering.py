@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compares the table of atomic operations in doc/ordering.md with the sources.
+"""Compare the table of atomic operations in doc/ordering.md with the sources.
 
     ordering.py SOURCE_ROOT [--list]
 
-Each operation in src/, but for the program, has a row that says its order, and each row has an operation. With
---list it prints the operations as rows, to be argued.
+Each operation in src/, except the program's, has a row with its order, and each row has an operation. With --list,
+print the operations as rows to be filled in.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-# A call, or the instruction of a restartable sequence that adds.
+# A call, or the instruction that adds in a restartable sequence.
 OPERATION = re.compile(
     r'\b(atomic_(?:load|store|exchange|compare_exchange|fetch|thread_fence|signal_fence|flag)\w*'
     r'|membarrier|__atomic_\w+|__sync_\w+)\s*\(|"(addq) ')
@@ -32,7 +32,7 @@ def without_comments(text):
 
 
 def arguments(text, start):
-    """Of the call whose parenthesis opens before start."""
+    """The arguments of the call whose parenthesis opens before start."""
     depth, parts, begin = 1, [], start
     for index in range(start, len(text)):
         char = text[index]
@@ -46,7 +46,7 @@ def arguments(text, start):
 
 
 def object_of(argument):
-    """The last member that is named, or what is called or cast."""
+    """The last member named, or the called or cast object."""
     return re.findall(r'\w+', re.sub(r'\(.*?\)|\[.*?\]', '', argument).replace('&', '') or argument)[-1]
 
 
@@ -66,7 +66,7 @@ def operation(match, text):
 
 
 def operations(root):
-    """How often each (file, function, object, operation, order) is there."""
+    """How often each (file, function, object, operation, order) occurs."""
     found = Counter()
     for path in sorted((root / 'src').rglob('*.[ch]')):
         file = str(path.relative_to(root))
@@ -83,7 +83,7 @@ def operations(root):
 
 
 def rows(text):
-    """How often each is in the table, and what is wrong with a row by itself."""
+    """How often each occurs in the table, and errors of single rows."""
     found, wrong = Counter(), []
     parts = SECTION.split(text)
     for file, section in zip(parts[1::2], parts[2::2]):
@@ -94,16 +94,16 @@ def rows(text):
                 wrong.append(f'{file}: {function}: {what}: no reason')
     lines = len(re.findall(r'^\| `', text, re.MULTILINE))
     if lines != len(ROW.findall(text)):
-        wrong.append('a row has not the columns of the table')
+        wrong.append('a row does not have the columns of the table')
     return found, wrong
 
 
 def covering(root, text):
-    """The models and tests that the table names and that are not there."""
+    """The models and tests that the table names but that do not exist."""
     for name in sorted(set(re.findall(r'`(test/[\w/.-]+|[\w-]+\.pml)`', text))):
         path = root / (name if name.startswith('test/') else f'test/model/{name}')
         if not path.exists():
-            yield f'the table names {name}, which is not there'
+            yield f'the table names {name}, which does not exist'
 
 
 def main():

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Makes the runs of the guide, in short, and draws them; and looks whether the kept pictures are of the kept runs.
+"""Repeat the runs of the guide, shortened, and draw them. Check that the kept pictures match the kept runs.
 
     runs.py PROGRAM GUIDE [BACKEND]...
 """
@@ -23,10 +23,10 @@ PANELS = {
 
 
 def end_of(folder, run):
-    """How many were inside at the end, and how many the counter showed."""
+    """The true number inside at the end, and the number that the counter showed."""
     *samples, end = (folder / f'{run}.tsv').read_text().splitlines()
     if not samples or any(len(sample.split('\t')) != 3 for sample in samples):
-        raise SystemExit(f'{run}: not samples of a time and two counts')
+        raise SystemExit(f'{run}: the samples are not a time and two counts')
     return tuple(map(int, end.split('\t')[1:]))
 
 
@@ -42,7 +42,7 @@ def check_runs(folder, runs):
         inside, shown = end_of(folder, run)
         print(f'{run}: {inside} inside, {shown} shown')
         if inside != 0 or (shown != 0 and not run.startswith('int-')):
-            raise SystemExit(f'{run}: nobody was inside in the end')
+            raise SystemExit(f'{run}: expected 0 inside at the end')
 
 
 def check_pictures(folder):
