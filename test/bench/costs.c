@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What else a counter costs, beside the increments that `tscounter bench` measures: reads, answers, life, memory,
- * and how long it takes to wake a waiter. One line for each, tab-separated: backend, what, unit, median,
- * quartiles.
+ * Costs of a counter besides the increments that `tscounter bench` measures: reads, operations with a result,
+ * creation, memory, and the time to wake a waiter. Prints one line for each, tab-separated: backend, name, unit,
+ * median, quartiles.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -27,7 +27,7 @@ static int64_t now_ns(void)
     return clock_now_ns(CLOCK_MONOTONIC);
 }
 
-static _Noreturn void give_up(const char *what, int error)
+static _Noreturn void fail(const char *what, int error)
 {
     fprintf(stderr, "costs: %s: %s\n", what, strerror(-error));
     exit(1);
@@ -39,7 +39,7 @@ static tsc_counter_t *create(tsc_backend_t backend, const tsc_counter_attr_t *at
     int error = tsc_counter_create(&counter, backend, attr);
 
     if (error != 0)
-        give_up("cannot make a counter", error);
+        fail("cannot make a counter", error);
     return counter;
 }
 
@@ -150,7 +150,7 @@ static void measure_operations(tsc_backend_t backend)
     tsc_counter_unref(counter);
 }
 
-/* -------- life -------- */
+/* -------- creation and release -------- */
 
 static void measure_life(tsc_backend_t backend)
 {
@@ -180,12 +180,12 @@ static double resident_bytes(void)
     long pages = 0;
 
     if (file == NULL || fscanf(file, "%*d %ld", &pages) != 1)
-        give_up("cannot read /proc/self/statm", -EIO);
+        fail("cannot read /proc/self/statm", -EIO);
     fclose(file);
     return (double)pages * (double)sysconf(_SC_PAGESIZE);
 }
 
-/* Queue counters share an owner: a hundred thousand threads are not what anyone would have. */
+/* Queue counters share an owner: no user would have a hundred thousand threads. */
 static void measure_memory(tsc_backend_t backend, size_t count)
 {
     tsc_counter_t **counters = calloc(count, sizeof(*counters));
@@ -198,7 +198,7 @@ static void measure_memory(tsc_backend_t backend, size_t count)
     (void)tsc_counter_attr_create(&attr);
     if (backend == TSC_BACKEND_QUEUE && tsc_owner_create(&owner, NULL) == 0)
         (void)tsc_counter_attr_set_owner(attr, owner);
-    memset(counters, 1, count * sizeof(*counters)); /* they are not to be counted */
+    memset(counters, 1, count * sizeof(*counters)); /* so that the array itself does not count */
     before = resident_bytes();
     for (size_t i = 0; i < count; i++) {
         counters[i] = create(backend, attr);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Concurrency Kit's linked queue for many producers and many consumers, with one consumer; it has none for just
- * one. */
+/*
+ * Concurrency Kit's linked queue for many producers and many consumers, used with one consumer. It has none for a
+ * single consumer.
+ */
 #include "owner-thread.h"
 
 #include <stdbool.h>
@@ -8,7 +10,7 @@
 #include <ck_fifo.h>
 
 #ifndef CK_F_FIFO_MPMC
-#error "Concurrency Kit has no ck_fifo_mpmc on this processor"
+#error "Concurrency Kit has no ck_fifo_mpmc on this architecture"
 #endif
 
 static ck_fifo_mpmc_t fifo;

@@ -6,7 +6,7 @@
 
 #include <ck_ring.h>
 
-enum { CAPACITY = 1024 /* as a queue counter has */ };
+enum { CAPACITY = 1024 /* a queue counter's default */ };
 
 static ck_ring_t ring;
 static ck_ring_buffer_t buffer[CAPACITY];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What the peers in C share: many threads send additions through a queue to one thread, which owns the value. */
+/* Shared by the peers in C: many threads send additions through a queue to one thread, which owns the value. */
 #ifndef OWNER_THREAD_H
 #define OWNER_THREAD_H
 
@@ -12,7 +12,7 @@
 /* A queue, defined by each program. */
 struct queue {
     const char *name;
-    void (*open)(size_t messages);       /* that many are going to be sent */
+    void (*open)(size_t messages);       /* this many messages will be sent */
     load_work_fn send;                   /* a round sends one message that adds 1 */
     int64_t (*receive)(size_t messages); /* returns their sum */
     void (*close)(void);
@@ -20,7 +20,7 @@ struct queue {
 
 extern const struct queue queue;
 
-/* These queues do not block: who finds one full or empty spins for a little while, and then lets others run. */
+/* These queues do not block: a thread that finds one full or empty spins for a while, and then yields. */
 static inline void wait_for_the_other_side(unsigned *attempts)
 {
     enum { ATTEMPTS_BETWEEN_YIELDS = 64 };
@@ -34,8 +34,8 @@ static inline void wait_for_the_other_side(unsigned *attempts)
 }
 
 /*
- * Memory for a message that a thread sends, for queues that link what they are given. All of it is there, and
- * touched, before the clock starts: an allocation for each message would be dearer.
+ * Memory for the messages of a thread, for queues that link them. All of it is allocated and touched before the
+ * clock starts, because an allocation for each message would cost more.
  */
 void messages_open(size_t count, size_t size);
 void *messages_take(const struct load *load); /* the next of the calling thread's share */

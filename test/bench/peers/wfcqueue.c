@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* liburcu's linked queue with wait-free enqueue; the owner takes all that is there at a time. */
+/* liburcu's linked queue with wait-free enqueue; the owner takes all pending messages at once. */
 #include "owner-thread.h"
 
 #define _LGPL_SOURCE /* inlines the operations */
@@ -11,7 +11,7 @@ struct message {
     int64_t delta;
 };
 
-static struct __cds_wfcq_head head; /* without the lock that several consumers would need */
+static struct __cds_wfcq_head head; /* without the lock, which only several consumers need */
 static struct cds_wfcq_tail tail;
 
 static void wfcqueue_open(size_t messages)
