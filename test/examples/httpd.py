@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Asks the example server for its counts, and ends it while a request takes longer than it is to wait.
+"""Read the example server's metrics, then stop it during a request that takes longer than its drain timeout.
 
     httpd.py SERVER [PROMTOOL]
 """
@@ -13,7 +13,7 @@ import threading
 import urllib.error
 import urllib.request
 
-REQUEST_MS = 10000  # the most that the server takes; it ends far earlier
+REQUEST_MS = 10000  # the server's maximum; it is stopped far earlier
 LIMIT_S = 8
 
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Starts a service, sends it SIGTERM once it serves, and wants it drained, or late where it has no patience.
+"""Start a service, send it SIGTERM once it serves, and expect it to drain, or to time out.
 
     terminate.py drained|late COMMAND [ARGUMENT]...
 """
@@ -13,7 +13,7 @@ import sys
 
 PATIENCE_S = 30
 
-# A worker is in flight a little longer than it notes a request.
+# A worker stays in flight a little longer than its request is listed.
 EXPECTED = {
     'drained': (r'drained\n', 0),
     'late': (r'late: [1-8]\n(worker \d is in its request \d+\n)*', 1),

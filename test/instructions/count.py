@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Counts the instructions of an increment with callgrind, which repeats to the instruction, and fails above a limit.
+"""Count the instructions of an increment with callgrind, which is exactly repeatable. Fail above a limit.
 
     count.py PROGRAM BACKEND LIMIT
 
-Two runs of different length: what they share (start, creation, end) cancels out. There are no restartable sequences
-under valgrind, so the per-CPU backend is counted where it adds atomically.
+Two runs of different lengths: their common part (start, creation, end) cancels out. valgrind has no restartable
+sequences, so the per-CPU backend is measured with atomic additions.
 """
 
 import os
@@ -30,7 +30,7 @@ def instructions_of_run(program, backend, increments):
         with open(profile, encoding="utf-8") as file:
             totals = re.search(r"^(?:summary|totals): (\d+)", file.read(), re.MULTILINE)
     if not totals or int(totals[1]) == 0:
-        sys.exit("callgrind saw no call of tsc_counter_inc")
+        sys.exit("callgrind found no call of tsc_counter_inc")
     return int(totals[1])
 
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Increments a counter as often as it is told: increments BACKEND COUNT. */
+/* Increments a counter COUNT times: increments BACKEND COUNT. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>

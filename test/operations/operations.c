@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Every operation of a backend, from several threads, by the C library alone: for tools that want all that runs to
- * be theirs. operations BACKEND... [--awake]
+ * Every operation of a backend, from several threads, with only the C library: for tools that need every function
+ * instrumented. operations BACKEND... [--awake]
  * With --awake no thread sleeps until the value is low enough.
  */
 #include <errno.h>
@@ -22,7 +22,7 @@ enum { THREADS = 8, ROUNDS = 100, STAY_NS = 1000 };
 static int failures;
 static bool awake;
 
-/* Only the main thread asserts; the others count, and tell it with their end. */
+/* Only the main thread asserts. The others count failures, which the main thread checks after they end. */
 #define EXPECT(condition) \
     do { \
         if (!(condition)) { \
@@ -35,7 +35,7 @@ struct worker {
     pthread_t thread;
     tsc_counter_t *counter;
     uint64_t caps;
-    bool careful; /* with bounds and a peak, where the backend has them */
+    bool careful; /* with bounds and a peak, if the backend supports them */
     uint64_t unexpected;
 };
 
@@ -46,13 +46,13 @@ static int add_two(int64_t *value, void *arg)
     return 0;
 }
 
-/* 0 where the backend has the capability, and refused where not. */
+/* 0 if the backend has the capability, or else -ENOTSUP. */
 static int expected(uint64_t caps, uint64_t needed)
 {
     return (caps & needed) == needed ? 0 : -ENOTSUP;
 }
 
-static int peak_answer(const struct worker *worker)
+static int peak_result(const struct worker *worker)
 {
     return worker->careful ? expected(worker->caps, TSC_CAP_PEAK) : -ENOTSUP;
 }
@@ -66,40 +66,40 @@ static void read_all(struct worker *worker, int64_t *cursor)
     worker->unexpected += tsc_counter_get(worker->counter, &value) != 0;
     worker->unexpected += tsc_counter_get_interval(worker->counter, &low, &high) != 0 || low > high;
     worker->unexpected += tsc_counter_get_delta(worker->counter, cursor, &value) != 0;
-    worker->unexpected += tsc_counter_get_peak(worker->counter, &value) != peak_answer(worker);
+    worker->unexpected += tsc_counter_get_peak(worker->counter, &value) != peak_result(worker);
     value = tsc_counter_wait_at_most(worker->counter, -1000000, STAY_NS);
     worker->unexpected += value != -ETIMEDOUT;
 }
 
-/* Adds 0 in all. */
+/* The changes sum up to 0. */
 static void change_all(struct worker *worker)
 {
     int64_t previous = 0;
-    int answer;
+    int result;
 
     worker->unexpected += tsc_counter_inc(worker->counter) != 0;
     worker->unexpected += tsc_counter_dec(worker->counter) != 0;
     worker->unexpected += tsc_counter_add(worker->counter, 5) != 0;
     do
-        answer = tsc_counter_try_add(worker->counter, -5);
-    while (answer == -EAGAIN);
-    if (answer == -ENOTSUP && worker->careful && (worker->caps & TSC_CAP_ASYNC))
-        answer = tsc_counter_add(worker->counter, -5);
-    worker->unexpected += answer != 0;
+        result = tsc_counter_try_add(worker->counter, -5);
+    while (result == -EAGAIN);
+    if (result == -ENOTSUP && worker->careful && (worker->caps & TSC_CAP_ASYNC))
+        result = tsc_counter_add(worker->counter, -5);
+    worker->unexpected += result != 0;
     worker->unexpected += tsc_counter_flush(worker->counter) != 0;
     {
         TSC_SCOPED_INC_OK(guard, worker->counter);
         worker->unexpected += tsc_guard_error(&guard) != 0;
     }
-    answer = tsc_counter_fetch_add(worker->counter, 3, &previous);
-    worker->unexpected += answer != expected(worker->caps, TSC_CAP_FETCH);
-    if (answer == 0) {
+    result = tsc_counter_fetch_add(worker->counter, 3, &previous);
+    worker->unexpected += result != expected(worker->caps, TSC_CAP_FETCH);
+    if (result == 0) {
         while (tsc_counter_compare_exchange(worker->counter, &previous, previous - 3) == 0)
             ;
     }
-    answer = tsc_counter_update(worker->counter, add_two, NULL);
-    worker->unexpected += answer != expected(worker->caps, TSC_CAP_UPDATE);
-    if (answer == 0)
+    result = tsc_counter_update(worker->counter, add_two, NULL);
+    worker->unexpected += result != expected(worker->caps, TSC_CAP_UPDATE);
+    if (result == 0)
         worker->unexpected += tsc_counter_add(worker->counter, -2) != 0;
 }
 
