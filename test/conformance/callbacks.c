@@ -209,16 +209,16 @@ START_TEST(other_threads_wait_for_the_callback)
 }
 END_TEST
 
-enum { COMMITTED = 7, UNCOMMITTED = 99, LOOKS = 5 };
+enum { COMMITTED = 7, UNCOMMITTED = 99, POLLS = 5 };
 
 struct reading {
     tsc_counter_t *counter;
     int results[3];
     int64_t value, low, high, delta, cursor;
-    int looks[LOOKS];
+    int polls[POLLS];
 };
 
-static void *read_and_look(void *arg)
+static void *read_and_poll(void *arg)
 {
     struct reading *reading = arg;
     tsc_counter_t *counter = reading->counter;
@@ -226,11 +226,11 @@ static void *read_and_look(void *arg)
     reading->results[0] = tsc_counter_get(counter, &reading->value);
     reading->results[1] = tsc_counter_get_interval(counter, &reading->low, &reading->high);
     reading->results[2] = tsc_counter_get_delta(counter, &reading->cursor, &reading->delta);
-    reading->looks[0] = tsc_counter_wait_at_most(counter, COMMITTED, 0);
-    reading->looks[1] = tsc_counter_wait_at_most(counter, COMMITTED, 1);
-    reading->looks[2] = tsc_counter_wait_at_most(counter, COMMITTED, -1);
-    reading->looks[3] = tsc_counter_wait_at_most(counter, COMMITTED - 1, 0);
-    reading->looks[4] = tsc_counter_wait_at_most(counter, COMMITTED - 1, SUPPORT_MILLISECOND_NS);
+    reading->polls[0] = tsc_counter_wait_at_most(counter, COMMITTED, 0);
+    reading->polls[1] = tsc_counter_wait_at_most(counter, COMMITTED, 1);
+    reading->polls[2] = tsc_counter_wait_at_most(counter, COMMITTED, -1);
+    reading->polls[3] = tsc_counter_wait_at_most(counter, COMMITTED - 1, 0);
+    reading->polls[4] = tsc_counter_wait_at_most(counter, COMMITTED - 1, SUPPORT_MILLISECOND_NS);
     return NULL;
 }
 
@@ -238,7 +238,7 @@ static void *read_and_look(void *arg)
 static int have_another_thread_read(int64_t *value, void *arg)
 {
     *value = UNCOMMITTED;
-    pthread_join(support_start_thread(read_and_look, arg), NULL);
+    pthread_join(support_start_thread(read_and_poll, arg), NULL);
     return 0;
 }
 
@@ -253,14 +253,14 @@ START_TEST(readers_of_a_mutex_wait_for_no_callback)
     ck_assert_int_eq(reading.value, COMMITTED);
     ck_assert(reading.low == COMMITTED && reading.high == COMMITTED);
     ck_assert(reading.delta == COMMITTED - 2 && reading.cursor == COMMITTED);
-    for (int i = 0; i < LOOKS; i++)
-        ck_assert_int_eq(reading.looks[i], i < 3 ? 0 : -ETIMEDOUT);
+    for (int i = 0; i < POLLS; i++)
+        ck_assert_int_eq(reading.polls[i], i < 3 ? 0 : -ETIMEDOUT);
     HOLDS(counter, UNCOMMITTED);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-struct farewell {
+struct last_unref {
     tsc_counter_t *counter;
     tsc_owner_t *owner;
     int result;
@@ -268,25 +268,26 @@ struct farewell {
 
 static int drop_references(int64_t *value, void *arg)
 {
-    const struct farewell *farewell = arg;
+    const struct last_unref *last_unref = arg;
 
     *value += 1;
-    tsc_counter_unref(farewell->counter);
-    tsc_owner_unref(farewell->owner);
-    return farewell->result;
+    tsc_counter_unref(last_unref->counter);
+    tsc_owner_unref(last_unref->owner);
+    return last_unref->result;
 }
 
 static const struct {
     int callback;
     int update;
-} farewells[] = {{0, 0}, {-EBUSY, -EBUSY}, {1, -EINVAL}};
+} last_unrefs[] = {{0, 0}, {-EBUSY, -EBUSY}, {1, -EINVAL}};
 
 START_TEST(last_reference_goes_in_its_own_callback)
 {
-    for (size_t i = 0; i < sizeof farewells / sizeof farewells[0]; i++) {
-        struct farewell farewell = {.counter = make_counter(&variants[_i], NULL), .result = farewells[i].callback};
+    for (size_t i = 0; i < sizeof last_unrefs / sizeof last_unrefs[0]; i++) {
+        struct last_unref last_unref = {.counter = make_counter(&variants[_i], NULL),
+                                        .result = last_unrefs[i].callback};
 
-        ANSWERS(farewells[i].update, tsc_counter_update(farewell.counter, drop_references, &farewell));
+        ANSWERS(last_unrefs[i].update, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
     }
     ck_assert(support_threads_named_become("tscounter", 0));
 }
@@ -294,11 +295,11 @@ END_TEST
 
 START_TEST(last_reference_on_owner_goes_in_a_callback)
 {
-    struct farewell farewell = {.result = 0};
+    struct last_unref last_unref = {.result = 0};
 
-    ANSWERS(0, tsc_owner_create(&farewell.owner, NULL));
-    farewell.counter = make_counter(&variants[_i], &(struct options){.owner = farewell.owner});
-    ANSWERS(0, tsc_counter_update(farewell.counter, drop_references, &farewell));
+    ANSWERS(0, tsc_owner_create(&last_unref.owner, NULL));
+    last_unref.counter = make_counter(&variants[_i], &(struct options){.owner = last_unref.owner});
+    ANSWERS(0, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
     ck_assert(support_threads_named_become("tscounter", 0));
 }
 END_TEST
@@ -332,17 +333,17 @@ START_TEST(unref_of_another_counter_never_waits)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     struct options options = {.queue_capacity = 0};
-    struct farewell farewell = {.result = 0};
+    struct last_unref last_unref = {.result = 0};
     struct occupation occupation;
     tsc_counter_t *busy;
 
     ANSWERS(0, tsc_owner_create(&options.owner, NULL));
     busy = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
-    farewell.counter = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
-    farewell.owner = options.owner;
+    last_unref.counter = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
+    last_unref.owner = options.owner;
     occupation_begin(&occupation, busy);
-    ANSWERS(0, tsc_counter_add(farewell.counter, 3));
-    ANSWERS(0, tsc_counter_update(counter, drop_references, &farewell));
+    ANSWERS(0, tsc_counter_add(last_unref.counter, 3));
+    ANSWERS(0, tsc_counter_update(counter, drop_references, &last_unref));
     occupation_end(&occupation);
     check_still_counts(busy);
     check_still_counts(counter);

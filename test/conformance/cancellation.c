@@ -120,7 +120,7 @@ START_TEST(pending_cancellation_acts_in_a_wait)
 }
 END_TEST
 
-struct doomed {
+struct cancelled_caller {
     const struct variant *variant;
     tsc_counter_t *counter;
     int results[OPERATION_COUNT];
@@ -131,7 +131,7 @@ struct doomed {
 /* The cancellation is pending during all operations. */
 static void *operate_while_cancelled(void *arg)
 {
-    struct doomed *doomed = arg;
+    struct cancelled_caller *cancelled_caller = arg;
     tsc_counter_t *own = NULL;
 
     pthread_cancel(pthread_self());
@@ -139,32 +139,34 @@ static void *operate_while_cancelled(void *arg)
         int64_t outputs[2] = {0, 0};
 
         if (!operations[i].cancellation_point)
-            doomed->results[i] = operations[i].call(doomed->counter, &outputs[0], &outputs[1]);
+            cancelled_caller->results[i] = operations[i].call(cancelled_caller->counter, &outputs[0], &outputs[1]);
     }
-    doomed->created = tsc_counter_create(&own, doomed->variant->backend, NULL);
+    cancelled_caller->created = tsc_counter_create(&own, cancelled_caller->variant->backend, NULL);
     tsc_counter_inc(own);
     tsc_counter_unref(own);
-    doomed->finished = true;
+    cancelled_caller->finished = true;
     pthread_testcancel();
     return NULL;
 }
 
 START_TEST(nothing_else_is_a_cancellation_point)
 {
-    struct doomed doomed = {.variant = &variants[_i], .counter = make_counter(&variants[_i], NULL)};
+    struct cancelled_caller cancelled_caller = {.variant = &variants[_i],
+                                                .counter = make_counter(&variants[_i], NULL)};
     uint64_t caps = caps_of(&variants[_i]);
     void *result = NULL;
 
-    pthread_join(support_start_thread(operate_while_cancelled, &doomed), &result);
+    pthread_join(support_start_thread(operate_while_cancelled, &cancelled_caller), &result);
     ck_assert_ptr_eq(result, PTHREAD_CANCELED);
-    ck_assert(doomed.finished);
-    ck_assert_int_eq(doomed.created, 0);
+    ck_assert(cancelled_caller.finished);
+    ck_assert_int_eq(cancelled_caller.created, 0);
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
         int expected = (caps & operations[i].needs) == operations[i].needs ? 0 : -ENOTSUP;
 
-        ck_assert_msg(doomed.results[i] == expected, "%s: %d", operations[i].name, doomed.results[i]);
+        ck_assert_msg(cancelled_caller.results[i] == expected, "%s: %d", operations[i].name,
+                      cancelled_caller.results[i]);
     }
-    tsc_counter_unref(doomed.counter);
+    tsc_counter_unref(cancelled_caller.counter);
     ck_assert(support_threads_named_become("tscounter", 0));
 }
 END_TEST

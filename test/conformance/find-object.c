@@ -20,7 +20,7 @@ struct search {
     struct object *result;
 };
 
-static int look_at_object(struct dl_phdr_info *info, size_t size, void *arg)
+static int search_object(struct dl_phdr_info *info, size_t size, void *arg)
 {
     struct search *search = arg;
     uintptr_t tables = 0;
@@ -46,5 +46,5 @@ int _dl_find_object(void *address, struct object *result)
 {
     struct search search = {.address = (uintptr_t)address, .result = result};
 
-    return dl_iterate_phdr(look_at_object, &search) ? 0 : -1;
+    return dl_iterate_phdr(search_object, &search) ? 0 : -1;
 }

@@ -96,7 +96,7 @@ static void *unwind_then_end(void *counter)
     return counter;
 }
 
-START_TEST(unwinding_and_the_end_of_the_thread)
+START_TEST(thread_ends_after_unwinding)
 {
     tsc_counter_t *counter = make_counter();
     void *result = counter;
@@ -115,6 +115,6 @@ int main(void)
     TCase *tcase = support_add_case(suite, "unwinding", 20);
 
     tcase_add_test(tcase, unwinding_leaves_the_counter_unlocked_and_unchanged);
-    tcase_add_test(tcase, unwinding_and_the_end_of_the_thread);
+    tcase_add_test(tcase, thread_ends_after_unwinding);
     return support_run_suite(suite);
 }

@@ -209,7 +209,7 @@ START_TEST(wrapping_increment_wakes)
 }
 END_TEST
 
-START_TEST(wait_goes_on_above_the_threshold)
+START_TEST(wait_continues_above_the_threshold)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 3});
     struct sleeper waiter;
@@ -374,7 +374,7 @@ void add_wait_tests(Suite *suite)
     add_test(tcase, every_way_to_lower_wakes, 0);
     add_test(tcase, clamped_decrement_wakes, TSC_CAP_BOUNDS);
     add_test(tcase, wrapping_increment_wakes, 0);
-    add_test(tcase, wait_goes_on_above_the_threshold, 0);
+    add_test(tcase, wait_continues_above_the_threshold, 0);
     add_test(tcase, all_waiters_wake, 0);
     add_test(tcase, waiters_with_low_thresholds_sleep_on, 0);
     add_test(tcase, wait_ends_at_its_timeout_during_a_callback, TSC_CAP_UPDATE);

@@ -164,7 +164,7 @@ static void nothing(void *arg)
  * After the failure, the next creation uses and releases what the first left behind. A fork finds no half-made
  * object.
  */
-static void fail_once_and_go_on(void *arg)
+static void fail_once_and_continue(void *arg)
 {
     const struct attempt *attempt = arg;
     struct injection injection;
@@ -191,7 +191,7 @@ START_TEST(each_failure_is_returned_and_leaks_nothing)
     attempt.failed = mmap(NULL, sizeof *attempt.failed, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     ck_assert(attempt.failed != MAP_FAILED);
     do {
-        ck_assert_msg(child_run(fail_once_and_go_on, &attempt) == 0, "request %llu",
+        ck_assert_msg(child_run(fail_once_and_continue, &attempt) == 0, "request %llu",
                       (unsigned long long)attempt.n);
         attempt.n++;
     } while (*attempt.failed);

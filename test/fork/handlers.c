@@ -84,7 +84,7 @@ static void end_at_once(void *arg)
     (void)arg;
 }
 
-START_TEST(test_handlers_lock_what_others_count_under)
+START_TEST(test_handlers_lock_a_mutex_of_counting_threads)
 {
     struct subject shared;
     struct crowd crowd = {.variant = variant_at(_i, 0)};
@@ -190,7 +190,7 @@ int main(void)
 
     if (pthread_atfork(before_fork, after_fork, after_fork) != 0)
         return 1;
-    add_variant_test(tcase, test_handlers_lock_what_others_count_under, 0);
+    add_variant_test(tcase, test_handlers_lock_a_mutex_of_counting_threads, 0);
     add_variant_test(tcase, test_handlers_count, 0);
     add_variant_test(tcase, test_fork_meets_the_first_create, 0);
     return support_run_suite(suite);

@@ -362,7 +362,7 @@ static void drop_the_owner(void *arg)
     child_check_owners(0);
 }
 
-START_TEST(test_shared_owner_goes_on)
+START_TEST(test_shared_owner_works_in_the_child)
 {
     struct family family = {.size = SHARING};
 
@@ -480,7 +480,7 @@ int main(void)
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
     add_variant_test(tcase, test_child_copies_few_pages, 0);
-    if (variants_with(TSC_CAP_ASYNC) != 0 && !support_is_skipped(test_shared_owner_goes_on->name))
-        tcase_add_test(tcase, test_shared_owner_goes_on);
+    if (variants_with(TSC_CAP_ASYNC) != 0 && !support_is_skipped(test_shared_owner_works_in_the_child->name))
+        tcase_add_test(tcase, test_shared_owner_works_in_the_child);
     return support_run_suite(suite);
 }

@@ -191,7 +191,7 @@ static struct handle *owner_create(struct program *program, uint8_t choice)
     return NULL;
 }
 
-static struct handle *owner_attr_of_nobody(struct program *program, uint8_t choice)
+static struct handle *owner_attr_null(struct program *program, uint8_t choice)
 {
     tsc_owner_attr_t *attr;
 
@@ -354,7 +354,7 @@ const struct operation attr_operations[] = {
     {"attr_set_owner", attr_set_owner},
     {"attr_set_name", attr_set_name},
     {"owner_create", owner_create},
-    {"owner_attr_of_nobody", owner_attr_of_nobody},
+    {"owner_attr_null", owner_attr_null},
     {"owner_ref", owner_ref},
     {"owner_unref", owner_unref},
     {"create", create},

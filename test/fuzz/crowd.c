@@ -121,7 +121,7 @@ static void drop_changes(struct crowd *crowd, int result)
 }
 
 /* A try_add returns -EAGAIN while another thread is in the way, or the queue is full. */
-static bool may_be_given_up(const struct crowd *crowd, const struct model_counter *counter)
+static bool may_return_eagain(const struct crowd *crowd, const struct model_counter *counter)
 {
     return crowd->kind == TRY_ADD &&
            (counter->backend == TSC_BACKEND_MUTEX || counter->backend == TSC_BACKEND_QUEUE);
@@ -159,7 +159,7 @@ static void compare_with_model(struct crowd *crowd, struct model_counter *counte
     bool previous_is_exact = !(crowd->closing && counter->backend == TSC_BACKEND_ATOMIC);
     struct change *expected = allocate_changes(crowd->count);
 
-    if (may_be_given_up(crowd, counter))
+    if (may_return_eagain(crowd, counter))
         drop_changes(crowd, -EAGAIN);
     if (crowd->closing && crowd->delta > 0)
         drop_changes(crowd, -ESHUTDOWN);

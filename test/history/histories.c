@@ -106,7 +106,7 @@ static void play_round(size_t player)
         struct memory *memory = &memories[step->counter];
 
         resolve(step, memory);
-        if (step->goes_on) {
+        if (step->has_read_at_once) {
             resolve(step + 1, memory);
             record_at_once(stage.counters[step->counter], stage.backend, &step->call, &step[1].call);
             learn(&step[1].call, memory);

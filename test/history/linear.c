@@ -267,7 +267,7 @@ static void push(struct search *search, const struct configuration *configuratio
 }
 
 /* Returns whether a choice leads to a new configuration. */
-static bool go_on(struct search *search)
+static bool advance(struct search *search)
 {
     struct frame *frame = top(search);
     struct configuration to;
@@ -309,7 +309,7 @@ static enum finding explain(struct search *search, size_t calls)
     while (search->explained_most < calls) {
         if (search->remembered == REMEMBERED_MAX)
             return UNDECIDED;
-        if (go_on(search))
+        if (advance(search))
             continue;
         if (search->depth == 0)
             return WRONG;

@@ -181,7 +181,7 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
     int64_t *argument = step->call.argument;
 
     step->from_last = false;
-    step->goes_on = false;
+    step->has_read_at_once = false;
     argument[1] = 0;
     switch (step->call.operation) {
     case SET:
@@ -230,7 +230,7 @@ static void make_step(struct step *step, size_t counter, enum operation operatio
 {
     step->counter = counter;
     step->from_last = false;
-    step->goes_on = false;
+    step->has_read_at_once = false;
     step->call.operation = operation;
     step->call.argument[0] = 0;
     step->call.argument[1] = 0;
@@ -267,7 +267,7 @@ static void make_read_at_once(uint64_t *random, const struct life *life, struct 
 {
     struct step *read = addition + 1;
 
-    addition->goes_on = true;
+    addition->has_read_at_once = true;
     make_step(read, addition->counter, one_in(random, 2) && means_something(life, kind) ? kind : GET);
     if (read->call.operation == WAIT_AT_MOST) {
         read->from_last = true;

@@ -11,8 +11,8 @@ struct step {
     struct call call; /* recorded in place */
     size_t counter;
     struct stop stop;
-    bool from_last; /* the first argument is relative to the last value that the thread has read */
-    bool goes_on;   /* an addition; the next step is a read, made at once after it */
+    bool from_last;        /* the first argument is relative to the last value that the thread has read */
+    bool has_read_at_once; /* an addition; the next step is a read, made at once after it */
 };
 
 /* The sizes of additions. */

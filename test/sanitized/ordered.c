@@ -137,7 +137,7 @@ static void learn_by_wait(tsc_counter_t *counter)
     REQUIRE(tsc_counter_wait_at_most(counter, 0, -1) == 0);
 }
 
-static void learn_by_look(tsc_counter_t *counter)
+static void learn_by_poll(tsc_counter_t *counter)
 {
     int result;
 
@@ -223,9 +223,9 @@ static void wait_for_dec(tsc_backend_t backend)
     hand_over(new_counter_with(backend, set_initial_one), publish_dec, learn_by_wait);
 }
 
-static void look_for_dec(tsc_backend_t backend)
+static void poll_for_dec(tsc_backend_t backend)
 {
-    hand_over(new_counter_with(backend, set_initial_one), publish_dec, learn_by_look);
+    hand_over(new_counter_with(backend, set_initial_one), publish_dec, learn_by_poll);
 }
 
 static void get_inc(tsc_backend_t backend)
@@ -298,7 +298,7 @@ static void refused(tsc_backend_t backend)
     hand_over(new_counter(backend), publish_close, learn_by_refusal);
 }
 
-static void place_given_back(tsc_backend_t backend)
+static void place_released(tsc_backend_t backend)
 {
     hand_over(new_counter_with(backend, set_one_place_taken), publish_dec, learn_by_place);
 }
@@ -519,23 +519,23 @@ static int drop_reference(int64_t *value, void *counter)
     return 0;
 }
 
-struct donation {
+struct dropped {
     tsc_counter_t *counter; /* the other counter is dropped in its callback */
     tsc_owner_t *owner;     /* of the other counter, freed together with it */
 };
 
 static void *drop_in_callback(void *arg)
 {
-    struct donation *donation = arg;
+    struct dropped *dropped = arg;
     tsc_counter_attr_t *attr;
     tsc_counter_t *given;
 
     REQUIRE(tsc_counter_attr_create(&attr) == 0);
-    REQUIRE(tsc_counter_attr_set_owner(attr, donation->owner) == 0);
+    REQUIRE(tsc_counter_attr_set_owner(attr, dropped->owner) == 0);
     REQUIRE(tsc_counter_create(&given, TSC_BACKEND_QUEUE, attr) == 0);
     tsc_counter_attr_destroy(attr);
-    tsc_owner_unref(donation->owner);
-    REQUIRE(tsc_counter_update(donation->counter, drop_reference, given) == 0);
+    tsc_owner_unref(dropped->owner);
+    REQUIRE(tsc_counter_update(dropped->counter, drop_reference, given) == 0);
     return NULL;
 }
 
@@ -554,14 +554,14 @@ static int threads_of_process(void)
 /* Freed by the thread of an owner that is older than the counter, and that accesses it for the first time. */
 static void freed_by_its_owner(tsc_backend_t backend)
 {
-    struct donation donation = {.counter = new_counter(backend)};
+    struct dropped dropped = {.counter = new_counter(backend)};
     int threads = threads_of_process();
 
-    REQUIRE(tsc_owner_create(&donation.owner, NULL) == 0);
-    join(start(drop_in_callback, &donation));
+    REQUIRE(tsc_owner_create(&dropped.owner, NULL) == 0);
+    join(start(drop_in_callback, &dropped));
     while (threads_of_process() > threads)
         sched_yield();
-    tsc_counter_unref(donation.counter);
+    tsc_counter_unref(dropped.counter);
 }
 
 /* The first thread allocates memory that both counters share; the second one's unref frees it. */
@@ -599,7 +599,7 @@ static void neighbours(tsc_backend_t backend)
 
 const struct scenario scenarios[] = {
     {"wait-for-dec", 0, NULL, wait_for_dec},
-    {"look-for-dec", 0, NULL, look_for_dec},
+    {"poll-for-dec", 0, NULL, poll_for_dec},
     {"get-inc", 0, NULL, get_inc},
     {"get-try-add", 0, NULL, get_try_add},
     {"get-fetch-add", TSC_CAP_FETCH, NULL, get_fetch_add},
@@ -614,7 +614,7 @@ const struct scenario scenarios[] = {
     {"compare-exchange-inc", TSC_CAP_FETCH, NULL, compare_exchange_inc},
     {"failed-compare-exchange", TSC_CAP_FETCH, NULL, failed_compare_exchange},
     {"refused", 0, NULL, refused},
-    {"place-given-back", TSC_CAP_BOUNDS, NULL, place_given_back},
+    {"place-released", TSC_CAP_BOUNDS, NULL, place_released},
     {"guarded-by-callback", TSC_CAP_UPDATE, NULL, guarded_by_callback},
     {"left-callback", TSC_CAP_UPDATE, "mutex", left_callback},
     {"one-place", TSC_CAP_BOUNDS, NULL, one_place},

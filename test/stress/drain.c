@@ -123,7 +123,7 @@ START_TEST(test_drain_under_load_is_never_early)
 }
 END_TEST
 
-static void knock(size_t index, void *arg)
+static void retry_enter(size_t index, void *arg)
 {
     struct load *load = arg;
     struct witness *witness = &load->subject.witness;
@@ -153,7 +153,7 @@ START_TEST(test_closed_counter_stands_still)
     subject_open(&load.subject, variant, variant_attr(variant));
     ck_assert_int_eq(tsc_counter_add(load.subject.counter, STANDING), 0);
     ck_assert_int_eq(tsc_counter_close(load.subject.counter), 0);
-    crew_run(load.workers, knock, &load);
+    crew_run(load.workers, retry_enter, &load);
     ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, STANDING - 1, 0), -ETIMEDOUT);
     ck_assert_int_eq(tsc_counter_add(load.subject.counter, -STANDING), 0);
     ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, 0, 0), 0);
@@ -161,7 +161,7 @@ START_TEST(test_closed_counter_stands_still)
 }
 END_TEST
 
-static void knock_until_closed(struct load *load, size_t index)
+static void retry_until_closed(struct load *load, size_t index)
 {
     struct witness *witness = &load->subject.witness;
     uint64_t way = index;
@@ -172,12 +172,12 @@ static void knock_until_closed(struct load *load, size_t index)
     } while (!atomic_load(&load->drained));
 }
 
-static void knock_or_close(size_t index, void *arg)
+static void retry_or_close(size_t index, void *arg)
 {
     struct load *load = arg;
 
     if (index < load->workers) {
-        knock_until_closed(load, index);
+        retry_until_closed(load, index);
         return;
     }
     witness_equal(&load->subject.witness, "close", tsc_counter_close(load->subject.counter), 0);
@@ -191,7 +191,7 @@ START_TEST(test_close_ends_while_others_retry)
     struct load load = {.workers = FEW};
 
     subject_open(&load.subject, variant, variant_attr(variant));
-    crew_run(load.workers + 1, knock_or_close, &load);
+    crew_run(load.workers + 1, retry_or_close, &load);
     ck_assert_int_eq(tsc_counter_wait_at_most(load.subject.counter, 0, 0), 0);
     subject_assert_value(&load.subject, 0);
     subject_close(&load.subject);

@@ -172,7 +172,7 @@ START_TEST(test_waiters_are_cancelled_while_others_count)
 }
 END_TEST
 
-static void add_and_let_go(size_t index, void *arg)
+static void add_and_unref(size_t index, void *arg)
 {
     struct load *load = arg;
     struct witness *witness = &load->subject.witness;
@@ -195,7 +195,7 @@ START_TEST(test_last_reference_goes_anywhere)
         subject_open(&load.subject, variant, variant_attr(variant));
         for (size_t i = 1; i < SHARERS; i++)
             ck_assert_ptr_eq(tsc_counter_ref(load.subject.counter), load.subject.counter);
-        crew_run(SHARERS, add_and_let_go, &load);
+        crew_run(SHARERS, add_and_unref, &load);
         witness_assert_none(&load.subject.witness, variant->name);
     }
     ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: the owner's thread is still there",
@@ -232,7 +232,7 @@ struct ending {
     bool leave_by_exit;
 };
 
-static int let_go_inside(int64_t *value, void *arg)
+static int unref_inside(int64_t *value, void *arg)
 {
     const struct ending *ending = arg;
 
@@ -243,14 +243,14 @@ static int let_go_inside(int64_t *value, void *arg)
     return 0;
 }
 
-static void update_and_let_go(size_t index, void *arg)
+static void update_and_unref(size_t index, void *arg)
 {
     struct load *load = arg;
     struct ending ending = {.counter = load->subject.counter};
 
     ending.leave_by_exit = index % 2 == 0 && load->subject.variant->backend == TSC_BACKEND_MUTEX;
     witness_equal(&load->subject.witness, "update",
-                  tsc_counter_update(load->subject.counter, let_go_inside, &ending), 0);
+                  tsc_counter_update(load->subject.counter, unref_inside, &ending), 0);
 }
 
 /*
@@ -268,7 +268,7 @@ START_TEST(test_last_reference_goes_inside_a_callback)
         subject_open(&load.subject, variant, variant_attr(variant));
         for (size_t i = 1; i < SHARERS; i++)
             tsc_counter_ref(load.subject.counter);
-        support_run_threads(SHARERS, update_and_let_go, &load);
+        support_run_threads(SHARERS, update_and_unref, &load);
         witness_assert_none(&load.subject.witness, variant->name);
     }
     ck_assert_msg(support_threads_named_become("tscounter", 0), "%s: the owner's thread is still there",

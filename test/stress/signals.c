@@ -22,7 +22,7 @@ struct load {
     pthread_barrier_t ids_known;
     atomic_size_t working;
     uint64_t *done;
-    atomic_bool go_home;
+    atomic_bool all_may_end;
 };
 
 /* The handlers' counter; lock-free, so they may use it. */
@@ -181,7 +181,7 @@ static void be_interrupted(size_t index, void *arg)
     call_and_be_interrupted(load, index);
     witness_equal(&load->subject.witness, "errno", errno, 0);
     atomic_fetch_sub(&load->working, 1);
-    while (!atomic_load(&load->go_home))
+    while (!atomic_load(&load->all_may_end))
         sched_yield();
 }
 
@@ -216,7 +216,7 @@ static void be_interrupted_or_interrupt(size_t index, void *arg)
         witness_equal(&load->subject.witness, "the update that held the counter", hold_end(siege->hold), 0);
     while (atomic_load(&load->working) > 1)
         interrupt_all(load);
-    atomic_store(&load->go_home, true);
+    atomic_store(&load->all_may_end, true);
 }
 
 static uint64_t sum_of_done(const struct load *load)

@@ -240,7 +240,7 @@ void subject_assert_value(const struct subject *subject, int64_t expected)
                   expected);
 }
 
-static int stay_until_told(int64_t *value, void *arg)
+static int stay_until_released(int64_t *value, void *arg)
 {
     struct hold *hold = arg;
 
@@ -254,7 +254,7 @@ static void *run_hold(void *arg)
 {
     struct hold *hold = arg;
 
-    hold->result = tsc_counter_update(hold->counter, stay_until_told, hold);
+    hold->result = tsc_counter_update(hold->counter, stay_until_released, hold);
     return NULL;
 }
 

@@ -165,7 +165,7 @@ START_TEST(test_exchange_loses_no_value)
 }
 END_TEST
 
-static void set_and_look(size_t index, void *arg)
+static void set_and_read(size_t index, void *arg)
 {
     struct load *load = arg;
     struct witness *witness = &load->subject.witness;
@@ -185,7 +185,7 @@ START_TEST(test_set_is_never_torn)
     struct load load;
 
     load_open(&load, _i);
-    crew_run(load.threads, set_and_look, &load);
+    crew_run(load.threads, set_and_read, &load);
     load_close(&load);
 }
 END_TEST

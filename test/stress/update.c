@@ -24,7 +24,7 @@ struct load {
     int64_t time_stamp_again;
 };
 
-static void look_at_both(struct load *load, int64_t value)
+static void check_both(struct load *load, int64_t value)
 {
     struct witness *witness = &load->subject.witness;
 
@@ -37,7 +37,7 @@ static int change_both(int64_t *value, void *arg)
     struct load *load = arg;
     int64_t now = support_now_ns();
 
-    look_at_both(load, *value);
+    check_both(load, *value);
     witness_at_least(&load->subject.witness, "a later time stamp", now, load->time_stamp);
     load->time_stamp = now;
     *value += 1;
@@ -48,14 +48,14 @@ static int change_both(int64_t *value, void *arg)
 
 static int check_and_cancel(int64_t *value, void *arg)
 {
-    look_at_both(arg, *value);
+    check_both(arg, *value);
     *value = -1;
     return CANCELLED;
 }
 
 static int check_and_return_nonsense(int64_t *value, void *arg)
 {
-    look_at_both(arg, *value);
+    check_both(arg, *value);
     *value = -1;
     return INVALID_RESULT;
 }

@@ -20,7 +20,7 @@ struct load {
     uint64_t calls;
     int64_t timeout_ns;
     atomic_int_fast64_t decrements_begun;
-    atomic_size_t impatient_left;
+    atomic_size_t brief_waiters_left;
 };
 
 static void subject_open_at(struct load *load, const struct variant *variant, int64_t initial)
@@ -101,7 +101,7 @@ __attribute__((noinline)) static void reuse_the_stack(struct load *load)
         witness_equal(&load->subject.witness, "a byte of the stack", stack[i], 0xa5);
 }
 
-static void wait_impatiently(struct load *load, uint64_t *random)
+static void wait_briefly(struct load *load, uint64_t *random)
 {
     int64_t timeout_ns = (int64_t)(next_random(random) % LONGEST_NS) + SHORTEST_NS;
     int64_t threshold = load->initial - 1 - (int64_t)(next_random(random) % 4);
@@ -114,20 +114,20 @@ static void wait_impatiently(struct load *load, uint64_t *random)
     witness_at_least(&load->subject.witness, "the time that it took", support_now_ns() - start, timeout_ns);
 }
 
-static void wait_impatiently_or_count(size_t index, void *arg)
+static void wait_briefly_or_count(size_t index, void *arg)
 {
     struct load *load = arg;
     uint64_t random = index;
 
     if (index < load->waiters) {
         for (int i = 0; i < IMPATIENT_WAITS; i++) {
-            wait_impatiently(load, &random);
+            wait_briefly(load, &random);
             reuse_the_stack(load);
         }
-        atomic_fetch_sub_explicit(&load->impatient_left, 1, memory_order_relaxed);
+        atomic_fetch_sub_explicit(&load->brief_waiters_left, 1, memory_order_relaxed);
         return;
     }
-    while (atomic_load_explicit(&load->impatient_left, memory_order_relaxed) != 0) {
+    while (atomic_load_explicit(&load->brief_waiters_left, memory_order_relaxed) != 0) {
         take_one(load);
         witness_equal(&load->subject.witness, "inc", tsc_counter_inc(load->subject.counter), 0);
     }
@@ -139,9 +139,9 @@ START_TEST(test_timed_out_waiters_are_not_touched)
     const struct variant *variant = variant_at(_i, 0);
     struct load load = {.waiters = stress_threads()};
 
-    atomic_init(&load.impatient_left, load.waiters);
+    atomic_init(&load.brief_waiters_left, load.waiters);
     subject_open_at(&load, variant, (int64_t)load.waiters);
-    crew_run(load.waiters + 1, wait_impatiently_or_count, &load);
+    crew_run(load.waiters + 1, wait_briefly_or_count, &load);
     subject_assert_value(&load.subject, load.initial);
     subject_close(&load.subject);
 }

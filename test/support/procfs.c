@@ -61,7 +61,7 @@ struct sleeper {
     _Atomic pid_t id;
 };
 
-static void *tell_id_and_go(void *arg)
+static void *store_id_and_run(void *arg)
 {
     struct sleeper *sleeper = arg;
     void *(*body)(void *) = sleeper->body;
@@ -81,7 +81,7 @@ static bool is_known(void *arg)
 pthread_t support_start_sleeper(void *(*body)(void *arg), void *arg, pid_t *thread_id)
 {
     struct sleeper sleeper = {.body = body, .arg = arg};
-    pthread_t thread = support_start_thread(tell_id_and_go, &sleeper);
+    pthread_t thread = support_start_thread(store_id_and_run, &sleeper);
 
     ck_assert(support_eventually(is_known, &sleeper));
     *thread_id = atomic_load(&sleeper.id);
