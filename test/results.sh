@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# Adds up meson's logs of several builds: sourced.
+# Sums up meson's logs of several builds: sourced.
 # shellcheck shell=sh
 
 # problems_in LOG: prints a line for each program that did not pass, and for each test that a program skipped.
@@ -9,13 +9,13 @@ problems_in() {
             if .result != "OK" then "\($build): \(.result) \(.name)"
             else "\($build): \(.name): \(.stderr // "" | scan("Skipped test: .*"))" end' "$1"
     else
-        echo "no test has run: $1"
+        echo "no test ran: $1"
     fi
 }
 
-# print_results LOG...: prints these lines, and at last "N passed, N failed, N skipped". A LOG is
-# BUILD/meson-logs/NAME.json; NAME.junit.xml, beside it, counts the tests of a program that prints TAP. Returns 1
-# where something failed or nothing passed.
+# print_results LOG...: prints these lines, and then "N passed, N failed, N skipped". A LOG is
+# BUILD/meson-logs/NAME.json. Beside it, NAME.junit.xml counts the tests of a program that prints TAP. Returns 1 if
+# something failed or nothing passed.
 print_results() {
     problems=$(for log in "$@"; do problems_in "$log"; done)
     [ -z "$problems" ] || echo "$problems"

@@ -183,7 +183,7 @@ def breakages(inputs):
             yield f'a dropped error on page {name}', page(name, item)
     yield 'an error of all but the wrong one', page(
         add, 'All but\n.Fn tsc_counter_dec', 'All but\n.Fn tsc_counter_inc')
-    yield 'an error of nobody', page(close, '.Fn tsc_counter_wait_at_most\nalso fails', 'It\nalso fails')
+    yield 'an error of no function', page(close, '.Fn tsc_counter_wait_at_most\nalso fails', 'It\nalso fails')
     yield 'a dropped error of all operations', replace(
         inputs, headers=without(inputs.headers, r'^ \* \| an operation +\| -EDEADLK .*\n'))
     yield 'a change that is an operation', header('@return as a change', '@return as an operation')

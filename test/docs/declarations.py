@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
-"""Reads what the public headers declare, and what the comments say of it.
+"""Read the declarations in the public headers, and their comments.
 
-The opening of a header may give the safety of all functions that give none. A table in an opening lists the results
-that many functions share; "@return as a change" stands for the rows of "a change", and for those above them.
+The opening of a header may give the safety of all functions that give none. A table in an opening lists the
+results that many functions share. "@return as a change" stands for the rows of "a change", and for those above
+them.
 """
 
 import re
@@ -44,7 +45,7 @@ def said(comment, tag):
 
 
 def shared_errors(headers):
-    """The errors of each group in the table, those of the groups above it included."""
+    """The errors of each group in the table, with those of the groups above it."""
     groups = {}
     listed = set()
     for group, error in re.findall(r'^ \* \| (an? \w+) +\| -?(\w+) +\|', headers, flags=re.M):
@@ -65,7 +66,7 @@ def openings(headers):
 
 
 def declarations(headers):
-    """Of everything that is public: a macro is if it has a comment of its own."""
+    """The public declarations; a macro is public if it has a comment of its own."""
     groups = shared_errors(headers)
     for header, opening in openings(headers):
         for found in DECLARATION.finditer(header):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Compiles and runs the examples of a manual page or a guide, and compares what they print with what it shows. Of a
-program among the examples, the line that builds it is tried. A header has one program in its opening.
+"""Compile and run the examples of a manual page or a guide, and compare their output with the one shown. For a
+program among the examples, try the line that builds it. A header has one program in its opening.
 
 On a page a literal block that includes a header is a program. If the next block includes none, it is the program's
 output. Lines of tscounter(1) are run by the shell, with a small load. The replacements in tscounter(7)'s migration

@@ -132,8 +132,7 @@ bool stepper_works(void)
 int stepper_run_suite(Suite *suite)
 {
     if (!stepper_works()) {
-        printf(
-            "1..0 # SKIP The trap flag does nothing here: under valgrind, ThreadSanitizer, or in an emulator\n");
+        printf("1..0 # SKIP The trap flag has no effect here: valgrind, ThreadSanitizer, or an emulator\n");
         srunner_free(srunner_create(suite));
         return EXIT_SUCCESS;
     }

@@ -26,7 +26,7 @@ bool stepper_end(void);
 /* Instructions since stepper_begin; valid after stepper_end returned false. */
 uint64_t stepper_taken(void);
 
-/* Runs a suite that is nothing without the flag; the exit status of main. Without the flag the suite is skipped. */
+/* Runs a suite that needs the trap flag, or skips it. Returns the exit status of main. */
 int stepper_run_suite(Suite *suite);
 
 #endif

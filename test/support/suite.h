@@ -18,8 +18,10 @@ bool support_is_skipped(const char *test);
 /* Whether it contains the test, or TEST:PART, where a part is, for example, a backend. */
 bool support_part_is_skipped(const char *test, const char *part);
 
-/* Runs the suite as CK_FORK and CK_RUN_CASE say; the exit status of main. The results are on standard output, as
- * TAP, and Check's report is on standard error. A suite without a test has failed, unless some were skipped. */
+/*
+ * Runs the suite as CK_FORK and CK_RUN_CASE say. Returns the exit status of main. Prints the results as TAP to
+ * standard output, and Check's report to standard error. A suite without tests fails, unless some were skipped.
+ */
 int support_run_suite(Suite *suite);
 
 #ifdef __cplusplus
