@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-# What the scripts here share: sourced, with `source` set to the root of the sources.
+# Shared by the scripts here: sourced, with `source` set to the root of the sources.
 # shellcheck shell=sh disable=SC2154
 export LC_ALL=C
 . "$source/test/script.sh"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the public headers guarantee for counters that one thread at a time changes. It is the oracle: it shares no
+ * The guarantees of the public headers for counters that one thread at a time changes. This oracle shares no
  * code with the library, except the list of backends, and computes in another way.
  */
 #ifndef FUZZ_MODEL_H

@@ -97,7 +97,7 @@ static bool allows_compare_exchange(const struct attributes *attributes, const s
     return has_result(call, result, expected);
 }
 
-/* What the callback saw and how often it ran are recorded whatever the result of the call. */
+/* The value that the callback saw and its number of runs are recorded for any result of the call. */
 static bool allows_update(const struct attributes *attributes, const struct call *call, struct state *state)
 {
     struct reference counter = reference_of(attributes, call, state);

@@ -224,7 +224,7 @@ static void check_wait(const struct timeline *timeline, const struct call *call,
 
 /* -------- an addition and a read at once -------- */
 
-/* What a scan may show, as offsets: certainly its thread's own earlier additions, and perhaps one more. */
+/* The offsets that a scan may show: certainly its thread's own earlier additions, and perhaps one more. */
 struct range {
     int64_t lowest;
     int64_t highest;

@@ -277,8 +277,8 @@ static void make_read_at_once(uint64_t *random, const struct life *life, struct 
 
 /*
  * Some additions are followed at once by a read of the same thread. Linearizable counters do not need that. In a
- * duel, two threads do little else, so few other calls overlap two such pairs. What the pairs may show is then
- * known exactly.
+ * duel, two threads do little else, so few other calls overlap two such pairs. Then the possible
+ * results of the pairs are known exactly.
  */
 static void put_reads_behind_additions(uint64_t *random, const struct life *life, struct round *round,
                                        size_t player)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the kernel guarantees for a futex, and no more. The check of the word and the sleep are one step; a wake-up
- * comes before or after it. It orders nothing else: the library itself must order what a woken thread sees.
+ * The guarantees of the kernel for a futex, and no more. The check of the word and the sleep are one step; a
+ * wake-up comes before or after it. It orders nothing else: the library itself must order what a woken thread
+ * sees.
  */
 #ifndef RELACY_FUTEX_H
 #define RELACY_FUTEX_H

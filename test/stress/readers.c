@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What a reader may conclude from a value. It sees stores that precede an add in the value. A peak is not below a
+ * A reader sees the stores that precede an add which its value includes. A peak is not below a
  * value that was read before. The deltas that a reader gets add up.
  */
 #include <errno.h>

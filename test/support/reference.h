@@ -28,7 +28,7 @@ int reference_add(struct reference *counter, int64_t delta, int64_t *previous);
 int reference_exchange(struct reference *counter, int64_t value, int64_t *previous);
 int reference_compare_exchange(struct reference *counter, int64_t *expected, int64_t desired);
 
-/* What follows an update callback that stored this value and returned this result. */
+/* The end of an update whose callback stored this value and returned this result. */
 int reference_commit(struct reference *counter, int64_t wanted, int callback_result);
 
 #endif
