@@ -187,8 +187,7 @@ static void meet_at_each_instruction(struct meeting *meeting, const char *what, 
 {
     struct walk *walk = &meeting->walk;
 
-    if (!walk_begin(walk, walk->variant, meeting->way->name, what, stride_of(meeting->way)))
-        return;
+    walk_begin(walk, walk->variant, meeting->way->name, what, stride_of(meeting->way));
     while (walk_on(walk)) {
         bool met;
 
@@ -203,7 +202,6 @@ static void meet_at_each_instruction(struct meeting *meeting, const char *what, 
         }
         subject_close(&meeting->subject);
     }
-    walk_end(walk);
 }
 
 static void meet_in_both_directions(struct meeting *meeting)
@@ -240,8 +238,7 @@ static void come_in_at_each_instruction(struct meeting *meeting)
 {
     struct walk *walk = &meeting->walk;
 
-    if (!walk_begin(walk, walk->variant, meeting->way->name, "while one closes", stride_of(meeting->way)))
-        return;
+    walk_begin(walk, walk->variant, meeting->way->name, "while one closes", stride_of(meeting->way));
     while (walk_on(walk)) {
         int64_t value = UNTOUCHED;
         bool met;
@@ -257,7 +254,6 @@ static void come_in_at_each_instruction(struct meeting *meeting)
         WALK_CHECK(walk, tsc_counter_inc(meeting->subject.counter) == -ESHUTDOWN);
         subject_close(&meeting->subject);
     }
-    walk_end(walk);
 }
 
 START_TEST(test_a_change_meets_each_close)

@@ -186,15 +186,13 @@ static void fork_at_each_instruction(struct scene *scene, uint64_t stride, walk_
 {
     struct walk *walk = &scene->walk;
 
-    if (!walk_begin(walk, walk->variant, scene->call->name, "and another thread forks", stride))
-        return;
+    walk_begin(walk, walk->variant, scene->call->name, "and another thread forks", stride);
     while (walk_on(walk)) {
         open_scene(scene);
         walk_visit(walk, make_call, fork_there, scene);
         walk_see_off(walk);
         close_scene(scene);
     }
-    walk_end(walk);
 }
 
 START_TEST(test_another_thread_forks)

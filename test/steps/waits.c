@@ -103,23 +103,20 @@ static void lower_at_each_instruction(struct meeting *meeting)
 {
     struct walk *walk = &meeting->walk;
 
-    if (!walk_begin(walk, walk->variant, meeting->way->name, "during a wait", stride_of(meeting->way)))
-        return;
+    walk_begin(walk, walk->variant, meeting->way->name, "during a wait", stride_of(meeting->way));
     while (walk_on(walk)) {
         open_meeting(meeting);
         walk_visit_waiter(walk, wait_for_nothing, lower, meeting);
         walk_see_off(walk);
         close_meeting(meeting);
     }
-    walk_end(walk);
 }
 
 static void wait_at_each_instruction(struct meeting *meeting)
 {
     struct walk *walk = &meeting->walk;
 
-    if (!walk_begin(walk, walk->variant, meeting->way->name, "and a wait begins", stride_of(meeting->way)))
-        return;
+    walk_begin(walk, walk->variant, meeting->way->name, "and a wait begins", stride_of(meeting->way));
     while (walk_on(walk)) {
         open_meeting(meeting);
         if (!walk_visit(walk, lower, wait_for_nothing, meeting))
@@ -127,7 +124,6 @@ static void wait_at_each_instruction(struct meeting *meeting)
         walk_see_off(walk);
         close_meeting(meeting);
     }
-    walk_end(walk);
 }
 
 static void with_each_way(const struct variant *variant, void (*walk_through)(struct meeting *meeting))
@@ -211,9 +207,9 @@ START_TEST(test_waits_are_cancelled_anywhere)
     struct doomed doomed;
     struct walk *walk = &doomed.walk;
 
-    if (!walk_is_worth(variant) ||
-        !walk_begin(walk, variant, "wait_at_most", "is cancelled", walk_stride(CANCELLED_STRIDE)))
+    if (!walk_is_worth(variant))
         return;
+    walk_begin(walk, variant, "wait_at_most", "is cancelled", walk_stride(CANCELLED_STRIDE));
     while (walk_on(walk)) {
         subject_open(&doomed.subject, variant, variant_attr(variant));
         doomed.was_cancelled = false;
@@ -222,7 +218,6 @@ START_TEST(test_waits_are_cancelled_anywhere)
         check_after_cancellation(&doomed);
         subject_close(&doomed.subject);
     }
-    walk_end(walk);
 }
 END_TEST
 

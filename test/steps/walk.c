@@ -15,35 +15,49 @@
 /* A call has more instructions than the fewest, or it was not stepped through; and it ends. */
 enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000 };
 
-bool walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
+static void begin(struct walk *walk)
+{
+    walk->is_asked_for = trial_is_asked_for(walk->title);
+    if (walk->is_asked_for)
+        visitor_start(&walk->visitor);
+}
+
+void walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
                 uint64_t stride)
 {
-    *walk = (struct walk){.variant = variant, .call = call, .what = what, .stride = stride};
-    snprintf(walk->name, sizeof walk->name, "%s, %s, %s", variant->name, call, what);
-    if (!trial_is_asked_for(walk->name))
-        return false;
-    visitor_start(&walk->visitor);
-    return true;
+    *walk = (struct walk){.variant = variant, .stride = stride};
+    snprintf(walk->title, sizeof walk->title, "%s, %s, %s", variant->name, call, what);
+    begin(walk);
+}
+
+void walk_begin_named(struct walk *walk, const char *title)
+{
+    *walk = (struct walk){.stride = 1};
+    snprintf(walk->title, sizeof walk->title, "%s", title);
+    begin(walk);
+}
+
+static void end(struct walk *walk)
+{
+    visitor_stop(&walk->visitor);
+    ck_assert_uint_ge(walk->instruction, INSTRUCTIONS_MIN);
 }
 
 bool walk_on(struct walk *walk)
 {
-    trial_end();
-    if (walk->ends)
+    if (!walk->is_asked_for)
         return false;
+    trial_end();
+    if (walk->ends) {
+        end(walk);
+        return false;
+    }
     walk->instruction += walk->instruction == 0 ? 1 : walk->stride;
     ck_assert_msg(walk->instruction < INSTRUCTIONS_MAX,
-                  "%s: does not end; does a trap begin a restartable sequence anew?", walk->name);
-    snprintf(walk->name, sizeof walk->name, "%s, %s, %s, at instruction %" PRIu64, walk->variant->name, walk->call,
-             walk->what, walk->instruction);
+                  "%s: does not end; does a trap begin a restartable sequence anew?", walk->title);
+    snprintf(walk->name, sizeof walk->name, "%s, at instruction %" PRIu64, walk->title, walk->instruction);
     trial_begin(walk->name);
     return true;
-}
-
-void walk_end(struct walk *walk)
-{
-    visitor_stop(&walk->visitor);
-    ck_assert_uint_ge(walk->instruction, INSTRUCTIONS_MIN);
 }
 
 uint64_t walk_stride(uint64_t fallback)

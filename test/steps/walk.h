@@ -16,17 +16,19 @@
 #include "support/trial.h"
 #include "support/visitor.h"
 
+enum { WALK_TITLE_MAX = 120 };
+
 typedef void (*walk_fn)(void *arg);
 
 struct walk {
-    const struct variant *variant;
-    const char *call;
-    const char *what;     /* happens meanwhile */
-    uint64_t instruction; /* from 1 */
+    const struct variant *variant; /* NULL: the call is not of a counter */
+    char title[WALK_TITLE_MAX];
+    char name[TRIAL_NAME_MAX]; /* the title and the instruction */
+    uint64_t instruction;      /* from 1 */
     uint64_t stride;
+    bool is_asked_for;
     bool ends;
     struct visitor visitor;
-    char name[TRIAL_NAME_MAX]; /* all that, in words */
 
     /* The visit that is under way. */
     walk_fn visit;
@@ -38,14 +40,16 @@ struct walk {
     bool had_to_wait;
 };
 
-/* False, and there is nothing to end, where TSC_TEST_TRIAL asks for something else. */
-bool walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
+/* Begins a walk through a call of a counter, during which `what` happens. */
+void walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
                 uint64_t stride);
 
-/* To the next instruction; false once the call had not got so many. */
-bool walk_on(struct walk *walk);
+/* Begins a walk through any other call. */
+void walk_begin_named(struct walk *walk, const char *title);
 
-void walk_end(struct walk *walk);
+/* Moves on to the next instruction. At the end of the call it ends the walk and returns false, as it does at once
+ * unless TSC_TEST_TRIAL asks for this walk. */
+bool walk_on(struct walk *walk);
 
 /* How many instructions lie between two that are tried, where each is not needed: TSC_TEST_STRIDE, else the
  * fallback. */
