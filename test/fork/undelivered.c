@@ -83,7 +83,7 @@ START_TEST(child_has_the_additions_and_no_requests)
     unpublished = tsc_owner_reserve(owner);
     ck_assert_int_eq(child_run(check_in_child, &additions), 0);
     tsc_owner_publish(owner, unpublished, NULL, TSC_MESSAGE_ADDITION, 0);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     ck_assert_int_eq(additions.sum, MESSAGES);
     ck_assert_int_eq(requests->sum, 2 * MESSAGES);

@@ -29,7 +29,7 @@ static tsc_owner_attr_t *make_owner_attr(void)
     return attr;
 }
 
-/* On some backend that has all that attributes can ask for. */
+/* On the first backend of this build. */
 static tsc_counter_t *make_counter(const tsc_counter_attr_t *attr)
 {
     tsc_counter_t *counter = NULL;
@@ -41,7 +41,7 @@ static tsc_counter_t *make_counter(const tsc_counter_attr_t *attr)
     return counter;
 }
 
-START_TEST(attributes_need_a_place)
+START_TEST(attributes_need_an_output)
 {
     ANSWERS(-EINVAL, tsc_counter_attr_create(NULL));
     ANSWERS(-EINVAL, tsc_owner_attr_create(NULL));
@@ -78,7 +78,7 @@ static const struct {
     int64_t min;
     int64_t max;
     uint32_t policy;
-    int answer;
+    int result;
 } bounds[] = {
     {0, 1, TSC_BOUNDS_REJECT, 0},
     {0, 0, TSC_BOUNDS_CLAMP, 0},
@@ -94,7 +94,7 @@ START_TEST(bounds_are_checked)
 {
     tsc_counter_attr_t *attr = make_attr();
 
-    ANSWERS(bounds[_i].answer,
+    ANSWERS(bounds[_i].result,
             tsc_counter_attr_set_bounds(attr, bounds[_i].min, bounds[_i].max, bounds[_i].policy));
     tsc_counter_attr_destroy(attr);
 }
@@ -149,7 +149,7 @@ END_TEST
 
 static const struct {
     size_t messages;
-    int answer;
+    int result;
 } capacities[] = {
     {1, 0},
     {3, 0},
@@ -166,8 +166,8 @@ START_TEST(queue_capacities_are_checked)
     tsc_counter_attr_t *attr = make_attr();
     tsc_owner_attr_t *owner_attr = make_owner_attr();
 
-    ANSWERS(capacities[_i].answer, tsc_counter_attr_set_queue_capacity(attr, capacities[_i].messages));
-    ANSWERS(capacities[_i].answer, tsc_owner_attr_set_queue_capacity(owner_attr, capacities[_i].messages));
+    ANSWERS(capacities[_i].result, tsc_counter_attr_set_queue_capacity(attr, capacities[_i].messages));
+    ANSWERS(capacities[_i].result, tsc_owner_attr_set_queue_capacity(owner_attr, capacities[_i].messages));
     tsc_owner_attr_destroy(owner_attr);
     tsc_counter_attr_destroy(attr);
 }
@@ -202,13 +202,13 @@ START_TEST(utf8_names_are_kept)
 END_TEST
 
 static const char *const not_names[] = {
-    /* continuation bytes alone, and bytes that never occur */
+    /* stray continuation bytes, and invalid bytes */
     "\x80",
     "\xbf",
     "ok\x80",
     "\xfe",
     "\xff",
-    /* longer than need be */
+    /* overlong */
     "\xc0\x80",
     "\xc1\xbf",
     "\xe0\x80\x80",
@@ -224,14 +224,14 @@ static const char *const not_names[] = {
     "\xf5\x80\x80\x80",
     "\xf8\x88\x80\x80\x80",
     "\xfc\x84\x80\x80\x80\x80",
-    /* cut short by the end */
+    /* truncated by the end */
     "\xc3",
     "\xe2",
     "\xe2\x82",
     "\xf0",
     "\xf0\x9f",
     "\xf0\x9f\x98",
-    /* cut short by another character */
+    /* truncated by another character */
     "\xc3z",
     "\xc3\xc3\xa4",
     "\xe2\x28\xa1",
@@ -244,7 +244,7 @@ static const char *const not_names[] = {
     "\xf0\x9f\x98\xff",
 };
 
-START_TEST(other_names_are_refused)
+START_TEST(invalid_names_are_refused)
 {
     tsc_counter_attr_t *attr = make_attr();
     tsc_counter_t *counter;
@@ -258,7 +258,7 @@ START_TEST(other_names_are_refused)
 }
 END_TEST
 
-static void check_name_of(size_t letters, const char *tail, int answer)
+static void check_name_of(size_t letters, const char *tail, int result)
 {
     tsc_counter_attr_t *attr = make_attr();
     tsc_counter_t *counter;
@@ -266,14 +266,14 @@ static void check_name_of(size_t letters, const char *tail, int answer)
 
     memset(name, 'n', letters);
     strcpy(name + letters, tail);
-    ANSWERS(answer, tsc_counter_attr_set_name(attr, name));
+    ANSWERS(result, tsc_counter_attr_set_name(attr, name));
     counter = make_counter(attr);
-    ck_assert_str_eq(tsc_counter_get_name(counter), answer == 0 ? name : "");
+    ck_assert_str_eq(tsc_counter_get_name(counter), result == 0 ? name : "");
     tsc_counter_unref(counter);
     tsc_counter_attr_destroy(attr);
 }
 
-START_TEST(names_have_a_longest_length)
+START_TEST(names_have_a_maximum_length)
 {
     check_name_of(LONGEST_NAME, "", 0);
     check_name_of(LONGEST_NAME + 1, "", -EINVAL);
@@ -283,7 +283,7 @@ START_TEST(names_have_a_longest_length)
 }
 END_TEST
 
-START_TEST(thread_names_have_a_longest_length)
+START_TEST(thread_names_have_a_maximum_length)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
@@ -301,7 +301,7 @@ static void start(void *arg)
     (void)arg;
 }
 
-START_TEST(threads_of_owners_have_stacks_that_the_system_knows)
+START_TEST(stack_sizes_are_checked)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
@@ -313,7 +313,7 @@ START_TEST(threads_of_owners_have_stacks_that_the_system_knows)
 }
 END_TEST
 
-START_TEST(threads_of_owners_may_have_a_start_function)
+START_TEST(an_owner_may_have_a_start_function)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
@@ -324,8 +324,8 @@ START_TEST(threads_of_owners_may_have_a_start_function)
 }
 END_TEST
 
-/* Whoever made the owner need not keep a reference; and the same one may be set again. */
-START_TEST(owners_are_held_until_another_is_set)
+/* The creator of the owner may drop its reference. The same owner may be set again. */
+START_TEST(an_attribute_references_its_owner)
 {
     tsc_counter_attr_t *attr = make_attr();
     tsc_owner_t *owner;
@@ -353,7 +353,7 @@ int main(void)
     TCase *tcase = support_add_case(suite, "attributes", 10);
     TCase *owners = support_add_case(suite, "owners", 30);
 
-    tcase_add_test(tcase, attributes_need_a_place);
+    tcase_add_test(tcase, attributes_need_an_output);
     tcase_add_test(tcase, setters_need_attributes);
     tcase_add_test(tcase, setters_need_values);
     ADD_FOR_EACH(tcase, bounds_are_checked, bounds);
@@ -361,12 +361,12 @@ int main(void)
     tcase_add_test(tcase, later_values_replace_earlier_ones);
     ADD_FOR_EACH(tcase, queue_capacities_are_checked, capacities);
     ADD_FOR_EACH(tcase, utf8_names_are_kept, names);
-    ADD_FOR_EACH(tcase, other_names_are_refused, not_names);
-    tcase_add_test(tcase, names_have_a_longest_length);
-    tcase_add_test(tcase, thread_names_have_a_longest_length);
-    tcase_add_test(tcase, threads_of_owners_have_stacks_that_the_system_knows);
-    tcase_add_test(tcase, threads_of_owners_may_have_a_start_function);
+    ADD_FOR_EACH(tcase, invalid_names_are_refused, not_names);
+    tcase_add_test(tcase, names_have_a_maximum_length);
+    tcase_add_test(tcase, thread_names_have_a_maximum_length);
+    tcase_add_test(tcase, stack_sizes_are_checked);
+    tcase_add_test(tcase, an_owner_may_have_a_start_function);
     if (support_is_built(TSC_BACKEND_QUEUE))
-        tcase_add_test(owners, owners_are_held_until_another_is_set);
+        tcase_add_test(owners, an_attribute_references_its_owner);
     return support_run_suite(suite);
 }

@@ -10,23 +10,23 @@
 #include "support/suite.h"
 
 #define CAPS_OF_ALL_EXACT (TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK)
-#define CAPS_WHERE_LOCK_FREE (TSC_CAP_SIGNAL_SAFE | TSC_CAP_LOCK_FREE)
+#define CAPS_IF_LOCK_FREE (TSC_CAP_SIGNAL_SAFE | TSC_CAP_LOCK_FREE)
 
 static const struct {
     tsc_backend_t backend;
     const char *name;
     uint64_t caps;
-    uint64_t caps_where_lock_free;
+    uint64_t caps_if_lock_free;
 } backends[] = {
     {0, "mutex", CAPS_OF_ALL_EXACT | TSC_CAP_UPDATE, 0},
-    {1, "atomic", CAPS_OF_ALL_EXACT, CAPS_WHERE_LOCK_FREE},
+    {1, "atomic", CAPS_OF_ALL_EXACT, CAPS_IF_LOCK_FREE},
     {2, "queue", CAPS_OF_ALL_EXACT | TSC_CAP_UPDATE | TSC_CAP_ASYNC, 0},
-    {3, "percpu", 0, CAPS_WHERE_LOCK_FREE},
+    {3, "percpu", 0, CAPS_IF_LOCK_FREE},
 };
 
 enum { BACKENDS = sizeof backends / sizeof backends[0] };
 
-_Static_assert(BACKENDS == TSC_BACKEND_COUNT, "each backend has a row here that was not made from the list");
+_Static_assert(BACKENDS == TSC_BACKEND_COUNT, "each backend needs a row here, written by hand");
 
 START_TEST(backends_have_names)
 {
@@ -38,18 +38,19 @@ START_TEST(backends_have_names)
 }
 END_TEST
 
-/* Where the compiler cannot say whether the machine is lock-free, both capabilities are there or neither. */
+/* If the compiler does not know whether 64-bit atomics are lock-free, a backend has both capabilities or neither.
+ */
 START_TEST(backends_have_capabilities)
 {
-    uint64_t where_lock_free = backends[_i].caps_where_lock_free;
+    uint64_t if_lock_free = backends[_i].caps_if_lock_free;
     uint64_t caps = UNTOUCHED;
 
     ANSWERS(0, tsc_backend_get_caps(backends[_i].backend, &caps));
-    ck_assert_uint_eq(caps & ~where_lock_free, backends[_i].caps);
+    ck_assert_uint_eq(caps & ~if_lock_free, backends[_i].caps);
     if (ATOMIC_LLONG_LOCK_FREE == 2)
-        ck_assert_uint_eq(caps & where_lock_free, where_lock_free);
+        ck_assert_uint_eq(caps & if_lock_free, if_lock_free);
     else
-        ck_assert((caps & where_lock_free) == where_lock_free || (caps & where_lock_free) == 0);
+        ck_assert((caps & if_lock_free) == if_lock_free || (caps & if_lock_free) == 0);
 }
 END_TEST
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The eventcount alone: who is counted, when it sleeps, and what a notification asks of the system. */
+/* The eventcount: which threads it counts, when they sleep, and when a notification makes a system call. */
 #include "sync/eventcount.h"
 
 #include <pthread.h>
@@ -16,7 +16,7 @@ static struct tsc_eventcount eventcount;
 static int wakes;
 static int woken_at_most;
 
-/* Set by the linker in the place of the library's. */
+/* The linker replaces tsc_futex_wake() by this. */
 void __wrap_tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 void __real_tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 
@@ -27,7 +27,7 @@ void __wrap_tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
     __real_tsc_futex_wake(word, sleepers);
 }
 
-START_TEST(who_cancels_is_not_counted)
+START_TEST(a_cancelled_wait_is_not_counted)
 {
     (void)tsc_eventcount_prepare(&eventcount);
     ck_assert(tsc_eventcount_has_sleepers(&eventcount));
@@ -36,7 +36,7 @@ START_TEST(who_cancels_is_not_counted)
 }
 END_TEST
 
-START_TEST(who_was_notified_does_not_sleep)
+START_TEST(a_notified_thread_does_not_sleep)
 {
     uint32_t key = tsc_eventcount_prepare(&eventcount);
 
@@ -50,7 +50,7 @@ START_TEST(who_was_notified_does_not_sleep)
 }
 END_TEST
 
-START_TEST(whose_time_is_up_is_not_counted)
+START_TEST(a_timed_out_wait_is_not_counted)
 {
     ck_assert(!tsc_eventcount_commit(&eventcount, tsc_eventcount_prepare(&eventcount), LONG_AGO));
     ck_assert(!tsc_eventcount_commit_cancellable(&eventcount, tsc_eventcount_prepare(&eventcount), LONG_AGO));
@@ -58,7 +58,7 @@ START_TEST(whose_time_is_up_is_not_counted)
 }
 END_TEST
 
-START_TEST(nobody_is_woken_where_nobody_sleeps)
+START_TEST(without_sleepers_no_wake_is_made)
 {
     uint32_t epoch = atomic_load(&eventcount.epoch);
 
@@ -69,7 +69,7 @@ START_TEST(nobody_is_woken_where_nobody_sleeps)
 }
 END_TEST
 
-START_TEST(one_or_all_are_woken)
+START_TEST(notify_wakes_one_or_all)
 {
     (void)tsc_eventcount_prepare(&eventcount);
     tsc_eventcount_notify(&eventcount, 1);
@@ -81,7 +81,7 @@ START_TEST(one_or_all_are_woken)
 }
 END_TEST
 
-START_TEST(the_child_knows_no_sleepers)
+START_TEST(a_child_forgets_the_sleepers)
 {
     (void)tsc_eventcount_prepare(&eventcount);
     tsc_eventcount_forget_sleepers(&eventcount);
@@ -91,7 +91,7 @@ END_TEST
 
 struct sleeper {
     bool (*commit)(struct tsc_eventcount *eventcount, uint32_t key, int64_t deadline);
-    atomic_bool is_back;
+    atomic_bool returned;
     pthread_t thread;
     pid_t id;
 };
@@ -101,39 +101,39 @@ static void *sleep_until_notified(void *arg)
     struct sleeper *sleeper = arg;
 
     sleeper->commit(&eventcount, tsc_eventcount_prepare(&eventcount), TSC_NEVER);
-    atomic_store(&sleeper->is_back, true);
+    atomic_store(&sleeper->returned, true);
     return NULL;
 }
 
-static bool is_asleep_or_back(void *arg)
+static bool is_asleep_or_returned(void *arg)
 {
     struct sleeper *sleeper = arg;
 
-    return atomic_load(&sleeper->is_back) || support_is_asleep(sleeper->id);
+    return atomic_load(&sleeper->returned) || support_is_asleep(sleeper->id);
 }
 
-static void wake_for_no_reason(struct sleeper *sleeper)
+static void wake_spuriously(struct sleeper *sleeper)
 {
     sleeper->thread = support_start_sleeper(sleep_until_notified, sleeper, &sleeper->id);
     tsc_futex_wake(&eventcount.epoch, 1);
-    ck_assert(support_eventually(is_asleep_or_back, sleeper));
-    ck_assert(!atomic_load(&sleeper->is_back));
+    ck_assert(support_eventually(is_asleep_or_returned, sleeper));
+    ck_assert(!atomic_load(&sleeper->returned));
     tsc_eventcount_notify(&eventcount, 1);
     pthread_join(sleeper->thread, NULL);
     ck_assert(!tsc_eventcount_has_sleepers(&eventcount));
 }
 
-START_TEST(who_gets_up_for_no_reason_sleeps_again)
+START_TEST(a_spurious_wake_up_ends_no_sleep)
 {
     struct sleeper sleeper = {.commit = tsc_eventcount_commit};
     struct sleeper cancellable = {.commit = tsc_eventcount_commit_cancellable};
 
-    wake_for_no_reason(&sleeper);
-    wake_for_no_reason(&cancellable);
+    wake_spuriously(&sleeper);
+    wake_spuriously(&cancellable);
 }
 END_TEST
 
-START_TEST(who_is_cancelled_is_not_counted)
+START_TEST(a_cancelled_thread_is_not_counted)
 {
     struct sleeper sleeper = {.commit = tsc_eventcount_commit_cancellable};
     void *result = NULL;
@@ -146,7 +146,7 @@ START_TEST(who_is_cancelled_is_not_counted)
 }
 END_TEST
 
-static void begin_anew(void)
+static void reset(void)
 {
     eventcount = (struct tsc_eventcount){0};
     wakes = 0;
@@ -158,15 +158,15 @@ int main(void)
     TCase *alone = support_add_case(suite, "alone", 10);
     TCase *asleep = support_add_case(suite, "asleep", 20);
 
-    tcase_add_checked_fixture(alone, begin_anew, NULL);
-    tcase_add_checked_fixture(asleep, begin_anew, NULL);
-    tcase_add_test(alone, who_cancels_is_not_counted);
-    tcase_add_test(alone, who_was_notified_does_not_sleep);
-    tcase_add_test(alone, whose_time_is_up_is_not_counted);
-    tcase_add_test(alone, nobody_is_woken_where_nobody_sleeps);
-    tcase_add_test(alone, one_or_all_are_woken);
-    tcase_add_test(alone, the_child_knows_no_sleepers);
-    tcase_add_test(asleep, who_gets_up_for_no_reason_sleeps_again);
-    tcase_add_test(asleep, who_is_cancelled_is_not_counted);
+    tcase_add_checked_fixture(alone, reset, NULL);
+    tcase_add_checked_fixture(asleep, reset, NULL);
+    tcase_add_test(alone, a_cancelled_wait_is_not_counted);
+    tcase_add_test(alone, a_notified_thread_does_not_sleep);
+    tcase_add_test(alone, a_timed_out_wait_is_not_counted);
+    tcase_add_test(alone, without_sleepers_no_wake_is_made);
+    tcase_add_test(alone, notify_wakes_one_or_all);
+    tcase_add_test(alone, a_child_forgets_the_sleepers);
+    tcase_add_test(asleep, a_spurious_wake_up_ends_no_sleep);
+    tcase_add_test(asleep, a_cancelled_thread_is_not_counted);
     return support_run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Sleeping on a word, whatever it is made of. */
+/* Sleep and wake-up on a word. */
 #include "sync/futex.h"
 
 #include <errno.h>
@@ -18,14 +18,14 @@ static void reset(void)
     atomic_store(&word, 0);
 }
 
-START_TEST(another_value_does_not_sleep)
+START_TEST(a_changed_word_ends_the_wait)
 {
     ck_assert(tsc_futex_wait(&word, 1, TSC_NEVER));
     ck_assert(tsc_futex_wait_cancellable(&word, 1, TSC_NEVER));
 }
 END_TEST
 
-START_TEST(a_deadline_is_kept_and_so_is_errno)
+START_TEST(a_wait_keeps_its_deadline_and_errno)
 {
     int64_t deadline = tsc_deadline_after(5 * SUPPORT_MILLISECOND_NS);
 
@@ -40,30 +40,30 @@ START_TEST(a_deadline_is_kept_and_so_is_errno)
 }
 END_TEST
 
-/* -------- one after the other -------- */
+/* -------- in turns -------- */
 
 enum { PLAYERS = 2, TURNS = 200000, LOOKS_MAX = 16384, LOOKS_STEP = 61 };
 
-/* Looks for up to as long as the other takes to wake up, so that some go to sleep at the moment of the change. */
+/* Polls for up to as long as the other player takes to wake up, so that some sleeps begin during the change. */
 static uint32_t look_before_sleep(uint64_t turn)
 {
-    uint32_t reached = atomic_load(&word);
+    uint32_t current = atomic_load(&word);
 
-    for (uint64_t looks = turn * LOOKS_STEP % LOOKS_MAX; looks > 0 && reached != (uint32_t)turn; looks--)
-        reached = atomic_load(&word);
-    return reached;
+    for (uint64_t looks = turn * LOOKS_STEP % LOOKS_MAX; looks > 0 && current != (uint32_t)turn; looks--)
+        current = atomic_load(&word);
+    return current;
 }
 
-/* Each move is a change of the word and a wake; a wake-up that is lost stops the game. */
+/* Each move changes the word and wakes the other player; a lost wake-up stops the game. */
 static void play(size_t player, void *arg)
 {
     (void)arg;
     for (uint64_t turn = player; turn < TURNS; turn += PLAYERS) {
-        uint32_t reached = look_before_sleep(turn);
+        uint32_t current = look_before_sleep(turn);
 
-        while (reached != (uint32_t)turn) {
-            tsc_futex_wait(&word, reached, TSC_NEVER);
-            reached = atomic_load(&word);
+        while (current != (uint32_t)turn) {
+            tsc_futex_wait(&word, current, TSC_NEVER);
+            current = atomic_load(&word);
         }
         atomic_store_explicit(&word, (uint32_t)turn + 1, memory_order_release);
         tsc_futex_wake(&word, 1);
@@ -90,7 +90,7 @@ static void sleep_while_zero(size_t index, void *arg)
         tsc_futex_wait(&word, 0, TSC_NEVER);
 }
 
-START_TEST(all_are_woken)
+START_TEST(all_sleepers_are_woken)
 {
     for (int round = 0; round < 100; round++) {
         reset();
@@ -101,24 +101,24 @@ END_TEST
 
 /* -------- cancellation -------- */
 
-static atomic_bool is_about_to_sleep;
+static atomic_bool about_to_sleep;
 
 static void *sleep_for_ever(void *arg)
 {
     bool cancellable = *(bool *)arg;
 
-    atomic_store(&is_about_to_sleep, true);
+    atomic_store(&about_to_sleep, true);
     while (atomic_load(&word) == 0)
         cancellable ? tsc_futex_wait_cancellable(&word, 0, TSC_NEVER) : tsc_futex_wait(&word, 0, TSC_NEVER);
     return NULL;
 }
 
-static void *end_of_sleeper(bool cancellable, bool wakes)
+static void *result_of_sleeper(bool cancellable, bool wakes)
 {
     pthread_t sleeper = support_start_thread(sleep_for_ever, &cancellable);
     void *end;
 
-    while (!atomic_load(&is_about_to_sleep))
+    while (!atomic_load(&about_to_sleep))
         ;
     pthread_cancel(sleeper);
     if (wakes) {
@@ -126,18 +126,18 @@ static void *end_of_sleeper(bool cancellable, bool wakes)
         tsc_futex_wake(&word, INT_MAX);
     }
     pthread_join(sleeper, &end);
-    atomic_store(&is_about_to_sleep, false);
+    atomic_store(&about_to_sleep, false);
     return end;
 }
 
-/* Each time somebody wakes afterwards, and finds nobody. */
-START_TEST(only_one_of_the_two_is_a_cancellation_point)
+/* Each time, a later wake finds no sleeper. */
+START_TEST(only_the_cancellable_wait_is_a_cancellation_point)
 {
     for (int round = 0; round < 100; round++) {
         reset();
-        ck_assert(end_of_sleeper(true, false) == PTHREAD_CANCELED);
+        ck_assert(result_of_sleeper(true, false) == PTHREAD_CANCELED);
         tsc_futex_wake(&word, INT_MAX);
-        ck_assert(end_of_sleeper(false, true) == NULL);
+        ck_assert(result_of_sleeper(false, true) == NULL);
     }
 }
 END_TEST
@@ -150,10 +150,10 @@ int main(void)
 
     tcase_add_checked_fixture(alone, reset, NULL);
     tcase_add_checked_fixture(crowd, reset, NULL);
-    tcase_add_test(alone, another_value_does_not_sleep);
-    tcase_add_test(alone, a_deadline_is_kept_and_so_is_errno);
+    tcase_add_test(alone, a_changed_word_ends_the_wait);
+    tcase_add_test(alone, a_wait_keeps_its_deadline_and_errno);
     tcase_add_test(crowd, no_wake_up_is_lost);
-    tcase_add_test(crowd, all_are_woken);
-    tcase_add_test(crowd, only_one_of_the_two_is_a_cancellation_point);
+    tcase_add_test(crowd, all_sleepers_are_woken);
+    tcase_add_test(crowd, only_the_cancellable_wait_is_a_cancellation_point);
     return support_run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Gives a set of slots back, as the library does when a counter goes. */
+/* Releases a slot set as the library does when it frees a counter. */
 #ifndef UNIT_GIVE_BACK_H
 #define UNIT_GIVE_BACK_H
 

@@ -13,12 +13,12 @@
 static_assert(std::is_same<tsc::scoped_inc, tsc::v1::scoped_inc>::value, "lives in an inline namespace");
 static_assert(sizeof(tsc::scoped_inc) == sizeof(tsc_guard_t), "has the layout of the guard in C");
 static_assert(std::is_standard_layout<tsc::scoped_inc>::value, "has the layout of the guard in C");
-static_assert(!std::is_copy_constructible<tsc::scoped_inc>::value, "counts out once");
-static_assert(!std::is_copy_assignable<tsc::scoped_inc>::value, "counts out once");
+static_assert(!std::is_copy_constructible<tsc::scoped_inc>::value, "decrements once");
+static_assert(!std::is_copy_assignable<tsc::scoped_inc>::value, "decrements once");
 static_assert(std::is_nothrow_move_constructible<tsc::scoped_inc>::value, "moves without an exception");
 static_assert(std::is_nothrow_move_assignable<tsc::scoped_inc>::value, "moves without an exception");
-static_assert(!std::is_convertible<tsc_counter_t *, tsc::scoped_inc>::value, "counts in only where it says so");
-static_assert(!std::is_convertible<tsc::scoped_inc, bool>::value, "is no number");
+static_assert(!std::is_convertible<tsc_counter_t *, tsc::scoped_inc>::value, "increments only explicitly");
+static_assert(!std::is_convertible<tsc::scoped_inc, bool>::value, "is not a number");
 
 namespace
 {
@@ -128,7 +128,7 @@ START_TEST(leaving_by_an_exception)
 }
 END_TEST
 
-START_TEST(moved_guard_counts_out_once)
+START_TEST(moved_guard_decrements_once)
 {
     {
         tsc::scoped_inc guard(counter);
@@ -143,7 +143,7 @@ START_TEST(moved_guard_counts_out_once)
 }
 END_TEST
 
-START_TEST(assigned_guard_counts_out_of_its_former_counter)
+START_TEST(assigned_guard_decrements_its_former_counter)
 {
     {
         tsc::scoped_inc guard(counter);
@@ -189,7 +189,7 @@ START_TEST(guards_live_in_containers)
 }
 END_TEST
 
-START_TEST(refused_guard_counts_neither_in_nor_out)
+START_TEST(refused_guard_changes_nothing)
 {
     ANSWERS(0, tsc_counter_add(counter, 2));
     ANSWERS(0, tsc_counter_close(counter));
@@ -218,10 +218,10 @@ int main()
     tcase_add_test(tcase, leaving_by_break_and_continue);
     tcase_add_test(tcase, leaving_by_goto);
     tcase_add_test(tcase, leaving_by_an_exception);
-    tcase_add_test(tcase, moved_guard_counts_out_once);
-    tcase_add_test(tcase, assigned_guard_counts_out_of_its_former_counter);
+    tcase_add_test(tcase, moved_guard_decrements_once);
+    tcase_add_test(tcase, assigned_guard_decrements_its_former_counter);
     tcase_add_test(tcase, guard_assigned_to_itself_still_counts);
     tcase_add_test(tcase, guards_live_in_containers);
-    tcase_add_test(tcase, refused_guard_counts_neither_in_nor_out);
+    tcase_add_test(tcase, refused_guard_changes_nothing);
     return support_run_suite(suite);
 }

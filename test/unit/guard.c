@@ -86,7 +86,7 @@ START_TEST(leaving_by_continue)
         HOLDS(counter, 1);
         if (round >= 0)
             continue;
-        ck_abort_msg("not left");
+        ck_abort_msg("continue did not leave the scope");
     }
     HOLDS(counter, 0);
 }
@@ -160,7 +160,7 @@ START_TEST(admitted_guard_has_no_error)
 }
 END_TEST
 
-START_TEST(refused_guard_counts_neither_in_nor_out)
+START_TEST(refused_guard_changes_nothing)
 {
     ANSWERS(0, tsc_counter_add(counter, 2));
     ANSWERS(0, tsc_counter_close(counter));
@@ -182,8 +182,8 @@ START_TEST(guard_without_a_counter)
 }
 END_TEST
 
-/* The increment answers 1, not 0. */
-START_TEST(clamped_guard_does_not_count_out)
+/* The increment returns 1, not 0. */
+START_TEST(clamped_guard_does_not_decrement)
 {
     tsc_counter_attr_t *attr;
     tsc_counter_t *clamped;
@@ -219,8 +219,8 @@ int main(void)
     if (!support_is_skipped(leaving_by_cancellation->name))
         tcase_add_test(tcase, leaving_by_cancellation);
     tcase_add_test(tcase, admitted_guard_has_no_error);
-    tcase_add_test(tcase, refused_guard_counts_neither_in_nor_out);
+    tcase_add_test(tcase, refused_guard_changes_nothing);
     tcase_add_test(tcase, guard_without_a_counter);
-    tcase_add_test(tcase, clamped_guard_does_not_count_out);
+    tcase_add_test(tcase, clamped_guard_does_not_decrement);
     return support_run_suite(suite);
 }

@@ -15,8 +15,8 @@ static void run(struct tsc_recipient *recipient, int64_t argument)
 
     (void)argument;
     tsc_owner_begin_callback(callback->owner);
-    callback->answer_to_wait = tsc_owner_may_wait(callback->owner);
-    callback->answer_to_send = tsc_owner_may_send(callback->owner);
+    callback->wait_result = tsc_owner_may_wait(callback->owner);
+    callback->send_result = tsc_owner_may_send(callback->owner);
     tsc_parker_unpark(&callback->begun);
     wait_until_notified(&callback->may_end);
     tsc_owner_end_callback(callback->owner);
@@ -39,7 +39,7 @@ void held_callback_begin(struct held_callback *callback, struct tsc_owner *owner
     held_callback_begin_at(callback, owner, tsc_owner_reserve(owner));
 }
 
-void held_callback_let_go(struct held_callback *callback)
+void held_callback_release(struct held_callback *callback)
 {
     tsc_parker_unpark(&callback->may_end);
 }

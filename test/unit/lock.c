@@ -24,33 +24,33 @@ START_TEST(held_and_free)
 }
 END_TEST
 
-static void *try_in_vain(void *arg)
+static void *try_lock(void *arg)
 {
     *(bool *)arg = tsc_lock_try(&lock);
     return NULL;
 }
 
-START_TEST(another_thread_does_not_get_it)
+START_TEST(a_held_lock_refuses_another_thread)
 {
-    bool got = true;
+    bool acquired = true;
 
     tsc_lock_acquire(&lock);
-    pthread_join(support_start_thread(try_in_vain, &got), NULL);
-    ck_assert(!got);
+    pthread_join(support_start_thread(try_lock, &acquired), NULL);
+    ck_assert(!acquired);
     tsc_lock_release(&lock);
 }
 END_TEST
 
 static struct {
-    sem_t got;
-    sem_t may_give;
+    sem_t acquired;
+    sem_t may_release;
 } starved;
 
-static void *take_and_stay(void *arg)
+static void *acquire_and_hold(void *arg)
 {
     tsc_lock_acquire(&lock);
-    sem_post(&starved.got);
-    support_sem_wait(&starved.may_give);
+    sem_post(&starved.acquired);
+    support_sem_wait(&starved.may_release);
     tsc_lock_release(&lock);
     return arg;
 }
@@ -61,23 +61,23 @@ static bool is_marked_starved(void *arg)
     return (atomic_load(&lock.word) & TSC_LOCK_STARVED) != 0;
 }
 
-/* The thread that gives it is the first to try it again, and finds it reserved or taken. */
-START_TEST(starved_thread_gets_it_next)
+/* The releasing thread tries again first, and finds the lock reserved or held. */
+START_TEST(a_starved_thread_acquires_it_next)
 {
     pthread_t thread;
     pid_t thread_id;
 
-    sem_init(&starved.got, 0, 0);
-    sem_init(&starved.may_give, 0, 0);
+    sem_init(&starved.acquired, 0, 0);
+    sem_init(&starved.may_release, 0, 0);
     tsc_lock_acquire(&lock);
-    thread = support_start_sleeper(take_and_stay, NULL, &thread_id);
+    thread = support_start_sleeper(acquire_and_hold, NULL, &thread_id);
     ck_assert(support_eventually(is_marked_starved, NULL));
     ck_assert(support_falls_asleep(thread_id));
     tsc_lock_release(&lock);
     ck_assert(!tsc_lock_try(&lock));
-    support_sem_wait(&starved.got);
+    support_sem_wait(&starved.acquired);
     ck_assert(!tsc_lock_try(&lock));
-    sem_post(&starved.may_give);
+    sem_post(&starved.may_release);
     tsc_lock_acquire(&lock);
     tsc_lock_release(&lock);
     pthread_join(thread, NULL);
@@ -85,7 +85,7 @@ START_TEST(starved_thread_gets_it_next)
 }
 END_TEST
 
-START_TEST(reserved_lock_is_not_for_newcomers)
+START_TEST(a_reserved_lock_refuses_newcomers)
 {
     atomic_store(&lock.word, TSC_LOCK_STARVED);
     ck_assert(!tsc_lock_try(&lock));
@@ -94,8 +94,8 @@ START_TEST(reserved_lock_is_not_for_newcomers)
 }
 END_TEST
 
-/* It is for this one once it has starved itself. */
-START_TEST(reserved_lock_is_had_after_a_millisecond)
+/* This thread may acquire it once it has starved itself. */
+START_TEST(a_reserved_lock_is_acquired_after_a_millisecond)
 {
     int64_t began = support_now_ns();
 
@@ -107,8 +107,8 @@ START_TEST(reserved_lock_is_had_after_a_millisecond)
 }
 END_TEST
 
-/* As in the child of a fork, where those that marked the word are not. */
-START_TEST(marks_of_nobody_hold_nobody_up)
+/* As in a forked child, without the threads that marked the word. */
+START_TEST(stale_marks_block_no_thread)
 {
     static const uint32_t marks[] = {TSC_LOCK_AWAITED, TSC_LOCK_STARVED, TSC_LOCK_MARKS};
 
@@ -126,8 +126,8 @@ START_TEST(marks_of_nobody_hold_nobody_up)
 }
 END_TEST
 
-/* A thread that comes between a release and what it leads to acquires the lock, and the marks with it. */
-START_TEST(passing_on_leaves_the_next_holder_alone)
+/* A thread that acquires the lock in the middle of a release gets the marks with it. */
+START_TEST(release_slow_leaves_the_next_holder_alone)
 {
     uint32_t held;
 
@@ -140,7 +140,7 @@ START_TEST(passing_on_leaves_the_next_holder_alone)
 }
 END_TEST
 
-/* The yield makes holders lose their processor, so that the others sleep. */
+/* The yield takes the CPU from the holder, so that other threads sleep. */
 static void count(size_t index, void *arg)
 {
     uint64_t *sum = arg;
@@ -155,7 +155,7 @@ static void count(size_t index, void *arg)
     }
 }
 
-START_TEST(one_at_a_time_and_none_sleeps_for_ever)
+START_TEST(one_thread_at_a_time_and_none_sleeps_for_ever)
 {
     size_t threads = support_threads(16);
     uint64_t sum = 0;
@@ -173,12 +173,12 @@ int main(void)
     TCase *crowd = support_add_case(suite, "crowd", 60);
 
     tcase_add_test(alone, held_and_free);
-    tcase_add_test(alone, another_thread_does_not_get_it);
-    tcase_add_test(alone, starved_thread_gets_it_next);
-    tcase_add_test(alone, reserved_lock_is_not_for_newcomers);
-    tcase_add_test(alone, reserved_lock_is_had_after_a_millisecond);
-    tcase_add_test(alone, marks_of_nobody_hold_nobody_up);
-    tcase_add_test(alone, passing_on_leaves_the_next_holder_alone);
-    tcase_add_test(crowd, one_at_a_time_and_none_sleeps_for_ever);
+    tcase_add_test(alone, a_held_lock_refuses_another_thread);
+    tcase_add_test(alone, a_starved_thread_acquires_it_next);
+    tcase_add_test(alone, a_reserved_lock_refuses_newcomers);
+    tcase_add_test(alone, a_reserved_lock_is_acquired_after_a_millisecond);
+    tcase_add_test(alone, stale_marks_block_no_thread);
+    tcase_add_test(alone, release_slow_leaves_the_next_holder_alone);
+    tcase_add_test(crowd, one_thread_at_a_time_and_none_sleeps_for_ever);
     return support_run_suite(suite);
 }

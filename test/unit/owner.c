@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The owner's thread alone: messages, rest, callbacks, retirement. */
+/* An owner without counters: its messages, sleep, callbacks and retirement. */
 #include "queue/life.h"
 #include "queue/send.h"
 
@@ -46,8 +46,8 @@ static void send(struct tsc_recipient *recipient, enum tsc_message_kind kind, in
     tsc_owner_publish(owner, tsc_owner_reserve(owner), recipient, kind, argument);
 }
 
-/* Each capacity, and whether others than the owner's thread may deliver. */
-START_TEST(flush_means_delivered_in_order)
+/* For each capacity, messages that only the owner's thread may deliver, and others. */
+START_TEST(flush_delivers_in_order)
 {
     enum tsc_message_kind kind = _i & 1 ? TSC_MESSAGE_ADDITION : TSC_MESSAGE_CALLBACK;
     struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
@@ -65,7 +65,7 @@ START_TEST(flush_means_delivered_in_order)
 }
 END_TEST
 
-START_TEST(the_end_comes_after_what_was_sent)
+START_TEST(an_ending_owner_delivers_first)
 {
     struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
 
@@ -102,7 +102,7 @@ static void wait_until_owner_sleeps(void)
         nanosleep(&rest, NULL);
 }
 
-START_TEST(a_sleeping_owner_is_not_woken_for_a_message)
+START_TEST(one_message_does_not_wake_the_owner)
 {
     struct place anywhere = {.recipient = {.deliver = note_place}};
 
@@ -115,7 +115,7 @@ START_TEST(a_sleeping_owner_is_not_woken_for_a_message)
 }
 END_TEST
 
-START_TEST(a_sleeping_owner_is_woken_for_a_stream)
+START_TEST(a_stream_of_messages_wakes_the_owner)
 {
     struct place anywhere = {.recipient = {.deliver = note_place}};
 
@@ -128,7 +128,7 @@ START_TEST(a_sleeping_owner_is_woken_for_a_stream)
 }
 END_TEST
 
-START_TEST(what_is_the_owners_alone_is_delivered_on_its_thread)
+START_TEST(callback_messages_are_delivered_on_the_owner_thread)
 {
     struct place anywhere = {.recipient = {.deliver = note_place}};
     struct place on_owner = {.recipient = {.deliver = note_place}};
@@ -151,14 +151,14 @@ START_TEST(a_callback_may_neither_send_nor_wait)
     held_callback_begin(&callback, owner);
     ck_assert_int_eq(tsc_owner_may_wait(owner), 0);
     ck_assert_int_eq(tsc_owner_may_send(owner), 0);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     tsc_owner_unref(owner);
-    ck_assert_int_eq(callback.answer_to_wait, -EDEADLK);
-    ck_assert_int_eq(callback.answer_to_send, -EDEADLK);
+    ck_assert_int_eq(callback.wait_result, -EDEADLK);
+    ck_assert_int_eq(callback.send_result, -EDEADLK);
 }
 END_TEST
 
-START_TEST(what_was_delivered_before_a_callback_is_released)
+START_TEST(a_callback_releases_earlier_messages_first)
 {
     struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
@@ -172,7 +172,7 @@ START_TEST(what_was_delivered_before_a_callback_is_released)
     ck_assert(tsc_owner_try_reserve(owner, &position));
     tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
     ck_assert(!tsc_owner_try_reserve(owner, &position));
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     tsc_owner_unref(owner);
 }
@@ -183,7 +183,7 @@ struct distance {
     uint64_t longest;
 };
 
-/* Who delivers alone knows the position. */
+/* Only the consumer may read ring.next. */
 static void note_distance(struct tsc_recipient *recipient, int64_t argument)
 {
     struct distance *distance = tsc_container_of(recipient, struct distance, recipient);
@@ -194,7 +194,7 @@ static void note_distance(struct tsc_recipient *recipient, int64_t argument)
         distance->longest = unreleased;
 }
 
-START_TEST(room_comes_back_when_half_the_ring_is_delivered)
+START_TEST(room_is_released_after_half_the_ring)
 {
     struct held_callback callback;
     struct distance distance = {.recipient = {.deliver = note_distance}};
@@ -203,46 +203,46 @@ START_TEST(room_comes_back_when_half_the_ring_is_delivered)
     held_callback_begin(&callback, owner);
     for (int message = 0; message < 15; message++)
         send(&distance.recipient, TSC_MESSAGE_ADDITION, 0);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     ck_assert_uint_eq(distance.longest, 7);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-static _Thread_local struct held_callback *goes_on_when_time_is_over;
+static _Thread_local struct held_callback *ends_at_timeout;
 
-/* The linker makes of each call of tsc_futex_wait one of this. */
+/* The linker replaces tsc_futex_wait() by this. */
 bool __real_tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 bool __wrap_tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 bool __wrap_tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
 {
     bool in_time = __real_tsc_futex_wait(word, value, deadline);
 
-    if (!in_time && goes_on_when_time_is_over != NULL) {
-        held_callback_let_go(goes_on_when_time_is_over);
+    if (!in_time && ends_at_timeout != NULL) {
+        held_callback_release(ends_at_timeout);
         while (tsc_ring_head(&owner->ring) != tsc_owner_tail(owner))
             sched_yield();
     }
     return in_time;
 }
 
-START_TEST(what_is_delivered_at_the_last_moment_is_flushed)
+START_TEST(a_delivery_at_the_deadline_completes_the_flush)
 {
     struct held_callback callback;
 
     make_owner(16);
     held_callback_begin(&callback, owner);
     tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
-    goes_on_when_time_is_over = &callback;
+    ends_at_timeout = &callback;
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(SUPPORT_MILLISECOND_NS)), 0);
-    goes_on_when_time_is_over = NULL;
+    ends_at_timeout = NULL;
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* Who helps gets as far as what is the owner's alone, and has to wake its thread for that. */
-START_TEST(a_sleeping_owner_is_woken_for_what_is_its_own)
+/* A sender that delivers stops at a callback message, and wakes the owner's thread for it. */
+START_TEST(a_callback_message_wakes_the_owner)
 {
     struct place anywhere = {.recipient = {.deliver = note_place}};
     struct place on_owner = {.recipient = {.deliver = note_place}};
@@ -265,7 +265,7 @@ END_TEST
 struct late {
     pthread_t thread;
     int64_t deadline;
-    int answer;
+    int result;
     atomic_bool returned;
 };
 
@@ -273,7 +273,7 @@ static void *flush_late(void *arg)
 {
     struct late *late = arg;
 
-    late->answer = tsc_owner_flush(owner, late->deadline);
+    late->result = tsc_owner_flush(owner, late->deadline);
     atomic_store(&late->returned, true);
     return NULL;
 }
@@ -289,10 +289,10 @@ static bool is_asleep(void *arg)
     return tsc_eventcount_has_sleepers(arg);
 }
 
-/* The deadline is over: it waits for a message that is about to be published, but not for a callback. */
+/* After its deadline, a flush still waits for a sender that is about to publish, but not for a callback. */
 START_TEST(a_late_flush_waits_for_a_sender)
 {
-    struct late late = {.answer = 1};
+    struct late late = {.result = 1};
     uint64_t position;
 
     make_owner(16);
@@ -302,7 +302,7 @@ START_TEST(a_late_flush_waits_for_a_sender)
     ck_assert(!atomic_load(&late.returned));
     tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
     pthread_join(late.thread, NULL);
-    ck_assert_int_eq(late.answer, 0);
+    ck_assert_int_eq(late.result, 0);
     tsc_owner_unref(owner);
 }
 END_TEST
@@ -321,18 +321,18 @@ START_TEST(a_late_flush_does_not_wait_for_a_callback)
     held_callback_begin(&callback, owner);
     tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), -ETIMEDOUT);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     ck_assert(support_eventually(callback_has_ended, NULL));
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), 0);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* It sleeps when the callback begins, which lasts until it has returned. */
+/* The flush sleeps when the callback begins, and returns before it ends. */
 START_TEST(a_late_flush_is_woken_by_a_callback)
 {
     struct held_callback callback;
-    struct late late = {.answer = 1};
+    struct late late = {.result = 1};
     uint64_t position;
 
     make_owner(16);
@@ -341,13 +341,13 @@ START_TEST(a_late_flush_is_woken_by_a_callback)
     ck_assert(support_eventually(is_asleep, &owner->progress));
     held_callback_begin_at(&callback, owner, position);
     pthread_join(late.thread, NULL);
-    ck_assert_int_eq(late.answer, -ETIMEDOUT);
-    held_callback_let_go(&callback);
+    ck_assert_int_eq(late.result, -ETIMEDOUT);
+    held_callback_release(&callback);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-START_TEST(an_idle_owner_uses_no_processor_time)
+START_TEST(an_idle_owner_uses_no_cpu_time)
 {
     struct sum sum = {.recipient = {.deliver = add_up}};
     const struct timespec rest = {.tv_nsec = 300 * SUPPORT_MILLISECOND_NS};
@@ -363,8 +363,8 @@ START_TEST(an_idle_owner_uses_no_processor_time)
 }
 END_TEST
 
-/* Each message finds the owner asleep, or about to sleep, or just woken. */
-START_TEST(no_message_is_left_lying)
+/* Each message reaches an owner that sleeps, is about to sleep, or was just woken. */
+START_TEST(no_message_is_left_undelivered)
 {
     struct sum sum = {.recipient = {.deliver = add_up}, .in_order = true};
     int64_t messages = (int64_t)support_ops(300);
@@ -399,7 +399,7 @@ static void note_freeing(struct tsc_retirement *retirement)
     tsc_parker_unpark(&retired->freed);
 }
 
-START_TEST(what_is_retired_is_freed_after_what_was_sent)
+START_TEST(retired_objects_are_freed_after_earlier_messages)
 {
     struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
@@ -409,16 +409,16 @@ START_TEST(what_is_retired_is_freed_after_what_was_sent)
     held_callback_begin(&callback, owner);
     send(&sum.recipient, TSC_MESSAGE_CALLBACK, 5);
     tsc_owner_retire(owner, &retired.retirement);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     wait_until_notified(&retired.freed);
     ck_assert_int_eq(retired.sum_when_freed, 5);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* The list begins with the last that was retired. The second callback lies behind what the owner's thread found
- * when it began the first, so the thread frees between the two what lies between them. */
-START_TEST(what_may_not_be_freed_yet_does_not_keep_what_may)
+/* The list begins with the newest object. The second callback is not in the batch of the first, so the owner's
+ * thread frees the objects that were retired between them before it calls the second. */
+START_TEST(a_later_retirement_delays_no_earlier_one)
 {
     struct held_callback first;
     struct held_callback second;
@@ -435,14 +435,14 @@ START_TEST(what_may_not_be_freed_yet_does_not_keep_what_may)
     tsc_owner_retire(owner, &early[1].retirement);
     held_callback_send(&second, owner, tsc_owner_reserve(owner));
     tsc_owner_retire(owner, &late.retirement);
-    held_callback_let_go(&first);
+    held_callback_release(&first);
     wait_until_notified(&second.begun);
     ck_assert_int_eq(early[0].times_freed, 1);
     ck_assert_int_eq(early[1].times_freed, 1);
     ck_assert_int_eq(late.times_freed, 0);
     ck_assert_ptr_eq(atomic_load(&owner->retired), &late.retirement);
     ck_assert_ptr_null(late.retirement.next);
-    held_callback_let_go(&second);
+    held_callback_release(&second);
     wait_until_notified(&late.freed);
     ck_assert_int_eq(late.times_freed, 1);
     ck_assert_ptr_null(atomic_load(&owner->retired));
@@ -462,20 +462,20 @@ static bool is_ending(void *arg)
     return atomic_load(&owner->end) != TSC_OWNER_RUNNING;
 }
 
-/* The thread finds that it is to end, and that it may not yet. */
-START_TEST(what_was_sent_in_a_callback_comes_before_the_end)
+/* The thread is told to end while a message is pending. */
+START_TEST(an_owner_that_ends_in_a_callback_delivers_first)
 {
     struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
-    pthread_t dropping;
+    pthread_t dropper;
 
     make_owner(16);
     held_callback_begin(&callback, owner);
     send(&sum.recipient, TSC_MESSAGE_CALLBACK, 5);
-    dropping = support_start_thread(drop_owner, NULL);
+    dropper = support_start_thread(drop_owner, NULL);
     ck_assert(support_eventually(is_ending, NULL));
-    held_callback_let_go(&callback);
-    pthread_join(dropping, NULL);
+    held_callback_release(&callback);
+    pthread_join(dropper, NULL);
     ck_assert_int_eq(sum.sum, 5);
 }
 END_TEST
@@ -486,8 +486,8 @@ static void *send_one(void *recipient)
     return NULL;
 }
 
-/* The ring is full and its owner is held up: all senders sleep, and all of them get through in the end. */
-START_TEST(sleeping_senders_all_get_through)
+/* The ring is full and a callback holds the owner's thread, so all senders sleep. */
+START_TEST(all_sleeping_senders_send)
 {
     struct held_callback callback;
     struct sum sum = {.recipient = {.deliver = add_up}};
@@ -498,7 +498,7 @@ START_TEST(sleeping_senders_all_get_through)
     held_callback_begin(&callback, owner);
     for (size_t sender = 0; sender < senders; sender++)
         started[sender] = support_start_thread(send_one, &sum.recipient);
-    held_callback_let_go(&callback);
+    held_callback_release(&callback);
     for (size_t sender = 0; sender < senders; sender++)
         pthread_join(started[sender], NULL);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
@@ -508,21 +508,21 @@ START_TEST(sleeping_senders_all_get_through)
 }
 END_TEST
 
-/* More are blocked than the owner's thread wakes after two deliveries. */
+/* More senders block than the owner's thread wakes after two deliveries. */
 enum { BLOCKED = 40, SMALL_RING = 64, SMALL_STACK = 1 << 19 };
 
 struct blocked {
     struct sum sum;
     pthread_t threads[BLOCKED];
-    atomic_int through;
+    atomic_int sent;
 };
 
-static void *send_one_and_note(void *arg)
+static void *send_one_and_count(void *arg)
 {
     struct blocked *blocked = arg;
 
     send(&blocked->sum.recipient, TSC_MESSAGE_ADDITION, 1);
-    atomic_fetch_add(&blocked->through, 1);
+    atomic_fetch_add(&blocked->sent, 1);
     return NULL;
 }
 
@@ -532,17 +532,17 @@ static bool all_are_asleep(void *arg)
     return atomic_load(&owner->room.sleepers) == BLOCKED;
 }
 
-static bool all_are_through(void *arg)
+static bool all_have_sent(void *arg)
 {
-    return atomic_load(&((struct blocked *)arg)->through) == BLOCKED;
+    return atomic_load(&((struct blocked *)arg)->sent) == BLOCKED;
 }
 
-/* The ring is full. */
+/* Called with a full ring. */
 static void begin_blocked(struct blocked *blocked)
 {
     *blocked = (struct blocked){.sum.recipient.deliver = add_up};
     for (size_t i = 0; i < BLOCKED; i++)
-        blocked->threads[i] = support_start_thread(send_one_and_note, blocked);
+        blocked->threads[i] = support_start_thread(send_one_and_count, blocked);
     ck_assert(support_eventually(all_are_asleep, NULL));
 }
 
@@ -554,7 +554,7 @@ static void end_blocked(struct blocked *blocked)
     ck_assert_int_eq(blocked->sum.sum, BLOCKED);
 }
 
-/* They sleep behind the first callback; the second one begins when there is room for all of them. */
+/* The senders sleep during the first callback. When the second begins, there is room for all of them. */
 START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
 {
     struct held_callback first;
@@ -567,9 +567,9 @@ START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
         tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
     held_callback_send(&second, owner, tsc_owner_reserve(owner));
     begin_blocked(&blocked);
-    held_callback_let_go(&first);
-    ck_assert(support_eventually(all_are_through, &blocked));
-    held_callback_let_go(&second);
+    held_callback_release(&first);
+    ck_assert(support_eventually(all_have_sent, &blocked));
+    held_callback_release(&second);
     end_blocked(&blocked);
     tsc_owner_unref(owner);
 }
@@ -581,8 +581,8 @@ static void fill(int messages)
         tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
 }
 
-/* The messages that are delivered together with it make the room, which it releases when it begins. */
-START_TEST(senders_do_not_wait_for_a_callback_that_gives_room)
+/* The batch before the second callback makes room, which the callback releases when it begins. */
+START_TEST(senders_do_not_wait_for_a_callback_that_releases_room)
 {
     struct held_callback first;
     struct held_callback second;
@@ -594,15 +594,15 @@ START_TEST(senders_do_not_wait_for_a_callback_that_gives_room)
     held_callback_send(&second, owner, tsc_owner_reserve(owner));
     fill(SMALL_RING - 1);
     begin_blocked(&blocked);
-    held_callback_let_go(&first);
-    ck_assert(support_eventually(all_are_through, &blocked));
-    held_callback_let_go(&second);
+    held_callback_release(&first);
+    ck_assert(support_eventually(all_have_sent, &blocked));
+    held_callback_release(&second);
     end_blocked(&blocked);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* The owner's thread waits for a message that is reserved and not published; before it, it made room for all. */
+/* The owner's thread has made room for all senders, and waits for a reserved message to be published. */
 START_TEST(senders_do_not_wait_for_a_publication_when_there_is_room)
 {
     struct held_callback callback;
@@ -615,8 +615,8 @@ START_TEST(senders_do_not_wait_for_a_publication_when_there_is_room)
     position = tsc_owner_reserve(owner);
     fill(SMALL_RING - 2 - BLOCKED);
     begin_blocked(&blocked);
-    held_callback_let_go(&callback);
-    ck_assert(support_eventually(all_are_through, &blocked));
+    held_callback_release(&callback);
+    ck_assert(support_eventually(all_have_sent, &blocked));
     tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
     end_blocked(&blocked);
     tsc_owner_unref(owner);
@@ -625,8 +625,8 @@ END_TEST
 
 struct start {
     sem_t may_return;
-    int answer_to_wait;
-    int answer_to_send;
+    int wait_result;
+    int send_result;
     pthread_t thread;
     bool before_messages;
 };
@@ -638,15 +638,15 @@ static void note_start(void *arg)
     struct start *start = arg;
 
     support_sem_wait(&start->may_return);
-    start->answer_to_wait = tsc_owner_may_wait(owner);
-    start->answer_to_send = tsc_owner_may_send(owner);
+    start->wait_result = tsc_owner_may_wait(owner);
+    start->send_result = tsc_owner_may_send(owner);
     start->thread = pthread_self();
     start->before_messages = after_start.sum == 0;
 }
 
-START_TEST(a_start_function_comes_before_all_messages)
+START_TEST(the_start_function_runs_before_all_messages)
 {
-    struct start start = {.answer_to_wait = 1};
+    struct start start = {.wait_result = 1};
     struct tsc_owner_attr attr = {
         .queue_capacity = 16, .start = note_start, .start_arg = &start, .thread_name = THREAD_NAME};
 
@@ -660,13 +660,13 @@ START_TEST(a_start_function_comes_before_all_messages)
     ck_assert_int_eq(after_start.sum, 7);
     ck_assert(start.before_messages);
     ck_assert(pthread_equal(start.thread, owner->thread));
-    ck_assert_int_eq(start.answer_to_wait, -EDEADLK);
-    ck_assert_int_eq(start.answer_to_send, -EDEADLK);
+    ck_assert_int_eq(start.wait_result, -EDEADLK);
+    ck_assert_int_eq(start.send_result, -EDEADLK);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* As of two threads in the child of a fork that both find that it has to be started: the later one. */
+/* As the second of two threads in a forked child that both restart it. */
 START_TEST(an_owner_is_started_once)
 {
     struct sum sum = {.recipient.deliver = add_up};
@@ -705,8 +705,8 @@ static int64_t default_stack_size(void)
     return (int64_t)bytes;
 }
 
-/* ThreadSanitizer adds what it needs itself. */
-START_TEST(the_thread_has_the_stack_that_was_asked_for)
+/* ThreadSanitizer enlarges the stack by its own needs. */
+START_TEST(the_thread_has_the_requested_stack)
 {
     struct tsc_owner_attr attr = {.queue_capacity = 16, .stack_size = SMALL_STACK, .thread_name = THREAD_NAME};
     struct sum size = {.recipient.deliver = note_stack_size};
@@ -727,30 +727,30 @@ int main(void)
     TCase *callbacks = support_add_case(suite, "callbacks", 20);
     TCase *rest = support_add_case(suite, "rest", 30);
 
-    tcase_add_loop_test(messages, flush_means_delivered_in_order, 0, 24);
-    tcase_add_test(messages, the_end_comes_after_what_was_sent);
-    tcase_add_loop_test(messages, sleeping_senders_all_get_through, 0, 5);
+    tcase_add_loop_test(messages, flush_delivers_in_order, 0, 24);
+    tcase_add_test(messages, an_ending_owner_delivers_first);
+    tcase_add_loop_test(messages, all_sleeping_senders_send, 0, 5);
     tcase_add_test(callbacks, a_callback_may_neither_send_nor_wait);
-    tcase_add_test(callbacks, what_was_delivered_before_a_callback_is_released);
-    tcase_add_test(callbacks, room_comes_back_when_half_the_ring_is_delivered);
-    tcase_add_test(callbacks, what_is_delivered_at_the_last_moment_is_flushed);
-    tcase_add_test(callbacks, what_was_sent_in_a_callback_comes_before_the_end);
-    tcase_add_test(callbacks, what_is_retired_is_freed_after_what_was_sent);
-    tcase_add_test(callbacks, what_may_not_be_freed_yet_does_not_keep_what_may);
-    tcase_add_test(rest, a_sleeping_owner_is_not_woken_for_a_message);
-    tcase_add_test(rest, a_sleeping_owner_is_woken_for_a_stream);
-    tcase_add_test(messages, what_is_the_owners_alone_is_delivered_on_its_thread);
-    tcase_add_test(rest, a_sleeping_owner_is_woken_for_what_is_its_own);
-    tcase_add_test(rest, an_idle_owner_uses_no_processor_time);
-    tcase_add_test(rest, no_message_is_left_lying);
+    tcase_add_test(callbacks, a_callback_releases_earlier_messages_first);
+    tcase_add_test(callbacks, room_is_released_after_half_the_ring);
+    tcase_add_test(callbacks, a_delivery_at_the_deadline_completes_the_flush);
+    tcase_add_test(callbacks, an_owner_that_ends_in_a_callback_delivers_first);
+    tcase_add_test(callbacks, retired_objects_are_freed_after_earlier_messages);
+    tcase_add_test(callbacks, a_later_retirement_delays_no_earlier_one);
+    tcase_add_test(rest, one_message_does_not_wake_the_owner);
+    tcase_add_test(rest, a_stream_of_messages_wakes_the_owner);
+    tcase_add_test(messages, callback_messages_are_delivered_on_the_owner_thread);
+    tcase_add_test(rest, a_callback_message_wakes_the_owner);
+    tcase_add_test(rest, an_idle_owner_uses_no_cpu_time);
+    tcase_add_test(rest, no_message_is_left_undelivered);
     tcase_add_test(callbacks, a_late_flush_waits_for_a_sender);
     tcase_add_test(callbacks, a_late_flush_does_not_wait_for_a_callback);
     tcase_add_test(callbacks, a_late_flush_is_woken_by_a_callback);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_when_there_is_room);
-    tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_that_gives_room);
+    tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_that_releases_room);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_publication_when_there_is_room);
-    tcase_add_test(callbacks, a_start_function_comes_before_all_messages);
+    tcase_add_test(callbacks, the_start_function_runs_before_all_messages);
     tcase_add_test(callbacks, an_owner_is_started_once);
-    tcase_add_test(callbacks, the_thread_has_the_stack_that_was_asked_for);
+    tcase_add_test(callbacks, the_thread_has_the_requested_stack);
     return support_run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The parker alone: one notification is remembered, and who gets up for no reason sleeps again. */
+/* The parker: it remembers one notification, and a spurious wake-up ends no sleep. */
 #include "sync/parker.h"
 
 #include <pthread.h>
@@ -13,7 +13,7 @@ static struct tsc_parker parker;
 static int wakes;
 static uint32_t state_at_the_wake;
 
-/* Set by the linker in the place of the library's. */
+/* The linker replaces tsc_futex_wake() by this. */
 void __wrap_tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 void __real_tsc_futex_wake(_Atomic uint32_t *word, int sleepers);
 
@@ -24,7 +24,7 @@ void __wrap_tsc_futex_wake(_Atomic uint32_t *word, int sleepers)
     __real_tsc_futex_wake(word, sleepers);
 }
 
-START_TEST(who_cancels_is_not_parked)
+START_TEST(a_cancelled_thread_is_not_parked)
 {
     ck_assert(!tsc_parker_is_parked(&parker));
     ck_assert(tsc_parker_prepare(&parker));
@@ -46,7 +46,7 @@ START_TEST(one_notification_is_remembered_and_used_up)
 }
 END_TEST
 
-START_TEST(who_was_notified_does_not_sleep)
+START_TEST(a_notified_thread_does_not_sleep)
 {
     ck_assert(tsc_parker_prepare(&parker));
     tsc_parker_unpark(&parker);
@@ -61,7 +61,7 @@ START_TEST(who_was_notified_does_not_sleep)
 END_TEST
 
 struct sleeper {
-    atomic_bool is_back;
+    atomic_bool returned;
     pthread_t thread;
     pid_t id;
 };
@@ -72,32 +72,32 @@ static void *park(void *arg)
 
     if (tsc_parker_prepare(&parker))
         tsc_parker_commit(&parker);
-    atomic_store(&sleeper->is_back, true);
+    atomic_store(&sleeper->returned, true);
     return NULL;
 }
 
-static bool is_asleep_or_back(void *arg)
+static bool is_asleep_or_returned(void *arg)
 {
     struct sleeper *sleeper = arg;
 
-    return atomic_load(&sleeper->is_back) || support_is_asleep(sleeper->id);
+    return atomic_load(&sleeper->returned) || support_is_asleep(sleeper->id);
 }
 
-START_TEST(who_gets_up_for_no_reason_sleeps_again)
+START_TEST(a_spurious_wake_up_ends_no_sleep)
 {
-    struct sleeper sleeper = {.is_back = false};
+    struct sleeper sleeper = {.returned = false};
 
     sleeper.thread = support_start_sleeper(park, &sleeper, &sleeper.id);
     tsc_futex_wake(&parker.state, 1);
-    ck_assert(support_eventually(is_asleep_or_back, &sleeper));
-    ck_assert(!atomic_load(&sleeper.is_back));
+    ck_assert(support_eventually(is_asleep_or_returned, &sleeper));
+    ck_assert(!atomic_load(&sleeper.returned));
     tsc_parker_unpark(&parker);
     pthread_join(sleeper.thread, NULL);
     ck_assert_uint_eq(state_at_the_wake, TSC_PARKER_NOTIFIED);
 }
 END_TEST
 
-static void begin_anew(void)
+static void reset(void)
 {
     parker = (struct tsc_parker){0};
     wakes = 0;
@@ -109,11 +109,11 @@ int main(void)
     TCase *alone = support_add_case(suite, "alone", 10);
     TCase *asleep = support_add_case(suite, "asleep", 20);
 
-    tcase_add_checked_fixture(alone, begin_anew, NULL);
-    tcase_add_checked_fixture(asleep, begin_anew, NULL);
-    tcase_add_test(alone, who_cancels_is_not_parked);
+    tcase_add_checked_fixture(alone, reset, NULL);
+    tcase_add_checked_fixture(asleep, reset, NULL);
+    tcase_add_test(alone, a_cancelled_thread_is_not_parked);
     tcase_add_test(alone, one_notification_is_remembered_and_used_up);
-    tcase_add_test(alone, who_was_notified_does_not_sleep);
-    tcase_add_test(asleep, who_gets_up_for_no_reason_sleeps_again);
+    tcase_add_test(alone, a_notified_thread_does_not_sleep);
+    tcase_add_test(asleep, a_spurious_wake_up_ends_no_sleep);
     return support_run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The bounded queue alone, and under many senders. */
+/* The bounded queue with one sender, and with many. */
 #include "queue/ring.h"
 
 #include <sched.h>
@@ -23,8 +23,8 @@ static void send(void *recipient, int64_t argument)
     tsc_ring_publish(&ring, position, recipient, argument);
 }
 
-/* Takes the next message, without giving its room back. */
-static int64_t take(void **recipient)
+/* Reads the next message without releasing its cell. */
+static int64_t receive(void **recipient)
 {
     int64_t argument;
 
@@ -33,11 +33,11 @@ static int64_t take(void **recipient)
     return argument;
 }
 
-static int64_t take_argument(void)
+static int64_t receive_argument(void)
 {
     void *recipient;
 
-    return take(&recipient);
+    return receive(&recipient);
 }
 
 START_TEST(capacity_is_rounded_up_to_a_power_of_two)
@@ -63,7 +63,7 @@ static bool is_ready(void)
     return tsc_ring_read(&ring, ring.next, &recipient, &argument);
 }
 
-START_TEST(messages_come_out_as_they_went_in)
+START_TEST(messages_are_read_as_they_were_sent)
 {
     int recipients[3];
     void *recipient;
@@ -73,7 +73,7 @@ START_TEST(messages_come_out_as_they_went_in)
     for (int i = 0; i < 3; i++)
         send(&recipients[i], INT64_MIN + i);
     for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(take(&recipient), INT64_MIN + i);
+        ck_assert_int_eq(receive(&recipient), INT64_MIN + i);
         ck_assert_ptr_eq(recipient, &recipients[i]);
     }
     ck_assert(!is_ready());
@@ -81,7 +81,7 @@ START_TEST(messages_come_out_as_they_went_in)
 }
 END_TEST
 
-START_TEST(room_comes_back_only_with_release)
+START_TEST(only_release_makes_room)
 {
     uint64_t position;
 
@@ -90,19 +90,19 @@ START_TEST(room_comes_back_only_with_release)
     send(NULL, 2);
     ck_assert(!tsc_ring_has_room(&ring));
     ck_assert(!tsc_ring_reserve(&ring, &position));
-    ck_assert_int_eq(take_argument(), 1);
+    ck_assert_int_eq(receive_argument(), 1);
     ck_assert(!tsc_ring_reserve(&ring, &position));
     tsc_ring_release(&ring);
     send(NULL, 3);
     ck_assert(!tsc_ring_reserve(&ring, &position));
-    ck_assert_int_eq(take_argument(), 2);
-    ck_assert_int_eq(take_argument(), 3);
+    ck_assert_int_eq(receive_argument(), 2);
+    ck_assert_int_eq(receive_argument(), 3);
     tsc_ring_fini(&ring);
 }
 END_TEST
 
-/* A cell of the lap before must never pass for a message of this one. */
-START_TEST(nothing_is_ready_before_it_is_published_on_any_lap)
+/* A cell of the previous lap must never be read as a message of this one. */
+START_TEST(no_message_is_ready_before_it_is_published)
 {
     make_ring(4);
     for (int64_t lap = 0; lap < 5; lap++) {
@@ -112,7 +112,7 @@ START_TEST(nothing_is_ready_before_it_is_published_on_any_lap)
             ck_assert(tsc_ring_reserve(&ring, &position));
             ck_assert(!is_ready());
             tsc_ring_publish(&ring, position, NULL, lap * 4 + i);
-            ck_assert_int_eq(take_argument(), lap * 4 + i);
+            ck_assert_int_eq(receive_argument(), lap * 4 + i);
             tsc_ring_release(&ring);
         }
     }
@@ -120,7 +120,7 @@ START_TEST(nothing_is_ready_before_it_is_published_on_any_lap)
 }
 END_TEST
 
-START_TEST(a_gap_holds_up_what_is_behind_it)
+START_TEST(a_gap_delays_later_messages)
 {
     uint64_t gap;
 
@@ -132,8 +132,8 @@ START_TEST(a_gap_holds_up_what_is_behind_it)
     ck_assert(tsc_ring_awaits_publication(&ring));
     tsc_ring_publish(&ring, gap, NULL, 1);
     ck_assert(!tsc_ring_awaits_publication(&ring));
-    ck_assert_int_eq(take_argument(), 1);
-    ck_assert_int_eq(take_argument(), 2);
+    ck_assert_int_eq(receive_argument(), 1);
+    ck_assert_int_eq(receive_argument(), 2);
     tsc_ring_fini(&ring);
 }
 END_TEST
@@ -141,7 +141,7 @@ END_TEST
 struct stream {
     uint64_t messages;
     size_t senders;
-    int64_t *last; /* the last argument that came from each sender */
+    int64_t *last; /* the last argument of each sender */
     uint64_t out_of_order;
     uint64_t received;
 };
@@ -207,10 +207,10 @@ int main(void)
     TCase *crowd = support_add_case(suite, "crowd", 60);
 
     tcase_add_test(alone, capacity_is_rounded_up_to_a_power_of_two);
-    tcase_add_test(alone, messages_come_out_as_they_went_in);
-    tcase_add_test(alone, room_comes_back_only_with_release);
-    tcase_add_test(alone, nothing_is_ready_before_it_is_published_on_any_lap);
-    tcase_add_test(alone, a_gap_holds_up_what_is_behind_it);
+    tcase_add_test(alone, messages_are_read_as_they_were_sent);
+    tcase_add_test(alone, only_release_makes_room);
+    tcase_add_test(alone, no_message_is_ready_before_it_is_published);
+    tcase_add_test(alone, a_gap_delays_later_messages);
     tcase_add_loop_test(crowd, each_senders_messages_keep_their_order, 0, 8);
     return support_run_suite(suite);
 }

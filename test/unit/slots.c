@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the slots of per-CPU counters lie. */
+/* The allocation of slots for per-CPU counters. */
 #include <check.h>
 #include <inttypes.h>
 #include <stdbool.h>
@@ -16,13 +16,13 @@ enum { MANY = 10000, PAGE = 4096, LINE = 64 };
 
 static struct tsc_slots many[MANY];
 
-static void take_many(void)
+static void acquire_many(void)
 {
     for (size_t i = 0; i < MANY; i++)
         ck_assert_int_eq(tsc_slots_acquire(&many[i]), 0);
 }
 
-static void give_many_back(void)
+static void release_many(void)
 {
     for (size_t i = 0; i < MANY; i++)
         give_back(&many[i]);
@@ -41,18 +41,17 @@ static void mark(size_t i, uint64_t expected, uint64_t mark)
 START_TEST(no_two_sets_share_a_slot)
 {
     for (int round = 0; round < 2; round++) {
-        take_many();
+        acquire_many();
         for (size_t i = 0; i < MANY; i++)
             mark(i, 0, i + 1);
         for (size_t i = 0; i < MANY; i++)
             mark(i, i + 1, i + 1);
-        give_many_back();
+        release_many();
     }
 }
 END_TEST
 
-/* A cache takes its set from the bits of an address above those of the line, and the TLB from those of the page.
- */
+/* A cache indexes its sets by the address bits above the line, and a TLB by those above the page. */
 START_TEST(the_slots_of_a_set_are_spread_over_cache_sets)
 {
     ck_assert_uint_eq(TSC_REGION_STRIDE % LINE, 0);
@@ -61,8 +60,8 @@ START_TEST(the_slots_of_a_set_are_spread_over_cache_sets)
 }
 END_TEST
 
-/* The chunk is kept, as another set of it is taken. */
-START_TEST(a_set_is_empty_when_it_is_taken_again)
+/* The chunk is kept because another of its sets is in use. */
+START_TEST(a_reused_set_is_empty)
 {
     ck_assert_int_eq(tsc_slots_acquire(&many[0]), 0);
     ck_assert_int_eq(tsc_slots_acquire(&many[1]), 0);
@@ -76,14 +75,14 @@ START_TEST(a_set_is_empty_when_it_is_taken_again)
 }
 END_TEST
 
-/* A chunk gets room again, and then one that got it before is given back: that lies behind it in the list. */
-START_TEST(a_chunk_goes_from_any_place_in_the_list)
+/* Two chunks get room again. The first to get it stands behind the other in the list, and is freed. */
+START_TEST(a_chunk_is_removed_from_anywhere_in_the_list)
 {
     const struct tsc_slots *last = &many[MANY - 1];
     struct tsc_slots again;
     size_t first_of_last = MANY - 1;
 
-    take_many();
+    acquire_many();
     while (many[first_of_last - 1].chunk == last->chunk)
         first_of_last--;
     give_back(&many[MANY - 1]);
@@ -100,7 +99,7 @@ START_TEST(a_chunk_goes_from_any_place_in_the_list)
 }
 END_TEST
 
-/* Whether the mapping that has this address has that flag, as the kernel tells it. */
+/* Whether /proc shows this flag for the mapping of this address. */
 static bool is_mapped_with(const void *address, const char *flag)
 {
     FILE *file = fopen("/proc/self/smaps", "re");
@@ -135,7 +134,7 @@ START_TEST(an_empty_chunk_is_freed)
 }
 END_TEST
 
-START_TEST(no_huge_page_takes_the_memory_of_many_regions)
+START_TEST(no_huge_page_backs_the_slots)
 {
     struct tsc_slots slots;
 
@@ -152,10 +151,10 @@ int main(void)
     TCase *tcase = support_add_case(suite, "slots", 60);
 
     tcase_add_test(tcase, no_two_sets_share_a_slot);
-    tcase_add_test(tcase, a_set_is_empty_when_it_is_taken_again);
-    tcase_add_test(tcase, a_chunk_goes_from_any_place_in_the_list);
+    tcase_add_test(tcase, a_reused_set_is_empty);
+    tcase_add_test(tcase, a_chunk_is_removed_from_anywhere_in_the_list);
     tcase_add_test(tcase, an_empty_chunk_is_freed);
     tcase_add_test(tcase, the_slots_of_a_set_are_spread_over_cache_sets);
-    tcase_add_test(tcase, no_huge_page_takes_the_memory_of_many_regions);
+    tcase_add_test(tcase, no_huge_page_backs_the_slots);
     return support_run_suite(suite);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Waits: what the looks at the value are told and what follows from their results, and what happens at moments
- * that only chance would bring about. */
+/* Waits: the arguments and results of their looks at the value, and changes just before they sleep. */
 #include <errno.h>
 #include <time.h>
 
@@ -22,7 +21,7 @@ static struct {
     struct tsc_watch watch;
     int looks;
     int64_t deadline; /* of the latest look */
-    int error;        /* of the look with this number; the one before it and those after it find a high value */
+    int error;        /* returned by the look with the number `failing`; the others find a high value */
     int failing;
 } scene;
 
@@ -43,7 +42,7 @@ static int look(void *subject, int64_t deadline, int64_t *value)
     return 0;
 }
 
-static int look_when_time_is_up(void *subject, int64_t deadline, int64_t *value)
+static int look_at_the_deadline(void *subject, int64_t deadline, int64_t *value)
 {
     (void)subject;
     scene.looks++;
@@ -56,23 +55,23 @@ static int wait_at_most(int64_t threshold, int64_t timeout_ns)
     return tsc_watch_wait(&scene.watch, threshold, timeout_ns, look, NULL);
 }
 
-/* Nothing is left of the waits: a change finds the watch disarmed, and nobody to wake. */
+/* After the waits, the watch is disarmed and has no waiters. */
 static void assert_at_rest(void)
 {
     ck_assert_int_eq(atomic_load(&scene.watch.threshold), TSC_WATCH_DISARMED);
     ck_assert_uint_eq(atomic_load(&scene.watch.waiters.sleepers), 0);
 }
 
-START_TEST(there_is_a_look_once_the_time_is_up)
+START_TEST(the_last_look_is_after_the_deadline)
 {
     open_scene();
-    ck_assert_int_eq(tsc_watch_wait(&scene.watch, 0, SHORT_NS, look_when_time_is_up, NULL), 0);
+    ck_assert_int_eq(tsc_watch_wait(&scene.watch, 0, SHORT_NS, look_at_the_deadline, NULL), 0);
     ck_assert_int_le(scene.looks, LOOKS_MAX);
     assert_at_rest();
 }
 END_TEST
 
-START_TEST(looks_know_the_deadline)
+START_TEST(looks_get_the_deadline)
 {
     int64_t begun = tsc_now();
 
@@ -88,7 +87,7 @@ START_TEST(looks_know_the_deadline)
 }
 END_TEST
 
-START_TEST(no_timeout_is_one_look)
+START_TEST(a_timeout_of_0_is_one_look)
 {
     open_scene();
     ck_assert_int_eq(wait_at_most(0, 0), -ETIMEDOUT);
@@ -96,8 +95,8 @@ START_TEST(no_timeout_is_one_look)
 }
 END_TEST
 
-/* The value is not written then, and any would do. */
-START_TEST(look_that_fails_ends_the_wait)
+/* A failing look does not write the value. */
+START_TEST(a_failing_look_ends_the_wait)
 {
     static const int errors[] = {-ETIMEDOUT, -EDEADLK};
 
@@ -116,7 +115,7 @@ START_TEST(look_that_fails_ends_the_wait)
 }
 END_TEST
 
-/* In several threads at once. */
+/* Called in several threads at once. */
 static int look_in_vain(void *subject, int64_t deadline, int64_t *value)
 {
     (void)subject;
@@ -131,7 +130,7 @@ static void *wait_for_ever(void *arg)
     return arg;
 }
 
-START_TEST(cancelled_wait_leaves_nothing)
+START_TEST(a_cancelled_wait_disarms_the_watch)
 {
     pid_t ids[2];
     pthread_t waiters[2];
@@ -148,7 +147,7 @@ START_TEST(cancelled_wait_leaves_nothing)
 }
 END_TEST
 
-START_TEST(forgotten_waiters_leave_nothing)
+START_TEST(forgetting_waiters_disarms_the_watch)
 {
     pid_t id;
     pthread_t waiter;
@@ -162,11 +161,11 @@ START_TEST(forgotten_waiters_leave_nothing)
 }
 END_TEST
 
-/* -------- of counters, about to sleep -------- */
+/* -------- just before a waiter sleeps -------- */
 
 static void (*before_sleeping)(int64_t deadline);
 
-/* The linker makes of each call of tsc_futex_wait_cancellable one of this. */
+/* The linker replaces tsc_futex_wait_cancellable() by this. */
 bool __real_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 bool __wrap_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline);
 bool __wrap_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, int64_t deadline)
@@ -179,8 +178,8 @@ bool __wrap_tsc_futex_wait_cancellable(_Atomic uint32_t *word, uint32_t value, i
 static tsc_counter_t *counter;
 static bool was_lowered_in_time;
 
-/* As another thread would, while this one is held up for longer than it was to wait. */
-static void lower_and_let_time_pass(int64_t deadline)
+/* As if another thread decremented while this one is preempted until after the deadline. */
+static void lower_and_pass_the_deadline(int64_t deadline)
 {
     const struct timespec pause = {.tv_nsec = SUPPORT_MILLISECOND_NS};
 
@@ -191,19 +190,19 @@ static void lower_and_let_time_pass(int64_t deadline)
         nanosleep(&pause, NULL);
 }
 
-static int wait_and_be_late(tsc_backend_t backend, int64_t timeout_ns)
+static int wait_past_the_deadline(tsc_backend_t backend, int64_t timeout_ns)
 {
     int result;
 
     ck_assert_int_eq(tsc_counter_create(&counter, backend, NULL), 0);
     ck_assert_int_eq(tsc_counter_inc(counter), 0);
-    before_sleeping = lower_and_let_time_pass;
+    before_sleeping = lower_and_pass_the_deadline;
     result = tsc_counter_wait_at_most(counter, 0, timeout_ns);
     tsc_counter_unref(counter);
     return result;
 }
 
-START_TEST(what_returned_before_the_deadline_is_seen)
+START_TEST(a_change_before_the_deadline_is_seen)
 {
     tsc_backend_t backend = (tsc_backend_t)_i;
     int64_t timeout_ns = 10 * SUPPORT_MILLISECOND_NS;
@@ -211,9 +210,9 @@ START_TEST(what_returned_before_the_deadline_is_seen)
 
     if (!support_is_built(backend))
         return;
-    /* On a machine so busy that the decrement came after the deadline, the time was too short. */
+    /* On a busy machine the decrement may come after the deadline: then the timeout is doubled. */
     do {
-        result = wait_and_be_late(backend, timeout_ns);
+        result = wait_past_the_deadline(backend, timeout_ns);
         timeout_ns *= 2;
     } while (!was_lowered_in_time);
     ck_assert_int_eq(result, 0);
@@ -225,12 +224,12 @@ int main(void)
     Suite *suite = suite_create("watch");
     TCase *tcase = support_add_case(suite, "watch", 30);
 
-    tcase_add_test(tcase, there_is_a_look_once_the_time_is_up);
-    tcase_add_test(tcase, looks_know_the_deadline);
-    tcase_add_test(tcase, no_timeout_is_one_look);
-    tcase_add_test(tcase, look_that_fails_ends_the_wait);
-    tcase_add_test(tcase, cancelled_wait_leaves_nothing);
-    tcase_add_test(tcase, forgotten_waiters_leave_nothing);
-    tcase_add_loop_test(tcase, what_returned_before_the_deadline_is_seen, 0, TSC_BACKEND_COUNT);
+    tcase_add_test(tcase, the_last_look_is_after_the_deadline);
+    tcase_add_test(tcase, looks_get_the_deadline);
+    tcase_add_test(tcase, a_timeout_of_0_is_one_look);
+    tcase_add_test(tcase, a_failing_look_ends_the_wait);
+    tcase_add_test(tcase, a_cancelled_wait_disarms_the_watch);
+    tcase_add_test(tcase, forgetting_waiters_disarms_the_watch);
+    tcase_add_loop_test(tcase, a_change_before_the_deadline_is_seen, 0, TSC_BACKEND_COUNT);
     return support_run_suite(suite);
 }
