@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that stop at named points, in the one order in which a change of two statements is seen: each test is
- * the answer to mutations of test/mutate. */
+/* Threads stop at named points, in the one order that shows whether two statements were exchanged. Each test kills
+ * mutations of test/mutate. */
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
@@ -66,7 +66,7 @@ static int add(struct call *call)
 
 static int fetch_add(struct call *call)
 {
-    return tsc_counter_fetch_add(call->counter, call->operand, &call->result);
+    return tsc_counter_fetch_add(call->counter, call->operand, &call->output);
 }
 
 static int close_it(struct call *call)
@@ -81,7 +81,7 @@ static int drain(struct call *call)
 
 static int get_peak(struct call *call)
 {
-    return tsc_counter_get_peak(call->counter, &call->result);
+    return tsc_counter_get_peak(call->counter, &call->output);
 }
 
 static int change_by(int64_t *value, void *delta)
@@ -97,7 +97,7 @@ static int update(struct call *call)
 
 /* -------- atomic: additions and the close -------- */
 
-START_TEST(refused_addition_wakes_who_drains)
+START_TEST(refused_addition_wakes_the_drain)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -106,14 +106,14 @@ START_TEST(refused_addition_wakes_who_drains)
     ck_assert(call_stops(&inc, "atomic_added"));
     ANSWERS(0, tsc_counter_close(counter));
     call_falls_asleep(&drainer);
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
     ck_assert_int_eq(call_ends(&drainer), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-START_TEST(what_begins_after_the_close_shows_nowhere)
+START_TEST(addition_after_the_close_changes_nothing)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -125,7 +125,7 @@ START_TEST(what_begins_after_the_close_shows_nowhere)
 }
 END_TEST
 
-START_TEST(close_waits_for_all_that_are_admitted)
+START_TEST(close_waits_for_all_admitted_changes)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call first = {.make = add, .counter = counter, .operand = 1};
@@ -135,10 +135,10 @@ START_TEST(close_waits_for_all_that_are_admitted)
     ck_assert(call_stops(&first, "atomic_swapping"));
     ck_assert(call_stops(&second, "atomic_swapping"));
     call_falls_asleep(&closer);
-    call_goes_on(&first);
+    call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);
-    call_sleeps_on(&closer);
-    call_goes_on(&second);
+    call_stays_asleep(&closer);
+    call_continues(&second);
     ck_assert_int_eq(call_ends(&second), 0);
     ck_assert_int_eq(call_ends(&closer), 0);
     HOLDS(counter, 2);
@@ -146,8 +146,8 @@ START_TEST(close_waits_for_all_that_are_admitted)
 }
 END_TEST
 
-/* Who is woken before it is counted out finds it there, and sleeps again. */
-START_TEST(close_is_woken_after_the_last_is_counted_out)
+/* A close that is woken too early still finds the change counted, and sleeps again for ever. */
+START_TEST(close_is_woken_after_the_last_change_has_left)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -156,16 +156,16 @@ START_TEST(close_is_woken_after_the_last_is_counted_out)
     ck_assert(call_stops(&inc, "atomic_swapping"));
     call_falls_asleep(&closer);
     ck_assert(call_stops_again(&inc, "atomic_left"));
-    call_sleeps_on(&closer);
-    call_goes_on(&inc);
+    call_stays_asleep(&closer);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), 0);
     ck_assert_int_eq(call_ends(&closer), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-/* The last one leaves after the close has looked, and moves the epoch on before the close has read it. */
-START_TEST(close_looks_once_more_before_it_sleeps)
+/* The last change leaves after the close has looked, and advances the epoch before the close reads it. */
+START_TEST(close_rechecks_before_it_sleeps)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -173,15 +173,15 @@ START_TEST(close_looks_once_more_before_it_sleeps)
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
     ck_assert(call_stops(&closer, "eventcount_counted"));
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), 0);
-    call_goes_on(&closer);
+    call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-START_TEST(close_admits_nobody_once_it_waits)
+START_TEST(waiting_close_admits_no_change)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -190,14 +190,14 @@ START_TEST(close_admits_nobody_once_it_waits)
     ck_assert(call_stops(&closer, "atomic_closed"));
     ck_assert(!call_stops(&inc, "atomic_swapping"));
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
-    call_goes_on(&closer);
+    call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-/* It came before the close, is counted, and finds the counter closed. */
-START_TEST(refused_at_admission_is_counted_out)
+/* The change was counted before the close, and then finds the counter closed. */
+START_TEST(change_refused_at_admission_leaves)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
@@ -205,7 +205,7 @@ START_TEST(refused_at_admission_is_counted_out)
 
     ck_assert(call_stops(&inc, "atomic_counted"));
     call_falls_asleep(&closer);
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
     ck_assert_int_eq(call_ends(&closer), 0);
     HOLDS(counter, 0);
@@ -213,7 +213,7 @@ START_TEST(refused_at_admission_is_counted_out)
 }
 END_TEST
 
-START_TEST(refused_by_bounds_is_not_waited_for)
+START_TEST(close_does_not_wait_for_a_change_out_of_bounds)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 1);
 
@@ -223,32 +223,33 @@ START_TEST(refused_by_bounds_is_not_waited_for)
 }
 END_TEST
 
-/* -------- atomic: changes with bounds, and who waits -------- */
+/* -------- atomic: changes with bounds, and waits -------- */
 
-static int set_to_none(tsc_counter_t *counter)
+static int set_to_zero(tsc_counter_t *counter)
 {
     return tsc_counter_set(counter, 0);
 }
 
-static int compare_and_set_to_none(tsc_counter_t *counter)
+static int compare_and_set_to_zero(tsc_counter_t *counter)
 {
     int64_t expected = 1;
 
     return tsc_counter_compare_exchange(counter, &expected, 0) - 1;
 }
 
-static int (*const ways_down[])(tsc_counter_t *counter) = {tsc_counter_dec, set_to_none, compare_and_set_to_none};
+static int (*const ways_to_lower[])(tsc_counter_t *counter) = {tsc_counter_dec, set_to_zero,
+                                                               compare_and_set_to_zero};
 
-enum { WAYS_DOWN = sizeof ways_down / sizeof *ways_down };
+enum { WAYS_TO_LOWER = sizeof ways_to_lower / sizeof *ways_to_lower };
 
-START_TEST(each_way_down_within_bounds_wakes)
+START_TEST(each_decrease_within_bounds_wakes)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call drainer = {.make = drain, .counter = counter};
 
     ANSWERS(0, tsc_counter_inc(counter));
     call_falls_asleep(&drainer);
-    ANSWERS(0, ways_down[_i](counter));
+    ANSWERS(0, ways_to_lower[_i](counter));
     ck_assert_int_eq(call_ends(&drainer), 0);
     tsc_counter_unref(counter);
 }
@@ -264,7 +265,7 @@ static int set_to_operand(struct call *call)
     return tsc_counter_set(call->counter, call->operand);
 }
 
-/* The one with the lower threshold comes first, or last. */
+/* The waiter with the lower threshold comes first, or last. */
 START_TEST(watch_is_armed_for_the_highest_threshold)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
@@ -282,22 +283,22 @@ START_TEST(watch_is_armed_for_the_highest_threshold)
 }
 END_TEST
 
-/* One who lowered the value is about to wake the waiter; before it does, the value rises again and another one
- * waits, for less. */
-START_TEST(watch_is_disarmed_before_it_wakes)
+/* A thread lowered the value and is about to wake the waiter. Before it does, the value rises again, and a second
+ * thread waits for a higher threshold. */
+START_TEST(watch_is_disarmed_before_waiters_wake)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
     struct call first = {.make = wait_for_operand, .counter = counter, .operand = 0};
-    struct call lowering = {.make = set_to_operand, .counter = counter, .operand = 0};
+    struct call decrease = {.make = set_to_operand, .counter = counter, .operand = 0};
     struct call second = {.make = wait_for_operand, .counter = counter, .operand = 3};
 
     ANSWERS(0, tsc_counter_set(counter, 5));
     call_falls_asleep(&first);
-    ck_assert(call_stops(&lowering, "eventcount_waking"));
+    ck_assert(call_stops(&decrease, "eventcount_waking"));
     ANSWERS(0, tsc_counter_set(counter, 5));
     call_falls_asleep(&second);
-    call_goes_on(&lowering);
-    ck_assert_int_eq(call_ends(&lowering), 0);
+    call_continues(&decrease);
+    ck_assert_int_eq(call_ends(&decrease), 0);
     ANSWERS(0, tsc_counter_set(counter, 3));
     ck_assert_int_eq(call_ends(&second), 0);
     ANSWERS(0, tsc_counter_set(counter, 0));
@@ -310,8 +311,8 @@ END_TEST
 
 enum { LOW = 5, BETWEEN = 7, HIGH = 10 };
 
-/* One knows a value that is no longer there, and the peak of that time; others have raised that meanwhile. */
-START_TEST(peak_is_not_lowered_by_one_that_comes_late)
+/* A change has read an old value and peak. Other changes raise the peak before it stores. */
+START_TEST(late_change_does_not_lower_the_peak)
 {
     tsc_counter_t *counter = make_with_peak(TSC_BACKEND_ATOMIC, LOW);
     struct call stale = {.make = add, .counter = counter, .operand = -1};
@@ -321,7 +322,7 @@ START_TEST(peak_is_not_lowered_by_one_that_comes_late)
     ck_assert(call_stops(&stale, "atomic_raising"));
     ANSWERS(0, tsc_counter_add(counter, HIGH - BETWEEN));
     ANSWERS(0, tsc_counter_add(counter, -HIGH));
-    call_goes_on(&stale);
+    call_continues(&stale);
     ck_assert_int_eq(call_ends(&stale), 0);
     ANSWERS(0, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, HIGH);
@@ -329,10 +330,10 @@ START_TEST(peak_is_not_lowered_by_one_that_comes_late)
 }
 END_TEST
 
-/* -------- per-CPU: additions and the close; what an interval says -------- */
+/* -------- per-CPU: additions, the close, and intervals -------- */
 
-/* As where a thread is interrupted, or runs on a processor beyond the count. */
-static void have_no_slot_for_this_processor(void)
+/* As if the sequence were aborted, or the CPU number were beyond the count. */
+static void have_no_slot_for_this_cpu(void)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION
     if (tsc_rseq_adds) {
@@ -345,30 +346,30 @@ static void have_no_slot_for_this_processor(void)
 #endif
 }
 
-static void close_before_the_second_look(tsc_counter_t *counter)
+static void close_before_the_recheck(tsc_counter_t *counter)
 {
     struct call inc = {.make = add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&inc, "percpu_added"));
     ANSWERS(0, tsc_counter_close(counter));
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
 
-START_TEST(addition_to_its_slot_looks_again)
+START_TEST(addition_to_a_slot_rechecks)
 {
-    close_before_the_second_look(make_plain(TSC_BACKEND_PERCPU));
+    close_before_the_recheck(make_plain(TSC_BACKEND_PERCPU));
 }
 END_TEST
 
-START_TEST(addition_anywhere_looks_again)
+START_TEST(addition_to_the_overflow_slot_rechecks)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_PERCPU);
 
-    have_no_slot_for_this_processor();
-    close_before_the_second_look(counter);
+    have_no_slot_for_this_cpu();
+    close_before_the_recheck(counter);
 }
 END_TEST
 
@@ -384,8 +385,8 @@ static int get_interval(struct call *call)
     return tsc_counter_get_interval(call->counter, &interval->low, &interval->high);
 }
 
-/* Before the first scan, before the second, and before the third: two come and go again, one after the other. */
-START_TEST(interval_meets_what_the_value_was)
+/* Before the first, the second or the third scan, the value goes to 1 and back to 0, twice. */
+START_TEST(interval_contains_a_value_of_its_time)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_PERCPU);
     struct interval interval = {UNTOUCHED, UNTOUCHED};
@@ -398,7 +399,7 @@ START_TEST(interval_meets_what_the_value_was)
         ANSWERS(0, tsc_counter_inc(counter));
         ANSWERS(0, tsc_counter_dec(counter));
     }
-    call_goes_on(&reader);
+    call_continues(&reader);
     ck_assert_int_eq(call_ends(&reader), 0);
     ck_assert_int_le(interval.low, interval.high);
     ck_assert_int_le(interval.low, 1);
@@ -409,8 +410,8 @@ END_TEST
 
 /* -------- mutex: the lock -------- */
 
-/* It is woken, and another one is quicker. */
-START_TEST(who_is_woken_and_finds_it_taken_sleeps_on)
+/* A waiter is woken, but another thread acquires the lock first. */
+START_TEST(woken_waiter_sleeps_again_if_the_lock_is_held)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_MUTEX);
     struct call first = {.make = add, .counter = counter, .operand = 1};
@@ -419,12 +420,12 @@ START_TEST(who_is_woken_and_finds_it_taken_sleeps_on)
 
     ck_assert(call_stops(&first, "mutex_locked"));
     ck_assert(call_stops(&woken, "lock_falling_asleep"));
-    call_goes_on(&first);
+    call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);
     ck_assert(call_stops_again(&woken, "lock_found_free"));
     ck_assert(call_stops(&quicker, "mutex_locked"));
-    call_goes_on_and_falls_asleep(&woken);
-    call_goes_on(&quicker);
+    call_continues_and_sleeps(&woken);
+    call_continues(&quicker);
     ck_assert_int_eq(call_ends(&quicker), 0);
     ck_assert_int_eq(call_ends(&woken), 0);
     HOLDS(counter, 3);
@@ -432,10 +433,10 @@ START_TEST(who_is_woken_and_finds_it_taken_sleeps_on)
 }
 END_TEST
 
-/* -------- queue: the place of a close -------- */
+/* -------- queue: the position of a close -------- */
 
-/* Who was refused is behind the close, and so is all that it calls after that. */
-START_TEST(refusal_settles_the_close)
+/* A thread that was refused is behind the close, and so are all its later calls. */
+START_TEST(refusal_fixes_the_close)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
     struct call closer = {.make = close_it, .counter = counter};
@@ -445,14 +446,14 @@ START_TEST(refusal_settles_the_close)
     ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
     ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &expected));
     ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
-    call_goes_on(&closer);
+    call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-START_TEST(refusal_settles_the_close_for_try_add)
+START_TEST(refusal_of_try_add_fixes_the_close)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
     struct call closer = {.make = close_it, .counter = counter};
@@ -460,35 +461,35 @@ START_TEST(refusal_settles_the_close_for_try_add)
     ck_assert(call_stops(&closer, "queue_closed"));
     ANSWERS(-ESHUTDOWN, tsc_counter_try_add(counter, 1));
     ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 5));
-    call_goes_on(&closer);
+    call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-struct stay {
+struct held_update {
     sem_t begun;
     sem_t may_end;
 };
 
-static int stay_inside(int64_t *value, void *arg)
+static int hold_callback(int64_t *value, void *arg)
 {
-    struct stay *stay = arg;
+    struct held_update *hold = arg;
 
     (void)value;
-    sem_post(&stay->begun);
-    support_sem_wait(&stay->may_end);
+    sem_post(&hold->begun);
+    support_sem_wait(&hold->may_end);
     return 0;
 }
 
 static int occupy(struct call *call)
 {
-    return tsc_counter_update(call->counter, stay_inside, call->arg);
+    return tsc_counter_update(call->counter, hold_callback, call->arg);
 }
 
 /* The owner of both counters is inside a callback of the first. */
 static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct call *occupation,
-                          struct stay *stay)
+                          struct held_update *hold)
 {
     tsc_counter_attr_t *attr = new_attr();
     tsc_owner_t *owner;
@@ -500,43 +501,42 @@ static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct 
     ck_assert_int_eq(tsc_counter_create(first, TSC_BACKEND_QUEUE, attr), 0);
     ck_assert_int_eq(tsc_counter_create(second, TSC_BACKEND_QUEUE, attr), 0);
     tsc_counter_attr_destroy(attr);
-    ck_assert_int_eq(sem_init(&stay->begun, 0, 0), 0);
-    ck_assert_int_eq(sem_init(&stay->may_end, 0, 0), 0);
-    *occupation = (struct call){.make = occupy, .counter = *first, .arg = stay};
+    ck_assert_int_eq(sem_init(&hold->begun, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&hold->may_end, 0, 0), 0);
+    *occupation = (struct call){.make = occupy, .counter = *first, .arg = hold};
 }
 
-static void occupation_begins(struct call *occupation, struct stay *stay)
+static void occupation_begins(struct call *occupation, struct held_update *hold)
 {
     call_falls_asleep(occupation);
-    support_sem_wait(&stay->begun);
+    support_sem_wait(&hold->begun);
 }
 
-static void occupation_ends(struct call *occupation, struct stay *stay)
+static void occupation_ends(struct call *occupation, struct held_update *hold)
 {
-    sem_post(&stay->may_end);
+    sem_post(&hold->may_end);
     ck_assert_int_eq(call_ends(occupation), 0);
-    sem_destroy(&stay->begun);
-    sem_destroy(&stay->may_end);
+    sem_destroy(&hold->begun);
+    sem_destroy(&hold->may_end);
 }
 
-/* An update that is admitted is done before the close returns, also one that came while the close was under way.
- */
-START_TEST(close_waits_for_what_comes_before_its_place)
+/* An admitted update is applied before the close returns, also if it began during the close. */
+START_TEST(close_waits_for_messages_before_its_position)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
     struct call closer = {.make = close_it};
     struct call updater = {.make = update, .operand = 1};
 
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     closer.counter = updater.counter = second;
     ck_assert(call_stops(&closer, "queue_closed"));
-    occupation_begins(&occupation, &stay);
+    occupation_begins(&occupation, &hold);
     call_falls_asleep(&updater);
-    call_goes_on_and_falls_asleep(&closer);
-    occupation_ends(&occupation, &stay);
+    call_continues_and_sleeps(&closer);
+    occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&closer), 0);
     ck_assert_int_eq(call_ends(&updater), 0);
     HOLDS(second, 1);
@@ -549,19 +549,19 @@ START_TEST(peak_includes_all_earlier_adds)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
     struct call reader = {.make = get_peak};
 
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     reader.counter = second;
-    occupation_begins(&occupation, &stay);
+    occupation_begins(&occupation, &hold);
     ANSWERS(0, tsc_counter_add(second, HIGH));
     ANSWERS(0, tsc_counter_add(second, -HIGH));
     call_falls_asleep(&reader);
-    occupation_ends(&occupation, &stay);
+    occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&reader), 0);
-    ck_assert_int_eq(reader.result, HIGH);
+    ck_assert_int_eq(reader.output, HIGH);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
 }
@@ -573,45 +573,45 @@ static int drop(struct call *call)
     return 0;
 }
 
-/* Nothing that was sent is dropped, and whoever gives the last reference back knows that it is applied. */
-START_TEST(last_unref_waits_for_what_was_sent)
+/* The last unref drops no message: when it returns, all have been applied. */
+START_TEST(last_unref_waits_for_sent_messages)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
     struct call dropper = {.make = drop};
 
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     dropper.counter = second;
-    occupation_begins(&occupation, &stay);
+    occupation_begins(&occupation, &hold);
     ANSWERS(0, tsc_counter_inc(second));
     call_falls_asleep(&dropper);
-    occupation_ends(&occupation, &stay);
+    occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&dropper), 0);
     tsc_counter_unref(first);
 }
 END_TEST
 
-/* -------- queue: places in the ring -------- */
+/* -------- queue: positions in the ring -------- */
 
-START_TEST(two_reserve_at_the_same_time)
+START_TEST(two_senders_reserve_at_the_same_time)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
     struct call slower = {.make = add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&slower, "ring_reserving"));
     ANSWERS(0, tsc_counter_add(counter, 2));
-    call_goes_on(&slower);
+    call_continues(&slower);
     ck_assert_int_eq(call_ends(&slower), 0);
     HOLDS(counter, 3);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-/* The message behind it wakes the owner, if that sleeps; it finds the first one published when it has just begun
- * to wait. */
-START_TEST(owner_awaits_what_is_reserved)
+/* The second message wakes the owner, which waits for the first. The first is published just before the owner
+ * looks again. */
+START_TEST(owner_awaits_a_reserved_message)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
     struct call first = {.make = add, .counter = counter, .operand = 1};
@@ -620,16 +620,16 @@ START_TEST(owner_awaits_what_is_reserved)
     ck_assert(call_stops(&first, "message_reserved"));
     ANSWERS(0, tsc_counter_inc(counter));
     others_have_stopped();
-    call_goes_on(&first);
+    call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);
-    others_go_on();
+    others_continue();
     HOLDS(counter, 2);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-/* The owner sleeps all the while, and it is for the owner to wake who waits for room. */
-START_TEST(who_helps_sees_that_senders_are_woken)
+/* The owner sleeps throughout, although only the owner wakes senders that wait for room. */
+START_TEST(delivering_sender_has_blocked_senders_woken)
 {
     tsc_counter_attr_t *attr = new_attr();
     tsc_counter_t *counter;
@@ -643,9 +643,9 @@ START_TEST(who_helps_sees_that_senders_are_woken)
     others_have_stopped();
     ck_assert(call_stops(&first, "message_reserved"));
     call_falls_asleep(&second);
-    call_goes_on(&first);
+    call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);
-    others_go_on();
+    others_continue();
     ck_assert_int_eq(call_ends(&second), 0);
     HOLDS(counter, 2);
     tsc_counter_unref(counter);
@@ -660,7 +660,7 @@ static tsc_counter_t *make_on(tsc_owner_t *owner)
     return make(TSC_BACKEND_QUEUE, attr);
 }
 
-static tsc_owner_t *make_owner_with_one_place(void)
+static tsc_owner_t *make_owner_with_one_cell(void)
 {
     tsc_owner_attr_t *attr;
     tsc_owner_t *owner;
@@ -672,8 +672,8 @@ static tsc_owner_t *make_owner_with_one_place(void)
     return owner;
 }
 
-/* The sender is counted and has not read the epoch; the owner sees it, wakes it, and sleeps again. */
-START_TEST(sender_looks_for_room_once_it_is_counted)
+/* The sender is counted but has not read the epoch when the owner notifies it and sleeps again. */
+START_TEST(counted_sender_looks_for_room_again)
 {
     tsc_owner_t *owner;
     tsc_counter_t *counter;
@@ -681,26 +681,26 @@ START_TEST(sender_looks_for_room_once_it_is_counted)
     struct call second = {.make = add, .operand = 1};
 
     others_stop("parker_falling_asleep");
-    owner = make_owner_with_one_place();
+    owner = make_owner_with_one_cell();
     others_have_stopped();
     counter = first.counter = second.counter = make_on(owner);
     ck_assert(call_stops(&first, "message_reserved"));
     ck_assert(call_stops(&second, "eventcount_counted"));
-    call_goes_on(&first);
+    call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);
     others_stop_again("parker_falling_asleep");
-    call_goes_on(&second);
+    call_continues(&second);
     ck_assert_int_eq(call_ends(&second), 0);
     ck_assert(!tsc_eventcount_has_sleepers(&owner->room));
-    others_go_on();
+    others_continue();
     HOLDS(counter, 2);
     tsc_counter_unref(counter);
     tsc_owner_unref(owner);
 }
 END_TEST
 
-/* It found nothing to do, and the request comes before it is parked, so nobody wakes it. */
-START_TEST(owner_looks_once_more_before_it_sleeps)
+/* The owner has found nothing to do. The request comes before the owner is parked, so no thread wakes it. */
+START_TEST(owner_rechecks_before_it_sleeps)
 {
     tsc_counter_t *counter;
     struct call updater = {.make = update, .operand = 1};
@@ -710,7 +710,7 @@ START_TEST(owner_looks_once_more_before_it_sleeps)
     others_have_stopped();
     updater.counter = counter;
     call_falls_asleep(&updater);
-    others_go_on();
+    others_continue();
     ck_assert_int_eq(call_ends(&updater), 0);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
@@ -724,20 +724,20 @@ static int flush(struct call *call)
     return tsc_counter_flush(call->counter);
 }
 
-/* All is released after the look before the sleep, and before the epoch was read. */
-START_TEST(flush_looks_once_more_before_it_sleeps)
+/* The last message is released after the flush has looked, and before it reads the epoch. */
+START_TEST(flush_rechecks_before_it_sleeps)
 {
-    tsc_owner_t *owner = make_owner_with_one_place();
+    tsc_owner_t *owner = make_owner_with_one_cell();
     tsc_counter_t *counter = make_on(owner);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
     struct call flusher = {.make = flush, .counter = counter};
 
     ck_assert(call_stops(&inc, "message_reserved"));
     ck_assert(call_stops(&flusher, "eventcount_counted"));
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), 0);
     HOLDS(counter, 1);
-    call_goes_on(&flusher);
+    call_continues(&flusher);
     ck_assert_int_eq(call_ends(&flusher), 0);
     ck_assert(!tsc_eventcount_has_sleepers(&owner->progress));
     tsc_counter_unref(counter);
@@ -745,8 +745,8 @@ START_TEST(flush_looks_once_more_before_it_sleeps)
 }
 END_TEST
 
-/* It has moved the epoch on, for one who sleeps; another one comes. */
-START_TEST(what_is_delivered_is_released_before_it_is_told)
+/* A sender has advanced the epoch for a sleeping flush when a second flush begins. */
+START_TEST(delivery_is_released_before_it_is_notified)
 {
     tsc_counter_t *counter;
     struct call inc = {.make = add, .operand = 1};
@@ -761,82 +761,81 @@ START_TEST(what_is_delivered_is_released_before_it_is_told)
     ck_assert(call_stops_again(&inc, "eventcount_waking"));
     ck_assert(!call_stops(&late, "eventcount_falling_asleep"));
     ck_assert_int_eq(call_ends(&late), 0);
-    call_goes_on(&inc);
+    call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), 0);
     ck_assert_int_eq(call_ends(&sleeping), 0);
-    others_go_on();
+    others_continue();
     tsc_counter_unref(counter);
 }
 END_TEST
 
-/* Once the owner sleeps, though it may have been woken for nothing. */
-START_TEST(owner_is_woken_once_it_is_to_end)
+/* The owner sleeps again when it is told: a spurious wake-up does not help it. */
+START_TEST(owner_is_woken_after_it_is_told_to_end)
 {
     struct call dropper = {.make = drop, .counter = make_plain(TSC_BACKEND_QUEUE)};
 
     ck_assert(support_thread_named_falls_asleep("tscounter"));
     ck_assert(call_stops(&dropper, "owner_told_to_end"));
     ck_assert(support_thread_named_falls_asleep("tscounter"));
-    call_goes_on(&dropper);
+    call_continues(&dropper);
     ck_assert_int_eq(call_ends(&dropper), 0);
 }
 END_TEST
 
 enum { SHORT_TIMEOUT_NS = 1000 };
 
-static int drain_in_vain(struct call *call)
+static int drain_until_timeout(struct call *call)
 {
     return tsc_counter_wait_at_most(call->counter, 0, SHORT_TIMEOUT_NS);
 }
 
-/* The callback lies at the place that the wait waits for, and begins when the waiter is about to read the epoch.
- */
-START_TEST(flush_looks_for_a_callback_once_it_is_counted)
+/* The waiter waits for the callback's position. The callback begins just before the waiter reads the epoch. */
+START_TEST(counted_flush_looks_for_a_callback_again)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
-    struct call drainer = {.make = drain_in_vain};
+    struct call drainer = {.make = drain_until_timeout};
 
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     drainer.counter = second;
     ck_assert(call_stops(&occupation, "message_reserved"));
     ck_assert(call_stops(&drainer, "eventcount_counted"));
-    call_goes_on(&occupation);
-    support_sem_wait(&stay.begun);
-    call_goes_on(&drainer);
+    call_continues(&occupation);
+    support_sem_wait(&hold.begun);
+    call_continues(&drainer);
     ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
-    occupation_ends(&occupation, &stay);
+    occupation_ends(&occupation, &hold);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
 }
 END_TEST
 
-/* The owner has seen one who sleeps, and stands before it wakes it; another one comes, and nobody will wake that
- * before the callback ends. */
-START_TEST(callback_is_marked_before_it_wakes_who_flushes)
+/* The owner is about to wake a sleeping flush when a second flush begins. No thread wakes the second before the
+ * callback ends. */
+START_TEST(callback_is_marked_before_flushes_wake)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
     struct call flusher = {.make = flush};
-    struct call drainer = {.make = drain_in_vain};
+    struct call drainer = {.make = drain_until_timeout};
 
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     flusher.counter = drainer.counter = second;
     ck_assert(call_stops(&occupation, "message_reserved"));
     call_falls_asleep(&flusher);
     others_stop("eventcount_waking");
-    call_goes_on(&occupation);
+    call_continues(&occupation);
     others_have_stopped();
     ck_assert(call_stops(&drainer, "eventcount_falling_asleep"));
-    others_go_on();
-    support_sem_wait(&stay.begun);
-    call_goes_on(&drainer);
+    others_continue();
+    support_sem_wait(&hold.begun);
+    call_continues(&drainer);
     ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
-    occupation_ends(&occupation, &stay);
+    occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&flusher), 0);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
@@ -850,12 +849,12 @@ static void ignore(int signal_number)
     (void)signal_number;
 }
 
-static bool is_back_when_interrupted(void *arg)
+static bool returns_when_interrupted(void *arg)
 {
     struct call *call = arg;
 
     pthread_kill(call->thread, SIGUSR1);
-    return atomic_load(&call->is_back);
+    return atomic_load(&call->returned);
 }
 
 static int update_beyond(int64_t *value, void *unused)
@@ -865,34 +864,34 @@ static int update_beyond(int64_t *value, void *unused)
     return -ERANGE;
 }
 
-static int update_in_vain(struct call *call)
+static int update_without_success(struct call *call)
 {
     return tsc_counter_update(call->counter, update_beyond, NULL);
 }
 
-/* The owner has notified the caller, and stands before it wakes it; the caller gets up by itself. */
-START_TEST(reply_comes_with_the_answer)
+/* The owner has notified the caller and is about to wake it. The caller wakes up by itself. */
+START_TEST(reply_has_its_result_when_it_is_notified)
 {
     const struct sigaction ignoring = {.sa_handler = ignore};
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct stay stay;
+    struct held_update hold;
     struct call occupation;
-    struct call updater = {.make = update_in_vain};
+    struct call updater = {.make = update_without_success};
 
     ck_assert_int_eq(sigaction(SIGUSR1, &ignoring, NULL), 0);
-    make_occupied(&first, &second, &occupation, &stay);
+    make_occupied(&first, &second, &occupation, &hold);
     updater.counter = second;
-    occupation_begins(&occupation, &stay);
+    occupation_begins(&occupation, &hold);
     call_falls_asleep(&updater);
     others_stop("parker_waking");
-    sem_post(&stay.may_end);
+    sem_post(&hold.may_end);
     others_have_stopped();
     others_stop_again("parker_waking");
-    ck_assert(support_eventually(is_back_when_interrupted, &updater));
-    others_go_on();
+    ck_assert(support_eventually(returns_when_interrupted, &updater));
+    others_continue();
     ck_assert_int_eq(call_ends(&updater), -ERANGE);
-    occupation_ends(&occupation, &stay);
+    occupation_ends(&occupation, &hold);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
 }
@@ -900,7 +899,7 @@ END_TEST
 
 /* -------- forks -------- */
 
-static void look_at_the_peak(void *arg)
+static void check_peak(void *arg)
 {
     tsc_counter_t *counter = arg;
     int64_t value = value_in_child(counter);
@@ -910,16 +909,16 @@ static void look_at_the_peak(void *arg)
     CHILD_CHECK(peak == value);
 }
 
-/* Between two stores the value has risen to its peak, or neither has. */
+/* A fork between the two stores sees both the new value and its peak, or neither. */
 static void fork_between_the_stores(tsc_backend_t backend)
 {
     tsc_counter_t *counter = make_with_peak(backend, LOW);
-    struct call raising = {.make = fetch_add, .counter = counter, .operand = HIGH - LOW};
+    struct call raise = {.make = fetch_add, .counter = counter, .operand = HIGH - LOW};
 
-    ck_assert(call_stops(&raising, "sequential_stored"));
-    ck_assert_int_eq(child_run(look_at_the_peak, counter), 0);
-    call_goes_on(&raising);
-    ck_assert_int_eq(call_ends(&raising), 0);
+    ck_assert(call_stops(&raise, "sequential_stored"));
+    ck_assert_int_eq(child_run(check_peak, counter), 0);
+    call_continues(&raise);
+    ck_assert_int_eq(call_ends(&raise), 0);
     tsc_counter_unref(counter);
 }
 
@@ -933,54 +932,54 @@ static void add_atomic_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "atomic", CASE_SECONDS);
 
-    tcase_add_test(tcase, refused_addition_wakes_who_drains);
-    tcase_add_test(tcase, what_begins_after_the_close_shows_nowhere);
-    tcase_add_test(tcase, close_waits_for_all_that_are_admitted);
-    tcase_add_test(tcase, close_is_woken_after_the_last_is_counted_out);
-    tcase_add_test(tcase, close_looks_once_more_before_it_sleeps);
-    tcase_add_test(tcase, close_admits_nobody_once_it_waits);
-    tcase_add_test(tcase, refused_at_admission_is_counted_out);
-    tcase_add_test(tcase, refused_by_bounds_is_not_waited_for);
-    tcase_add_loop_test(tcase, each_way_down_within_bounds_wakes, 0, WAYS_DOWN);
+    tcase_add_test(tcase, refused_addition_wakes_the_drain);
+    tcase_add_test(tcase, addition_after_the_close_changes_nothing);
+    tcase_add_test(tcase, close_waits_for_all_admitted_changes);
+    tcase_add_test(tcase, close_is_woken_after_the_last_change_has_left);
+    tcase_add_test(tcase, close_rechecks_before_it_sleeps);
+    tcase_add_test(tcase, waiting_close_admits_no_change);
+    tcase_add_test(tcase, change_refused_at_admission_leaves);
+    tcase_add_test(tcase, close_does_not_wait_for_a_change_out_of_bounds);
+    tcase_add_loop_test(tcase, each_decrease_within_bounds_wakes, 0, WAYS_TO_LOWER);
     tcase_add_loop_test(tcase, watch_is_armed_for_the_highest_threshold, 0, 2);
-    tcase_add_test(tcase, watch_is_disarmed_before_it_wakes);
-    tcase_add_test(tcase, peak_is_not_lowered_by_one_that_comes_late);
+    tcase_add_test(tcase, watch_is_disarmed_before_waiters_wake);
+    tcase_add_test(tcase, late_change_does_not_lower_the_peak);
 }
 
 static void add_mutex_tests(Suite *suite)
 {
-    tcase_add_test(support_add_case(suite, "mutex", CASE_SECONDS), who_is_woken_and_finds_it_taken_sleeps_on);
+    tcase_add_test(support_add_case(suite, "mutex", CASE_SECONDS), woken_waiter_sleeps_again_if_the_lock_is_held);
 }
 
 static void add_percpu_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "percpu", CASE_SECONDS);
 
-    tcase_add_test(tcase, addition_to_its_slot_looks_again);
-    tcase_add_test(tcase, addition_anywhere_looks_again);
-    tcase_add_loop_test(tcase, interval_meets_what_the_value_was, 0, 3);
+    tcase_add_test(tcase, addition_to_a_slot_rechecks);
+    tcase_add_test(tcase, addition_to_the_overflow_slot_rechecks);
+    tcase_add_loop_test(tcase, interval_contains_a_value_of_its_time, 0, 3);
 }
 
 static void add_queue_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "queue", CASE_SECONDS);
 
-    tcase_add_test(tcase, refusal_settles_the_close);
-    tcase_add_test(tcase, refusal_settles_the_close_for_try_add);
-    tcase_add_test(tcase, close_waits_for_what_comes_before_its_place);
+    tcase_add_test(tcase, refusal_fixes_the_close);
+    tcase_add_test(tcase, refusal_of_try_add_fixes_the_close);
+    tcase_add_test(tcase, close_waits_for_messages_before_its_position);
     tcase_add_test(tcase, peak_includes_all_earlier_adds);
-    tcase_add_test(tcase, last_unref_waits_for_what_was_sent);
-    tcase_add_test(tcase, two_reserve_at_the_same_time);
-    tcase_add_test(tcase, owner_awaits_what_is_reserved);
-    tcase_add_test(tcase, who_helps_sees_that_senders_are_woken);
-    tcase_add_test(tcase, sender_looks_for_room_once_it_is_counted);
-    tcase_add_test(tcase, owner_looks_once_more_before_it_sleeps);
-    tcase_add_test(tcase, flush_looks_once_more_before_it_sleeps);
-    tcase_add_test(tcase, flush_looks_for_a_callback_once_it_is_counted);
-    tcase_add_test(tcase, what_is_delivered_is_released_before_it_is_told);
-    tcase_add_test(tcase, owner_is_woken_once_it_is_to_end);
-    tcase_add_test(tcase, callback_is_marked_before_it_wakes_who_flushes);
-    tcase_add_test(tcase, reply_comes_with_the_answer);
+    tcase_add_test(tcase, last_unref_waits_for_sent_messages);
+    tcase_add_test(tcase, two_senders_reserve_at_the_same_time);
+    tcase_add_test(tcase, owner_awaits_a_reserved_message);
+    tcase_add_test(tcase, delivering_sender_has_blocked_senders_woken);
+    tcase_add_test(tcase, counted_sender_looks_for_room_again);
+    tcase_add_test(tcase, owner_rechecks_before_it_sleeps);
+    tcase_add_test(tcase, flush_rechecks_before_it_sleeps);
+    tcase_add_test(tcase, counted_flush_looks_for_a_callback_again);
+    tcase_add_test(tcase, delivery_is_released_before_it_is_notified);
+    tcase_add_test(tcase, owner_is_woken_after_it_is_told_to_end);
+    tcase_add_test(tcase, callback_is_marked_before_flushes_wake);
+    tcase_add_test(tcase, reply_has_its_result_when_it_is_notified);
 }
 
 static void add_fork_tests(Suite *suite)
@@ -990,7 +989,7 @@ static void add_fork_tests(Suite *suite)
     tcase_add_test(tcase, child_has_the_peak_of_its_value);
 }
 
-/* What forks is left out, and with the argument "forks" all else is. */
+/* Runs the tests without forks or, with the argument "forks", only those with forks. */
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("held");

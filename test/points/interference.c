@@ -12,18 +12,18 @@
 #include "fork/child.h"
 #include "support/visitor.h"
 
-enum { PASSES_BETWEEN_YIELDS = 32, FORKS_IN_A_LOAD = 2 };
+enum { PASSES_BETWEEN_YIELDS = 32, FORKS_PER_LOAD = 2 };
 
 /* A short pause, and the slices of a long one. */
-enum { PAUSE_NS_MAX = 50000, SLICE_NS = 200000, SLICES_MAX = 20, PASSES_TO_A_LONG_ONE_MAX = 8 };
+enum { PAUSE_NS_MAX = 50000, SLICE_NS = 200000, SLICES_MAX = 20, PASSES_TO_A_LONG_PAUSE_MAX = 8 };
 
-/* Children of forks write these as well. */
+/* Shared with forked children. */
 struct counts {
     atomic_uint passed;
     atomic_uint done;
 };
 
-/* Written while no thread of a load or of the library is there. */
+/* Written while there is no thread of a load or of the library. */
 static struct {
     struct tsc_test_point *point;
     enum action action;
@@ -31,44 +31,44 @@ static struct {
     struct visitor forker;
 } current;
 
-static struct load *_Atomic concerned;
-static struct load *_Atomic visited_by_handlers;
+static struct load *_Atomic attached;
+static struct load *_Atomic handled;
 static atomic_int forks_left;
 static atomic_uint done_in_load;
 static atomic_int passes_to_a_long_pause;
 
-/* In the middle of what happens at a point: what that passes by itself is left alone. */
+/* True during an action: points that the action itself passes have no effect. */
 static _Thread_local bool interfering;
 
-static void rest(uint64_t ns)
+static void sleep_ns(uint64_t ns)
 {
     const struct timespec pause = {.tv_nsec = (long)ns};
 
     nanosleep(&pause, NULL);
 }
 
-/* Long enough that a load comes to its end meanwhile, if it can. */
-static void stand(const struct load *load)
+/* Long enough for the load to end meanwhile, if it can. */
+static void pause_long(const struct load *load)
 {
     for (int slice = 0; slice < SLICES_MAX && !atomic_load(&load->drained); slice++)
-        rest(SLICE_NS);
+        sleep_ns(SLICE_NS);
 }
 
-/* Once in a load a thread stands. The others pause shortly, that it may be often. */
+/* One pause in a load is long. The others are short, to allow many. */
 static void pause_here(uint64_t random)
 {
-    const struct load *load = atomic_load(&concerned);
+    const struct load *load = atomic_load(&attached);
 
     if (load != NULL && atomic_fetch_sub_explicit(&passes_to_a_long_pause, 1, memory_order_relaxed) == 0)
-        stand(load);
+        pause_long(load);
     else
-        rest(random % PAUSE_NS_MAX);
+        sleep_ns(random % PAUSE_NS_MAX);
 }
 
-/* A load that is visited has no owner: its threads interrupt themselves, so it is there as long as they are. */
+/* A signal-safe counter has no owner: the load's threads interrupt themselves, so the load still exists. */
 static void handle(int signal_number)
 {
-    struct load *load = atomic_load(&visited_by_handlers);
+    struct load *load = atomic_load(&handled);
     bool nested = interfering;
     int saved_errno = errno;
 
@@ -80,7 +80,7 @@ static void handle(int signal_number)
     errno = saved_errno;
 }
 
-/* The threads of owners block all signals: then another thread is interrupted, wherever it is. */
+/* Owners' threads block all signals: then any other thread is interrupted. */
 static void send_signal(void)
 {
     sigset_t blocked;
@@ -92,33 +92,34 @@ static void send_signal(void)
         raise(SIGUSR1);
 }
 
-/* The forker is not there, and nothing happens any more. */
-static void live_in_child(void *load)
+/* The child has no forker, and does no more actions. */
+static void run_in_child(void *load)
 {
-    atomic_store(&concerned, NULL);
-    load_live_in_child(load);
+    atomic_store(&attached, NULL);
+    load_check_in_child(load);
 }
 
-static void fork_and_await(void *load)
+static void fork_and_wait(void *load)
 {
     interfering = true;
-    witness_equal(&((struct load *)load)->subject.witness, "how a child ended", child_run(live_in_child, load), 0);
+    witness_equal(&((struct load *)load)->subject.witness, "exit status of a child", child_run(run_in_child, load),
+                  0);
 }
 
-/* A thread at a point may hold a lock that fork takes, and runs no code of users: another one forks while it
- * stands here. */
+/* A thread at a point may hold a lock that a fork acquires, and runs no user code: another thread forks while this
+ * one stands here. */
 static bool fork_here(void)
 {
-    struct load *load = atomic_load(&concerned);
+    struct load *load = atomic_load(&attached);
 
     if (load == NULL || atomic_fetch_sub(&forks_left, 1) <= 0 ||
-        !visitor_send(&current.forker, fork_and_await, load))
+        !visitor_send(&current.forker, fork_and_wait, load))
         return false;
     visitor_stand_by(&current.forker);
     return true;
 }
 
-/* At first each time, and ever more seldom: where a load passes often it shall still come to its end. */
+/* Always at first, then ever more rarely, so that a load that passes often still ends. */
 static bool is_due(uint64_t random)
 {
     if (current.action == FORK)
@@ -147,7 +148,7 @@ static bool interfere(uint64_t random)
     return false;
 }
 
-static void give_way_seldom(void)
+static void yield_sometimes(void)
 {
     static _Thread_local unsigned int passes;
 
@@ -168,7 +169,7 @@ void tsc_test_point_reached(struct tsc_test_point *point)
         if (interfere(next_random(&random)))
             atomic_fetch_add_explicit(&current.counts->done, 1, memory_order_relaxed);
     } else {
-        give_way_seldom();
+        yield_sometimes();
     }
     interfering = false;
     errno = saved_errno;
@@ -194,22 +195,23 @@ void interference_end(void)
     munmap(current.counts, sizeof *current.counts);
 }
 
-void interference_concern(struct load *load)
+void interference_attach(struct load *load)
 {
-    atomic_store(&forks_left, FORKS_IN_A_LOAD);
+    atomic_store(&forks_left, FORKS_PER_LOAD);
     atomic_store(&done_in_load, 0);
-    atomic_store(&passes_to_a_long_pause, (int)(atomic_load(&current.counts->passed) % PASSES_TO_A_LONG_ONE_MAX));
-    atomic_store(&concerned, load);
+    atomic_store(&passes_to_a_long_pause,
+                 (int)(atomic_load(&current.counts->passed) % PASSES_TO_A_LONG_PAUSE_MAX));
+    atomic_store(&attached, load);
     if (variant_has(load->subject.variant, TSC_CAP_SIGNAL_SAFE))
-        atomic_store(&visited_by_handlers, load);
+        atomic_store(&handled, load);
     visitor_let_out(&current.forker);
 }
 
-void interference_concern_none(void)
+void interference_detach(void)
 {
     visitor_keep_home(&current.forker);
-    atomic_store(&concerned, NULL);
-    atomic_store(&visited_by_handlers, NULL);
+    atomic_store(&attached, NULL);
+    atomic_store(&handled, NULL);
 }
 
 uint32_t interference_passed(void)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What happens at the points: at one of them something, now and then; at all others a thread gives way, seldom. */
+/* The actions at the points: one point has an action, with a probability; the others yield, rarely. */
 #ifndef POINTS_INTERFERENCE_H
 #define POINTS_INTERFERENCE_H
 
@@ -11,11 +11,11 @@
 void interference_begin(struct tsc_test_point *point, enum action action);
 void interference_end(void);
 
-/* Around the part of a load's life in which handlers visit its counter, and its threads fork. */
-void interference_concern(struct load *load);
-void interference_concern_none(void);
+/* Between these two, handlers change the load's counter, and its threads fork. */
+void interference_attach(struct load *load);
+void interference_detach(void);
 
-/* How often the point was passed, and how often something happened there, in children of forks too. */
+/* How often the point was passed, and how often the action was done there, also in forked children. */
 uint32_t interference_passed(void);
 uint32_t interference_done(void);
 

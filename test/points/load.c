@@ -11,11 +11,8 @@
 #include "support/threads.h"
 #include "ways.h"
 
-/*
- * What stands in the counter from before the load until after the close: who reads less, in a child of a fork too,
- * has lost an add that had returned.
- */
-enum { STANDING = 1000 };
+/* Part of the value until the close. A thread that reads less, also in a forked child, has lost an addition. */
+enum { BASE = 1000 };
 
 enum { WORKERS = 4, FORKS = 2, SHORT_WHILE_NS = 50000 };
 
@@ -33,7 +30,7 @@ static void visit_until_closed(struct load *load, size_t index)
             sem_post(&load->close_now);
         witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
     }
-    witness_equal(witness, "an increment that is refused", result, -ESHUTDOWN);
+    witness_equal(witness, "refused increment", result, -ESHUTDOWN);
     witness_equal(witness, "errno", errno, UNTOUCHED);
 }
 
@@ -56,7 +53,7 @@ static void close_and_drain(struct load *load)
     atomic_store(&load->closed, true);
     sem_post(&load->release_now);
     for (uint64_t way = 0; way < WAYS_IN; way++)
-        witness_equal(witness, "an increment after the close", enter(&load->subject, way), -ESHUTDOWN);
+        witness_equal(witness, "increment after the close", enter(&load->subject, way), -ESHUTDOWN);
     witness_equal(witness, "the drain", tsc_counter_wait_at_most(counter, 0, -1), 0);
     atomic_store(&load->drained, true);
     load->visits_at_the_drain = count_visits(load);
@@ -66,19 +63,19 @@ static void release_when_closed(struct load *load)
 {
     support_sem_wait(&load->release_now);
     atomic_store(&load->releasing, true);
-    witness_equal(&load->subject.witness, "the end of what stood there",
-                  tsc_counter_add(load->subject.counter, -STANDING), 0);
+    witness_equal(&load->subject.witness, "subtraction of the base", tsc_counter_add(load->subject.counter, -BASE),
+                  0);
 }
 
 static int64_t lowest(const struct load *load)
 {
-    return atomic_load(&load->releasing) ? 0 : STANDING;
+    return atomic_load(&load->releasing) ? 0 : BASE;
 }
 
-/* A thread is in once itself, once with a handler, and has one that is refused. */
+/* Each thread has at most one increment of its own, one of a handler, and a refused one. */
 static int64_t highest(const struct load *load)
 {
-    return STANDING + 3 * (int64_t)(load->workers + 16);
+    return BASE + 3 * (int64_t)(load->workers + 16);
 }
 
 static void read_once(struct load *load)
@@ -98,12 +95,12 @@ static void read_once(struct load *load)
                     high < highest(load) ? high : highest(load));
     if (load->subject.variant->track_peak) {
         witness_equal(witness, "get_peak", tsc_counter_get_peak(counter, &value), 0);
-        witness_between(witness, "the peak", value, STANDING, highest(load));
+        witness_between(witness, "the peak", value, BASE, highest(load));
     }
 }
 
-/* Leaves the processor to the others, of whom there are more. */
-static void rest(void)
+/* Leaves the CPU to the workers. */
+static void sleep_shortly(void)
 {
     const struct timespec short_while = {.tv_nsec = SHORT_WHILE_NS};
 
@@ -114,51 +111,51 @@ static void read_until_drained(struct load *load)
 {
     do {
         read_once(load);
-        rest();
+        sleep_shortly();
     } while (!atomic_load(&load->drained));
 }
 
-/* Is woken whenever nobody visits, and at the end. */
+/* Woken whenever no worker is inside, and at the end. */
 static void wait_until_drained(struct load *load)
 {
     do {
         witness_equal(&load->subject.witness, "wait_at_most",
-                      tsc_counter_wait_at_most(load->subject.counter, STANDING, -1), 0);
-        rest();
+                      tsc_counter_wait_at_most(load->subject.counter, BASE, -1), 0);
+        sleep_shortly();
     } while (!atomic_load(&load->drained));
 }
 
-static void wait_in_vain_until_drained(struct load *load)
+static void time_out_until_drained(struct load *load)
 {
     do
-        witness_equal(&load->subject.witness, "wait_at_most, in vain",
+        witness_equal(&load->subject.witness, "wait_at_most that times out",
                       tsc_counter_wait_at_most(load->subject.counter, -1, SHORT_WHILE_NS), -ETIMEDOUT);
     while (!atomic_load(&load->drained));
 }
 
-static void fork_now_and_again(struct load *load)
+static void fork_repeatedly(struct load *load)
 {
     if (!load->forks)
         return;
     for (int i = 0; i < FORKS; i++)
-        witness_equal(&load->subject.witness, "how a child ended", child_run(load_live_in_child, load), 0);
+        witness_equal(&load->subject.witness, "exit status of a child", child_run(load_check_in_child, load), 0);
 }
 
-static void (*const others[])(struct load *load) = {
-    read_until_drained,  wait_until_drained, wait_in_vain_until_drained,
-    release_when_closed, fork_now_and_again, close_and_drain,
+static void (*const roles[])(struct load *load) = {
+    read_until_drained,  wait_until_drained, time_out_until_drained,
+    release_when_closed, fork_repeatedly,    close_and_drain,
 };
 
-enum { OTHERS = sizeof others / sizeof *others };
+enum { ROLES = sizeof roles / sizeof *roles };
 
-static void take_part(size_t index, void *arg)
+static void run_role(size_t index, void *arg)
 {
     struct load *load = arg;
 
     if (index < load->workers)
         visit_until_closed(load, index);
     else
-        others[index - load->workers](load);
+        roles[index - load->workers](load);
 }
 
 void load_open(struct load *load, const struct variant *variant, uint64_t close_after, bool forks)
@@ -169,12 +166,12 @@ void load_open(struct load *load, const struct variant *variant, uint64_t close_
     ck_assert_int_eq(sem_init(&load->close_now, 0, 0), 0);
     ck_assert_int_eq(sem_init(&load->release_now, 0, 0), 0);
     subject_open(&load->subject, variant, variant_attr(variant));
-    ck_assert_int_eq(tsc_counter_add(load->subject.counter, STANDING), 0);
+    ck_assert_int_eq(tsc_counter_add(load->subject.counter, BASE), 0);
 }
 
 void load_run(struct load *load)
 {
-    crew_run(load->workers + OTHERS, take_part, load);
+    crew_run(load->workers + ROLES, run_role, load);
 }
 
 void load_close(struct load *load, const char *trial)
@@ -197,7 +194,7 @@ void load_visit_in_handler(struct load *load)
     int64_t value = -1;
 
     if (result != 0) {
-        witness_equal(witness, "an increment that is refused in a handler", result, -ESHUTDOWN);
+        witness_equal(witness, "refused increment in a handler", result, -ESHUTDOWN);
         return;
     }
     witness_equal(witness, "a visit after the drain, in a handler", atomic_load(&load->drained), false);
@@ -213,10 +210,10 @@ static void check_peak_in_child(const struct load *load, int64_t value)
     if (!load->subject.variant->track_peak)
         return;
     CHILD_CHECK(tsc_counter_get_peak(load->subject.counter, &peak) == 0);
-    CHILD_CHECK(peak >= value && peak >= STANDING && peak <= highest(load));
+    CHILD_CHECK(peak >= value && peak >= BASE && peak <= highest(load));
 }
 
-static void count_in_child(const struct load *load, int64_t value)
+static void change_in_child(const struct load *load, int64_t value)
 {
     for (uint64_t way = 0; way < WAYS_IN; way++) {
         CHILD_CHECK(enter(&load->subject, way) == 0);
@@ -226,7 +223,7 @@ static void count_in_child(const struct load *load, int64_t value)
     CHILD_CHECK(value_in_child(load->subject.counter) == value);
 }
 
-void load_live_in_child(void *arg)
+void load_check_in_child(void *arg)
 {
     struct load *load = arg;
     tsc_counter_t *counter = load->subject.counter;
@@ -237,7 +234,7 @@ void load_live_in_child(void *arg)
     if (tsc_counter_inc(counter) == 0) {
         CHILD_CHECK(!atomic_load(&load->closed));
         CHILD_CHECK(tsc_counter_dec(counter) == 0);
-        count_in_child(load, value);
+        change_in_child(load, value);
     }
     CHILD_CHECK(tsc_counter_close(counter) == 0);
     CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A short life of a counter under load: threads come in and out, look and wait, until it is closed and drained. */
+/* A counter under load: threads increment, decrement, read and wait until it is closed and drained. */
 #ifndef POINTS_LOAD_H
 #define POINTS_LOAD_H
 
@@ -22,17 +22,17 @@ struct load {
     int64_t visits_at_the_drain;
 };
 
-/* A fresh counter; it is closed after so many visits. */
+/* Creates a counter, which load_run() closes after this many visits. */
 void load_open(struct load *load, const struct variant *variant, uint64_t close_after, bool forks);
 void load_run(struct load *load);
 
-/* The test fails, and says with what, where a thread has seen something against the contract. */
+/* Fails the test, with a report, if a thread has seen a violation of the contract. */
 void load_close(struct load *load, const char *trial);
 
-/* In any thread, or a signal handler: comes in, looks and goes out, by calls that a signal handler may make. */
+/* Increments, reads and decrements by async-signal-safe calls. */
 void load_visit_in_handler(struct load *load);
 
-/* In a child of a fork, wherever its thread was: the value is right, and the counter works to its end. */
-void load_live_in_child(void *load);
+/* In a forked child: checks the value, then uses and drains the counter. */
+void load_check_in_child(void *load);
 
 #endif

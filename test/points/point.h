@@ -9,13 +9,13 @@
 #include "subject.h"
 #include "test-point.h"
 
-/* What can be done at a point. */
+/* The actions at a point. */
 enum action { PAUSE = 1, YIELD = 2, SIGNAL = 4, FORK = 8 };
 
 struct tsc_test_point {
     const char *name;
     bool (*is_passed_by)(const struct variant *variant); /* under the load of load.h */
-    unsigned int actions;                                /* those that the contract allows there */
+    unsigned int actions;                                /* those that the contract allows */
     bool in_fork;
 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Each point, on each backend that passes it, with each thing that may happen there, under load. What forks is
- * left out, and with the argument "forks" all else is.
+ * Each point, on each backend that passes it, with each action that is allowed there, under load. Runs the trials
+ * without forks or, with the argument "forks", only those with forks.
  *
- *   TSC_TEST_VARIANTS=9   on each variant of a counter of that backend (1)
- *   TSC_TEST_OPS=3000     ten times as often (300)
- *   TSC_TEST_TRIAL=TEXT   the trials alone that have this in their names
+ *   TSC_TEST_VARIANTS=9   variants of each backend (1)
+ *   TSC_TEST_OPS=3000     the amount: ten times as much (300)
+ *   TSC_TEST_TRIAL=TEXT   only trials with this text in their names
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -20,14 +20,14 @@
 #include "support/threads.h"
 #include "support/trial.h"
 
-enum { LATEST_CLOSE = 60, UNPASSED_SECONDS = 30, PASSING_MAX = 16 };
+enum { LATEST_CLOSE = 60, IDLE_SECONDS = 30, PASSING_MAX = 16 };
 
-/* How many rounds there are at least, and how many times it happens: one and more for so many ops. */
+/* The ops that ask for one more round, and for one more action. */
 static const struct {
     enum action action;
     const char *name;
-    uint64_t ops_a_round;
-    uint64_t ops_each;
+    uint64_t ops_per_round;
+    uint64_t ops_per_action;
 } actions[] = {
     {PAUSE, "pause", 300, 40},
     {YIELD, "yield", 300, 20},
@@ -46,7 +46,7 @@ struct trial {
     char name[TRIAL_NAME_MAX];
 };
 
-/* Found before the tests begin. */
+/* Filled before the tests begin. */
 static struct {
     const TTest *test;
     bool fork;
@@ -76,8 +76,8 @@ static void add_trial(struct tsc_test_point *point, const struct variant *varian
         .point = point,
         .variant = variant,
         .action = actions[action].action,
-        .rounds = support_ops(300) / actions[action].ops_a_round + 1,
-        .times = support_ops(300) / actions[action].ops_each + 1,
+        .rounds = support_ops(300) / actions[action].ops_per_round + 1,
+        .times = support_ops(300) / actions[action].ops_per_action + 1,
     };
 
     snprintf(trial.name, sizeof trial.name, "%s, %s at %s", variant->name, actions[action].name, point->name);
@@ -92,7 +92,7 @@ static void add_trials(struct tsc_test_point *point, const struct variant *varia
             add_trial(point, variant, action);
 }
 
-/* Of the variants of each backend not all, and at each point others, unless TSC_TEST_VARIANTS asks for more. */
+/* Takes TSC_TEST_VARIANTS of the backend's variants, different ones at each point. */
 static void find_trials_at(size_t point, tsc_backend_t backend)
 {
     const struct variant *passing[PASSING_MAX];
@@ -121,23 +121,23 @@ static void run_round(const struct trial *trial, uint64_t *random)
     struct load load;
 
     load_open(&load, trial->variant, next_random(random) % LATEST_CLOSE, trial->point->in_fork);
-    interference_concern(&load);
+    interference_attach(&load);
     load_run(&load);
-    interference_concern_none();
+    interference_detach();
     load_close(&load, trial->name);
 }
 
 static void run_trial(const struct trial *trial)
 {
-    int64_t deadline = support_now_ns() + (int64_t)support_timeout_scale() * UNPASSED_SECONDS * SUPPORT_SECOND_NS;
+    int64_t deadline = support_now_ns() + (int64_t)support_timeout_scale() * IDLE_SECONDS * SUPPORT_SECOND_NS;
     uint64_t random = 0;
 
     trial_begin(trial->name);
     interference_begin(trial->point, trial->action);
     for (uint64_t round = 0; round < trial->rounds || interference_done() < trial->times; round++) {
         ck_assert_msg(support_now_ns() < deadline || interference_done() != 0,
-                      "%s: passed %u times in %" PRIu64 " rounds, and it never happened", trial->name,
-                      interference_passed(), round);
+                      "%s: no action in %u passes and %" PRIu64 " rounds", trial->name, interference_passed(),
+                      round);
         run_round(trial, &random);
     }
     interference_end();

@@ -13,7 +13,7 @@ static _Thread_local struct call *own_call;
 static struct {
     struct tsc_test_point *_Atomic stop;
     sem_t has_stopped;
-    sem_t may_go_on;
+    sem_t may_continue;
 } others;
 
 static struct tsc_test_point *point_named(const char *name)
@@ -21,7 +21,7 @@ static struct tsc_test_point *point_named(const char *name)
     for (size_t i = 0; i < point_count; i++)
         if (strcmp(points[i]->name, name) == 0)
             return points[i];
-    ck_abort_msg("no point is called %s", name);
+    ck_abort_msg("there is no point %s", name);
 }
 
 void tsc_test_point_reached(struct tsc_test_point *point)
@@ -31,11 +31,11 @@ void tsc_test_point_reached(struct tsc_test_point *point)
     if (own_call != NULL) {
         if (atomic_compare_exchange_strong(&own_call->stop, &stop, NULL)) {
             sem_post(&own_call->has_changed);
-            support_sem_wait(&own_call->may_go_on);
+            support_sem_wait(&own_call->may_continue);
         }
     } else if (atomic_compare_exchange_strong(&others.stop, &stop, NULL)) {
         sem_post(&others.has_stopped);
-        support_sem_wait(&others.may_go_on);
+        support_sem_wait(&others.may_continue);
     }
 }
 
@@ -45,8 +45,8 @@ static void *make(void *arg)
 
     atomic_store(&call->thread_id, support_thread_id());
     own_call = call;
-    call->answer = call->make(call);
-    atomic_store(&call->is_back, true);
+    call->result = call->make(call);
+    atomic_store(&call->returned, true);
     sem_post(&call->has_changed);
     return NULL;
 }
@@ -55,7 +55,7 @@ static void start(struct call *call, struct tsc_test_point *stop)
 {
     atomic_store(&call->stop, stop);
     ck_assert_int_eq(sem_init(&call->has_changed, 0, 0), 0);
-    ck_assert_int_eq(sem_init(&call->may_go_on, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&call->may_continue, 0, 0), 0);
     call->thread = support_start_thread(make, call);
 }
 
@@ -63,69 +63,69 @@ bool call_stops(struct call *call, const char *point)
 {
     start(call, point_named(point));
     support_sem_wait(&call->has_changed);
-    return !atomic_load(&call->is_back);
+    return !atomic_load(&call->returned);
 }
 
 bool call_stops_again(struct call *call, const char *point)
 {
     atomic_store(&call->stop, point_named(point));
-    call_goes_on(call);
+    call_continues(call);
     support_sem_wait(&call->has_changed);
-    return !atomic_load(&call->is_back);
+    return !atomic_load(&call->returned);
 }
 
-void call_goes_on(struct call *call)
+void call_continues(struct call *call)
 {
-    sem_post(&call->may_go_on);
+    sem_post(&call->may_continue);
 }
 
-/* So that a call that returns instead is told from one that takes its time. */
-static bool is_asleep_or_back(void *arg)
+/* Distinguishes a call that returned from one that is slow to sleep. */
+static bool is_asleep_or_returned(void *arg)
 {
     struct call *call = arg;
     pid_t thread_id = atomic_load(&call->thread_id);
 
-    return atomic_load(&call->is_back) || (thread_id != 0 && support_is_asleep(thread_id));
+    return atomic_load(&call->returned) || (thread_id != 0 && support_is_asleep(thread_id));
 }
 
-void call_sleeps_on(struct call *call)
+void call_stays_asleep(struct call *call)
 {
-    ck_assert(support_eventually(is_asleep_or_back, call));
-    ck_assert(!atomic_load(&call->is_back));
+    ck_assert(support_eventually(is_asleep_or_returned, call));
+    ck_assert(!atomic_load(&call->returned));
 }
 
 void call_falls_asleep(struct call *call)
 {
     start(call, NULL);
-    call_sleeps_on(call);
+    call_stays_asleep(call);
 }
 
-static bool has_gone_on(void *arg)
+static bool has_continued(void *arg)
 {
     int left = 1;
 
-    return sem_getvalue(&((struct call *)arg)->may_go_on, &left) == 0 && left == 0;
+    return sem_getvalue(&((struct call *)arg)->may_continue, &left) == 0 && left == 0;
 }
 
-void call_goes_on_and_falls_asleep(struct call *call)
+void call_continues_and_sleeps(struct call *call)
 {
-    call_goes_on(call);
-    ck_assert(support_eventually(has_gone_on, call));
-    call_sleeps_on(call);
+    call_continues(call);
+    ck_assert(support_eventually(has_continued, call));
+    call_stays_asleep(call);
 }
 
 int call_ends(struct call *call)
 {
     pthread_join(call->thread, NULL);
     sem_destroy(&call->has_changed);
-    sem_destroy(&call->may_go_on);
-    return call->answer;
+    sem_destroy(&call->may_continue);
+    return call->result;
 }
 
 void others_stop(const char *point)
 {
     ck_assert_int_eq(sem_init(&others.has_stopped, 0, 0), 0);
-    ck_assert_int_eq(sem_init(&others.may_go_on, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&others.may_continue, 0, 0), 0);
     atomic_store(&others.stop, point_named(point));
 }
 
@@ -137,11 +137,11 @@ void others_have_stopped(void)
 void others_stop_again(const char *point)
 {
     atomic_store(&others.stop, point_named(point));
-    others_go_on();
+    others_continue();
     others_have_stopped();
 }
 
-void others_go_on(void)
+void others_continue(void)
 {
-    sem_post(&others.may_go_on);
+    sem_post(&others.may_continue);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Calls on threads of their own, each of which stops at points of the library until it is let go. */
+/* Calls that run on threads of their own and stop at named points of the library. */
 #ifndef POINTS_STOPPED_H
 #define POINTS_STOPPED_H
 
@@ -16,41 +16,41 @@ struct call {
     int (*make)(struct call *call);
     tsc_counter_t *counter;
     int64_t operand;
-    int64_t result;
+    int64_t output;
     void *arg;
-    int answer;
+    int result;
 
     struct tsc_test_point *_Atomic stop;
-    sem_t has_changed; /* it has stopped, or returned */
-    sem_t may_go_on;
-    atomic_bool is_back;
+    sem_t has_changed; /* the call has stopped, or returned */
+    sem_t may_continue;
+    atomic_bool returned;
     pthread_t thread;
     _Atomic pid_t thread_id;
 };
 
-/* Starts the call, and returns once it stands at the point of this name, or is back: whether it stands there. */
+/* Starts the call and waits until it stops at the point with this name, or returns. True if it stopped. */
 bool call_stops(struct call *call, const char *point);
 
-/* The same for a call that stands somewhere: it goes on, to the point or until it is back. */
+/* The same for a call that has stopped: it continues to that point. */
 bool call_stops_again(struct call *call, const char *point);
 
-/* Starts the call, or lets it go on; and the call falls asleep before it returns. */
+/* Starts or continues the call, and asserts that it sleeps before it returns. */
 void call_falls_asleep(struct call *call);
-void call_goes_on_and_falls_asleep(struct call *call);
+void call_continues_and_sleeps(struct call *call);
 
-/* The call is asleep, still or again. */
-void call_sleeps_on(struct call *call);
+/* Asserts that the call sleeps, still or again. */
+void call_stays_asleep(struct call *call);
 
-/* Lets a call go on that stands somewhere. */
-void call_goes_on(struct call *call);
+/* Continues a call that has stopped. */
+void call_continues(struct call *call);
 
-/* Waits until the call is back, and returns its answer. */
+/* Waits for the call, and returns its result. */
 int call_ends(struct call *call);
 
-/* The next thread that is no call's, such as an owner's, stops at the point, until it is let go. */
+/* The next thread that runs no call, such as an owner's, stops at the point until others_continue(). */
 void others_stop(const char *point);
 void others_have_stopped(void);
 void others_stop_again(const char *point);
-void others_go_on(void);
+void others_continue(void);
 
 #endif

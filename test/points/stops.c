@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A thread stands at a named point while others act: a meeting that takes two delays takes place each time. */
+/* Threads stop at named points while others act, for races that need two delays at once. */
 #include <semaphore.h>
 
 #include "counter-internal.h"
@@ -14,10 +14,10 @@ struct stop {
     struct tsc_test_point *point;
     atomic_bool armed;
     sem_t reached;
-    sem_t may_go_on;
+    sem_t may_continue;
 };
 
-/* Each stops the first thread that comes by. */
+/* Each stops the first thread that reaches its point. */
 static struct stop *_Atomic stops[2];
 
 void tsc_test_point_reached(struct tsc_test_point *point)
@@ -27,7 +27,7 @@ void tsc_test_point_reached(struct tsc_test_point *point)
 
         if (stop != NULL && stop->point == point && atomic_exchange(&stop->armed, false)) {
             sem_post(&stop->reached);
-            support_sem_wait(&stop->may_go_on);
+            support_sem_wait(&stop->may_continue);
         }
     }
 }
@@ -36,14 +36,14 @@ static void stop_at(struct stop *stop, size_t place, struct tsc_test_point *poin
 {
     *stop = (struct stop){.point = point};
     sem_init(&stop->reached, 0, 0);
-    sem_init(&stop->may_go_on, 0, 0);
+    sem_init(&stop->may_continue, 0, 0);
     atomic_init(&stop->armed, true);
     atomic_store(&stops[place], stop);
 }
 
-static void let_go_on(struct stop *stop)
+static void continue_from(struct stop *stop)
 {
-    sem_post(&stop->may_go_on);
+    sem_post(&stop->may_continue);
 }
 
 extern struct tsc_test_point tsc_test_point_message_reserved;
@@ -54,8 +54,8 @@ extern struct tsc_test_point tsc_test_point_owner_took_retired;
 extern struct tsc_test_point tsc_test_point_owner_resting;
 
 static tsc_owner_t *owner;
-static tsc_counter_t *retiring; /* its last reference is given back inside a callback */
-static tsc_counter_t *staying;
+static tsc_counter_t *retired; /* its last reference is dropped inside a callback */
+static tsc_counter_t *kept;
 static tsc_counter_t *mutex;
 
 static tsc_counter_t *make_counter(tsc_backend_t backend)
@@ -74,15 +74,15 @@ static tsc_counter_t *make_counter(tsc_backend_t backend)
 static void open_counters(void)
 {
     ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
-    retiring = make_counter(TSC_BACKEND_QUEUE);
-    staying = make_counter(TSC_BACKEND_QUEUE);
+    retired = make_counter(TSC_BACKEND_QUEUE);
+    kept = make_counter(TSC_BACKEND_QUEUE);
     mutex = make_counter(TSC_BACKEND_MUTEX);
 }
 
 static void close_counters(void)
 {
     tsc_counter_unref(mutex);
-    tsc_counter_unref(staying);
+    tsc_counter_unref(kept);
     tsc_owner_unref(owner);
 }
 
@@ -91,7 +91,7 @@ static uint64_t owner_references(void)
     return atomic_load(&owner->object.references);
 }
 
-/* The test's, and that of the counter that stays. */
+/* The test and the kept counter have references. */
 static bool is_freed(void *arg)
 {
     (void)arg;
@@ -104,49 +104,49 @@ static bool is_asleep(void *arg)
     return tsc_parker_is_parked(&owner->parker);
 }
 
-static int give_back(int64_t *value, void *arg)
+static int drop(int64_t *value, void *arg)
 {
     (void)value;
     tsc_counter_unref(arg);
     return 0;
 }
 
-/* Inside the callback of a mutex counter, an unref may not wait. */
+/* Inside a callback of a mutex counter, an unref may not wait. */
 static void retire(void)
 {
-    ck_assert_int_eq(tsc_counter_update(mutex, give_back, retiring), 0);
+    ck_assert_int_eq(tsc_counter_update(mutex, drop, retired), 0);
 }
 
-static void *count(void *counter)
+static void *increment(void *counter)
 {
     return tsc_counter_inc(counter) == 0 ? NULL : counter;
 }
 
-/* The owner's thread is woken, and finds that it must not free the counter yet, for a message was reserved before;
- * and then another thread delivers that message before the owner's thread looks whether there is work. */
-START_TEST(what_is_retired_is_freed_whoever_delivers_what_was_before_it)
+/* The owner's thread is woken, but may not free the counter before an earlier, reserved message. Then another
+ * thread delivers that message before the owner's thread looks for work. */
+START_TEST(a_retired_counter_is_freed_if_another_thread_delivers)
 {
     struct stop before_publication;
     struct stop before_freeing;
     struct stop before_rest;
-    pthread_t counting;
+    pthread_t counter_thread;
 
     open_counters();
     ck_assert(support_eventually(is_asleep, NULL));
     stop_at(&before_publication, 0, &tsc_test_point_message_reserved);
     stop_at(&before_freeing, 1, &tsc_test_point_owner_freeing);
-    counting = support_start_thread(count, staying);
+    counter_thread = support_start_thread(increment, kept);
     support_sem_wait(&before_publication.reached);
     retire();
     support_sem_wait(&before_freeing.reached);
-    let_go_on(&before_publication);
-    pthread_join(counting, NULL);
+    continue_from(&before_publication);
+    pthread_join(counter_thread, NULL);
     stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
-    let_go_on(&before_freeing);
+    continue_from(&before_freeing);
     support_sem_wait(&before_rest.reached);
-    ck_assert_int_eq(tsc_counter_flush(staying), 0);
+    ck_assert_int_eq(tsc_counter_flush(kept), 0);
     ck_assert_uint_eq(owner_references(), 3);
-    let_go_on(&before_rest);
+    continue_from(&before_rest);
     ck_assert(support_eventually(is_freed, NULL));
     close_counters();
 }
@@ -158,8 +158,8 @@ static void *retire_on_a_thread(void *arg)
     return arg;
 }
 
-/* Once the owner's thread sleeps, though it may have been woken for nothing. */
-START_TEST(the_owners_thread_is_woken_for_what_is_retired)
+/* The owner's thread sleeps again when it is told: a spurious wake-up does not help it. */
+START_TEST(the_owner_thread_is_woken_for_a_retired_counter)
 {
     struct stop before_waking;
     pthread_t retiring_thread;
@@ -170,18 +170,18 @@ START_TEST(the_owners_thread_is_woken_for_what_is_retired)
     retiring_thread = support_start_thread(retire_on_a_thread, NULL);
     support_sem_wait(&before_waking.reached);
     ck_assert(support_thread_named_falls_asleep("tscounter"));
-    let_go_on(&before_waking);
+    continue_from(&before_waking);
     pthread_join(retiring_thread, NULL);
     ck_assert(support_eventually(is_freed, NULL));
     close_counters();
 }
 END_TEST
 
-static bool has_gone_on(void *arg)
+static bool has_continued(void *arg)
 {
     int left = 1;
 
-    return sem_getvalue(&((struct stop *)arg)->may_go_on, &left) == 0 && left == 0;
+    return sem_getvalue(&((struct stop *)arg)->may_continue, &left) == 0 && left == 0;
 }
 
 static int drop_owner(int64_t *value, void *arg)
@@ -196,40 +196,40 @@ static void *drop_owner_in_a_callback(void *arg)
     return tsc_counter_update(mutex, drop_owner, arg) == 0 ? NULL : arg;
 }
 
-/* It is awake, and may find that it is to end and free the owner before the other thread has woken it. */
-START_TEST(the_owner_is_there_until_its_thread_is_woken)
+/* The owner's thread is awake and told to end: it must not free the owner before the other thread's wake. */
+START_TEST(the_owner_outlives_the_wake_of_its_thread)
 {
     struct stop before_rest;
     struct stop before_waking;
-    pthread_t dropping;
+    pthread_t dropper;
 
     mutex = make_counter(TSC_BACKEND_MUTEX);
     stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
     stop_at(&before_waking, 1, &tsc_test_point_owner_told_to_end);
     ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
     support_sem_wait(&before_rest.reached);
-    dropping = support_start_thread(drop_owner_in_a_callback, owner);
+    dropper = support_start_thread(drop_owner_in_a_callback, owner);
     support_sem_wait(&before_waking.reached);
-    let_go_on(&before_rest);
-    ck_assert(support_eventually(has_gone_on, &before_rest));
+    continue_from(&before_rest);
+    ck_assert(support_eventually(has_continued, &before_rest));
     ck_assert(support_thread_named_falls_asleep("tscounter"));
-    let_go_on(&before_waking);
-    pthread_join(dropping, NULL);
+    continue_from(&before_waking);
+    pthread_join(dropper, NULL);
     ck_assert(support_threads_named_become("tscounter", 0));
     tsc_counter_unref(mutex);
 }
 END_TEST
 
-static bool nobody_sleeps_there(void)
+static bool has_no_sleepers(void)
 {
     return !tsc_eventcount_has_sleepers(&owner->room) && !tsc_eventcount_has_sleepers(&owner->progress) &&
            atomic_load(&owner->parker.state) == TSC_PARKER_AWAKE;
 }
 
-static void find_no_sleepers(void *arg)
+static void check_sleepers(void *arg)
 {
     (void)arg;
-    CHILD_CHECK(nobody_sleeps_there());
+    CHILD_CHECK(has_no_sleepers());
 }
 
 START_TEST(a_child_has_no_sleepers)
@@ -238,31 +238,31 @@ START_TEST(a_child_has_no_sleepers)
     ck_assert(support_eventually(is_asleep, NULL));
     tsc_eventcount_prepare(&owner->room);
     tsc_eventcount_prepare(&owner->progress);
-    ck_assert_int_eq(child_run(find_no_sleepers, NULL), 0);
+    ck_assert_int_eq(child_run(check_sleepers, NULL), 0);
     tsc_eventcount_cancel(&owner->room);
     tsc_eventcount_cancel(&owner->progress);
-    tsc_counter_unref(retiring);
+    tsc_counter_unref(retired);
     close_counters();
 }
 END_TEST
 
-static void find_it_freed(void *arg)
+static void check_freed(void *arg)
 {
     (void)arg;
     CHILD_CHECK(is_freed(NULL));
-    CHILD_CHECK(tsc_counter_inc(staying) == 0);
-    CHILD_CHECK(value_in_child(staying) == 1);
+    CHILD_CHECK(tsc_counter_inc(kept) == 0);
+    CHILD_CHECK(value_in_child(kept) == 1);
     close_counters();
     child_check_owners(0);
 }
 
-/* While it is still on the list, and when it no longer is. */
+/* Before and after the counter is taken off the list. */
 static struct tsc_test_point *const before_freeing_points[] = {
     &tsc_test_point_owner_freeing,
     &tsc_test_point_owner_took_retired,
 };
 
-START_TEST(a_child_frees_what_the_owners_thread_was_about_to_free)
+START_TEST(a_child_frees_a_retired_counter)
 {
     struct stop before_free;
 
@@ -271,42 +271,42 @@ START_TEST(a_child_frees_what_the_owners_thread_was_about_to_free)
     stop_at(&before_free, 0, before_freeing_points[_i]);
     retire();
     support_sem_wait(&before_free.reached);
-    ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
-    let_go_on(&before_free);
+    ck_assert_int_eq(child_run(check_freed, NULL), 0);
+    continue_from(&before_free);
     ck_assert(support_eventually(is_freed, NULL));
     close_counters();
 }
 END_TEST
 
-static sem_t given_back;
+static sem_t dropped;
 static sem_t may_return;
 
-static int give_back_and_stay(int64_t *value, void *arg)
+static int drop_and_hold(int64_t *value, void *arg)
 {
-    give_back(value, arg);
-    sem_post(&given_back);
+    drop(value, arg);
+    sem_post(&dropped);
     support_sem_wait(&may_return);
     return 0;
 }
 
-static void *give_back_in_its_own_callback(void *arg)
+static void *drop_in_its_own_callback(void *arg)
 {
-    return tsc_counter_update(retiring, give_back_and_stay, retiring) == 0 ? NULL : arg;
+    return tsc_counter_update(retired, drop_and_hold, retired) == 0 ? NULL : arg;
 }
 
-START_TEST(a_child_frees_what_only_a_call_in_the_parent_refers_to)
+START_TEST(a_child_frees_a_counter_in_use_only_by_the_parent)
 {
-    pthread_t updating;
+    pthread_t updater;
 
-    sem_init(&given_back, 0, 0);
+    sem_init(&dropped, 0, 0);
     sem_init(&may_return, 0, 0);
     open_counters();
-    updating = support_start_thread(give_back_in_its_own_callback, NULL);
-    support_sem_wait(&given_back);
-    ck_assert_int_eq(child_run(find_it_freed, NULL), 0);
+    updater = support_start_thread(drop_in_its_own_callback, NULL);
+    support_sem_wait(&dropped);
+    ck_assert_int_eq(child_run(check_freed, NULL), 0);
     ck_assert_uint_eq(owner_references(), 3);
     sem_post(&may_return);
-    pthread_join(updating, NULL);
+    pthread_join(updater, NULL);
     ck_assert(support_eventually(is_freed, NULL));
     close_counters();
 }
@@ -317,11 +317,11 @@ int main(void)
     Suite *suite = suite_create("stops");
     TCase *tcase = support_add_case(suite, "stops", 30);
 
-    tcase_add_test(tcase, what_is_retired_is_freed_whoever_delivers_what_was_before_it);
-    tcase_add_test(tcase, the_owners_thread_is_woken_for_what_is_retired);
-    tcase_add_test(tcase, the_owner_is_there_until_its_thread_is_woken);
+    tcase_add_test(tcase, a_retired_counter_is_freed_if_another_thread_delivers);
+    tcase_add_test(tcase, the_owner_thread_is_woken_for_a_retired_counter);
+    tcase_add_test(tcase, the_owner_outlives_the_wake_of_its_thread);
     tcase_add_test(tcase, a_child_has_no_sleepers);
-    tcase_add_loop_test(tcase, a_child_frees_what_the_owners_thread_was_about_to_free, 0, 2);
-    tcase_add_test(tcase, a_child_frees_what_only_a_call_in_the_parent_refers_to);
+    tcase_add_loop_test(tcase, a_child_frees_a_retired_counter, 0, 2);
+    tcase_add_test(tcase, a_child_frees_a_counter_in_use_only_by_the_parent);
     return support_run_suite(suite);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* One row for each point: which counters pass it, and what may be done there. */
+/* One row for each point: the counters that pass it, and the actions that are allowed there. */
 #include "point.h"
 
 static bool any(const struct variant *variant)
@@ -69,38 +69,36 @@ static bool is_unbounded_queue(const struct variant *variant)
     return is_queue(variant) && !variant->bounded;
 }
 
-/* Where a thread stands that holds the list of what a fork makes right, no other thread can fork. */
+/* No other thread can fork while a thread at the point holds the registry lock. */
 enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
 
 #define POINTS(ROW) \
-    /* looked at the state, about to add; added, about to look again; about to take back */ \
+    /* read the state, about to add; added, about to read it again; about to undo the addition */ \
     ROW(atomic_looked, is_plain_atomic, ALL, false) \
     ROW(atomic_added, is_plain_atomic, ALL, false) \
     ROW(atomic_refusing, is_plain_atomic, ALL, false) \
-    /* counted as admitted, about to look at the state; about to swap; not counted any more, about to notify */ \
+    /* counted as admitted, about to read the state; about to swap; left, about to notify */ \
     ROW(atomic_counted, is_careful_atomic, ALL, false) \
     ROW(atomic_swapping, is_careful_atomic, ALL, false) \
     ROW(atomic_left, is_careful_atomic, ALL, false) \
     ROW(atomic_closed, is_atomic, ALL, false) \
-    /* knows the peak, about to raise it */ \
+    /* read the peak, about to raise it */ \
     ROW(atomic_raising, is_atomic_with_peak, ALL, false) \
     /* as for the atomic backend */ \
     ROW(percpu_looked, is_percpu, ALL, false) \
     ROW(percpu_added, is_percpu, ALL, false) \
     ROW(percpu_refusing, is_percpu, ALL, false) \
     ROW(percpu_closed, is_percpu, ALL, false) \
-    /* a waiter is counted, about to look */ \
+    /* a waiter is counted, about to read */ \
     ROW(gate_entered, has_gate, ALL, false) \
-    /* found the watch armed, and made its addition visible, about to scan */ \
+    /* found the watch armed and made the addition visible, about to scan */ \
     ROW(percpu_made_visible, is_percpu, ALL, false) \
-    /* about to read one of the slots; between what went out and what came in */ \
+    /* about to read a slot; between the sums of decrements and of increments */ \
     ROW(percpu_slot, is_percpu, ALL, false) \
     ROW(percpu_between_sums, is_percpu, ALL, false) \
     ROW(mutex_locked, is_mutex, ALL, false) \
     ROW(mutex_unlocked, is_mutex, ALL, false) \
-    /* left the mark, about to sleep; gave the lock back, about to hand it over; cleared the marks, about to wake \
-     * one \
-     */ \
+    /* set the mark, about to sleep; released, about to hand over; cleared the marks, about to wake */ \
     ROW(lock_falling_asleep, is_mutex, ALL, false) \
     ROW(lock_waking, is_mutex, ALL, false) \
     ROW(lock_cleared, is_mutex, ALL, false) \
@@ -108,60 +106,57 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(lock_found_free, none, ALL, false) \
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
-    /* looked at whether the counter is closed, about to reserve */ \
+    /* found the counter open, about to reserve */ \
     ROW(queue_looked, is_unbounded_queue, ALL, false) \
-    /* a position is reserved, about to look at whether the counter is closed; found room, about to reserve it; \
-     * reserved, about to publish; and to wake */ \
+    /* reserved a position, about to check that the counter is open; found room, about to reserve; reserved, \
+     * about to publish; published, about to wake */ \
     ROW(queue_reserved, is_unbounded_queue, ALL, false) \
     ROW(ring_reserving, is_queue, ALL, false) \
     ROW(message_reserved, is_queue, ALL, false) \
     ROW(message_published, is_queue, ALL, false) \
     ROW(owner_found_parked, is_queue, ALL, false) \
-    /* closed, about to fix its position; about to fix this position; fixed, about to flush */ \
+    /* closed, about to fix the position; about to store the position; fixed, about to flush */ \
     ROW(queue_closed, is_queue, ALL, false) \
     ROW(queue_fixing_close, is_queue, ALL, false) \
     ROW(queue_fixed_close, is_queue, ALL, false) \
     ROW(flush_began, is_queue, ALL, false) \
     ROW(flush_looked, is_queue, ALL, false) \
-    /* delivered, not released; released, about to notify */ \
+    /* delivered, about to release; released, about to notify */ \
     ROW(owner_delivered, is_queue, ALL, false) \
     ROW(owner_released, is_queue, ALL, false) \
-    /* took the place of who delivers, and gave it back: on the owner's thread; around a callback; on a sender's \
-     */ \
+    /* became the consumer, and stopped being it: the owner's thread; around a callback; a sender */ \
     ROW(owner_delivers, is_queue, ALL, false) \
     ROW(owner_gave_over, is_queue, ALL, false) \
     ROW(owner_begins_callback, is_queue, ALL, false) \
     ROW(owner_in_callback, is_queue, ALL, false) \
     ROW(sender_delivers, is_queue, ALL, false) \
     ROW(sender_gave_over, is_queue, ALL, false) \
-    /* found nothing, about to park; parked, about to look again; told to end, not woken */ \
-    /* about to look at what is retired; took something off that list (stops.c stops there); found nothing to do \
-     */ \
+    /* about to free retired objects; took one off the list (stops.c stops there); found nothing to do */ \
     ROW(owner_freeing, is_queue, ALL, false) \
     ROW(owner_took_retired, none, ALL, false) \
     ROW(owner_resting, is_queue, ALL, false) \
-    /* found a message reserved and not published (held.c stops there) */ \
+    /* found a reserved, unpublished message (held.c stops there); about to park; parked, about to look again; \
+     * told to end, not woken */ \
     ROW(owner_awaits_publication, none, ALL, false) \
     ROW(owner_parking, is_queue, ALL, false) \
     ROW(owner_parked, is_queue, ALL, false) \
     ROW(owner_told_to_end, is_queue, NO_FORK, false) \
-    /* has something to free, and is not woken for it (stops.c stops there) */ \
+    /* told of a retired object, not woken (stops.c stops there) */ \
     ROW(owner_told_of_retired, none, NO_FORK, false) \
     ROW(parker_falling_asleep, is_queue, ALL, false) \
     ROW(parker_waking, is_queue, ALL, false) \
-    /* counted as a sleeper, about to read the epoch; about to look at the condition; about to sleep */ \
+    /* counted as a sleeper, about to read the epoch; about to check the condition; about to sleep */ \
     ROW(eventcount_counted, any, ALL, false) \
     ROW(eventcount_prepared, any, ALL, false) \
     ROW(eventcount_falling_asleep, any, ALL, false) \
-    /* saw sleepers, about to move the epoch on; about to wake them */ \
+    /* saw sleepers, about to advance the epoch; about to wake them */ \
     ROW(eventcount_notifying, any, ALL, false) \
     ROW(eventcount_waking, any, ALL, false) \
-    /* armed, about to look at the value; changed the value, about to look at the watch; disarmed, about to \
-     * notify */ \
+    /* armed, about to read the value; changed the value, about to check the watch; disarmed, about to notify */ \
     ROW(watch_armed, any, ALL, false) \
     ROW(watch_checking, any, ALL, false) \
     ROW(watch_fired, any, ALL, false) \
-    /* the time of a wait is up, about to look once more */ \
+    /* a wait's deadline has passed, about to read once more */ \
     ROW(watch_time_is_up, any, ALL, false) \
     ROW(registry_locked, any, NO_FORK, true) \
     ROW(fork_all_locked, any, NO_FORK, true) \
