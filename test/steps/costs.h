@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What changes of a counter take, in instructions: it does not vary from one time to the next, but for the first
- * time, when a thread may have something to find out. */
+/* The costs of a counter's changes in instructions. They are constant, except for a thread's first change, which
+ * may look up its id. */
 #ifndef STEPS_COSTS_H
 #define STEPS_COSTS_H
 
@@ -15,10 +15,10 @@ struct costs {
     uint64_t of[COSTS_CHANGES];
 };
 
-/* The value is afterwards as it was, or, where the counter is closed, lower. Not while other threads count. */
+/* Leaves the value as it was, or lower if the counter is closed. No other thread may change the counter. */
 struct costs costs_measure(tsc_counter_t *counter);
 
-/* Whether the changes still take what they took. */
+/* Whether the changes still cost the same. */
 bool costs_are(tsc_counter_t *counter, const struct costs *expected);
 
 #endif

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A wait that has ended, however it ended, leaves nothing: a change takes as many instructions as before. What a
- * queue's changes take depends on what its owner does meanwhile, so the queue is left out; test/unit/watch.c looks
- * at what all backends share.
+ * After a wait, however it ended, a change costs as many instructions as before. The queue is left out, because
+ * its costs depend on its owner; test/unit/watch.c tests the part that all backends share.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -82,13 +81,13 @@ static void time_out_at_once(struct scene *scene)
     ck_assert_int_eq(wait_for(scene, 1), -ETIMEDOUT);
 }
 
-static void find_it_low(struct scene *scene)
+static void find_low_value(struct scene *scene)
 {
     scene->threshold++;
     ck_assert_int_eq(wait_for(scene, -1), 0);
 }
 
-static void be_woken(struct scene *scene)
+static void end_by_wake_up(struct scene *scene)
 {
     pthread_t waiter = start_waiter(scene);
 
@@ -97,7 +96,7 @@ static void be_woken(struct scene *scene)
     ck_assert_int_eq(scene->waited, 0);
 }
 
-static void be_cancelled(struct scene *scene)
+static void end_by_cancellation(struct scene *scene)
 {
     pthread_t waiter = start_waiter(scene);
 
@@ -118,15 +117,15 @@ static void time_out_while_another_sleeps(struct scene *scene)
 }
 
 static void (*const ends[])(struct scene *scene) = {
-    time_out, time_out_at_once, find_it_low, be_woken, be_cancelled, time_out_while_another_sleeps,
+    time_out, time_out_at_once, find_low_value, end_by_wake_up, end_by_cancellation, time_out_while_another_sleeps,
 };
 
 static bool is_counted(const struct variant *variant)
 {
-    return walk_is_worth(variant) && !variant_has(variant, TSC_CAP_ASYNC);
+    return walk_is_distinct(variant) && !variant_has(variant, TSC_CAP_ASYNC);
 }
 
-START_TEST(test_changes_take_what_they_took)
+START_TEST(test_changes_cost_what_they_cost)
 {
     const struct variant *variant = variant_at(_i, 0);
     struct scene scene;
@@ -144,8 +143,7 @@ static void measure_in_child(void *arg)
 {
     struct scene *scene = arg;
 
-    CHILD_CHECK(tsc_counter_add(scene->subject.counter, 0) ==
-                0); /* finds out the thread's id, where it is needed */
+    CHILD_CHECK(tsc_counter_add(scene->subject.counter, 0) == 0); /* the thread's first change may cost more */
     CHILD_CHECK(costs_are(scene->subject.counter, &scene->before));
     subject_drop_in_child(&scene->subject);
 }
@@ -168,32 +166,32 @@ START_TEST(test_no_waiter_is_in_the_child)
 }
 END_TEST
 
-/* -------- something at each instruction of a wait whose time is up at once -------- */
+/* -------- events at each instruction of a wait that times out at once -------- */
 
-static void wait_in_vain(void *arg)
+static void time_out_soon(void *arg)
 {
     struct scene *scene = arg;
 
     scene->waited = wait_for(scene, 1);
 }
 
-static void walk_through(const struct variant *variant, const char *what, uint64_t stride, walk_fn visit,
-                         void (*check)(struct scene *scene))
+static void visit_at_each_instruction(const struct variant *variant, const char *what, uint64_t stride,
+                                      walk_fn visit, void (*check)(struct scene *scene))
 {
     struct scene scene;
 
     if (!is_counted(variant))
         return;
     walk_begin(&scene.walk, variant, "wait_at_most", what, stride);
-    while (walk_on(&scene.walk)) {
+    while (walk_next(&scene.walk)) {
         bool visited;
 
         open_scene(&scene, variant, false);
-        visited = walk_visit(&scene.walk, wait_in_vain, visit, &scene);
+        visited = walk_visit(&scene.walk, time_out_soon, visit, &scene);
         WALK_CHECK(&scene.walk, scene.waited == -ETIMEDOUT);
         if (visited)
             check(&scene);
-        walk_see_off(&scene.walk);
+        walk_end_visit(&scene.walk);
         WALK_CHECK(&scene.walk, costs_are(scene.subject.counter, &scene.before));
         subject_close(&scene.subject);
     }
@@ -206,7 +204,7 @@ static void wait_too(void *arg)
     scene->waited_too = wait_for(scene, -1);
 }
 
-/* The other sleeps on, and is woken. */
+/* The other waiter still sleeps, and is woken. */
 static void wake_the_other(struct scene *scene)
 {
     lower(scene);
@@ -215,17 +213,19 @@ static void wake_the_other(struct scene *scene)
     WALK_CHECK(&scene->walk, scene->waited_too == 0);
 }
 
-/* Between two of the last instructions a wake-up would be lost; most are those of each backend's waits. */
+/* A wake-up could be lost between two of the last instructions. All backends share most of them, so one tries
+ * each. */
 START_TEST(test_a_waiter_comes_while_another_leaves)
 {
     const struct variant *variant = variant_at(_i, 0);
     bool all = variant->backend == TSC_BACKEND_ATOMIC && !variant->bounded;
 
-    walk_through(variant, "and another comes", all ? 1 : walk_stride(OTHERS_STRIDE), wait_too, wake_the_other);
+    visit_at_each_instruction(variant, "and another comes", all ? 1 : walk_stride(OTHERS_STRIDE), wait_too,
+                              wake_the_other);
 }
 END_TEST
 
-static void wait_in_vain_too(void *arg)
+static void time_out_too(void *arg)
 {
     struct scene *scene = arg;
 
@@ -241,8 +241,8 @@ static void check_the_other(struct scene *scene)
 
 START_TEST(test_a_waiter_comes_and_leaves)
 {
-    walk_through(variant_at(_i, 0), "and another comes and leaves", walk_stride(OTHERS_STRIDE), wait_in_vain_too,
-                 check_the_other);
+    visit_at_each_instruction(variant_at(_i, 0), "and another comes and leaves", walk_stride(OTHERS_STRIDE),
+                              time_out_too, check_the_other);
 }
 END_TEST
 
@@ -262,8 +262,8 @@ static void check_the_child(struct scene *scene)
 
 START_TEST(test_another_thread_forks)
 {
-    walk_through(variant_at(_i, 0), "and another thread forks", walk_stride(OTHERS_STRIDE), fork_and_measure,
-                 check_the_child);
+    visit_at_each_instruction(variant_at(_i, 0), "and another thread forks", walk_stride(OTHERS_STRIDE),
+                              fork_and_measure, check_the_child);
 }
 END_TEST
 
@@ -272,7 +272,7 @@ int main(void)
     Suite *suite = suite_create("ended");
     TCase *tcase = support_add_case(suite, "ended", CASE_SECONDS);
 
-    add_variant_test(tcase, test_changes_take_what_they_took, 0);
+    add_variant_test(tcase, test_changes_cost_what_they_cost, 0);
     add_variant_test(tcase, test_no_waiter_is_in_the_child, 0);
     add_variant_test(tcase, test_a_waiter_comes_while_another_leaves, 0);
     add_variant_test(tcase, test_a_waiter_comes_and_leaves, 0);

@@ -22,7 +22,7 @@ struct scene {
     struct walk walk;
     struct subject subject;
     const struct call *call;
-    int answer;
+    int result;
     int status; /* how the child ended */
 };
 
@@ -55,7 +55,7 @@ static int call_wait(tsc_counter_t *counter)
     return tsc_counter_wait_at_most(counter, 0, 1) == -ETIMEDOUT ? 0 : UNTOUCHED;
 }
 
-/* A counter without a thread of its own: who starts one must not be interrupted at each instruction. */
+/* A counter without an owner's thread: a thread's start must not be interrupted at each instruction. */
 static int call_create(tsc_counter_t *counter)
 {
     tsc_counter_t *other;
@@ -73,7 +73,7 @@ static const struct call {
     const char *name;
     int (*make)(tsc_counter_t *counter);
     uint64_t caps;
-    uint64_t stride; /* 1, or what TSC_TEST_STRIDE may change */
+    uint64_t stride; /* 1, or a fallback for TSC_TEST_STRIDE */
 } calls[] = {
     {"inc", tsc_counter_inc, 0, 1},
     {"dec", tsc_counter_dec, 0, 1},
@@ -88,8 +88,7 @@ static const struct call {
 
 enum { CALLS = sizeof calls / sizeof *calls };
 
-/* A child in which an owner's thread starts takes long; and a message has the same instructions, whatever it says.
- */
+/* An owner's thread takes long to start in a child, and all messages have the same instructions. */
 static uint64_t stride_of(const struct call *call, const struct variant *variant)
 {
     if (variant_has(variant, TSC_CAP_ASYNC))
@@ -101,10 +100,10 @@ static void make_call(void *arg)
 {
     struct scene *scene = arg;
 
-    scene->answer = scene->call->make(scene->subject.counter);
+    scene->result = scene->call->make(scene->subject.counter);
 }
 
-/* The call has changed the value by one or not at all, and the peak is that of what the value was. */
+/* The call has changed the value by at most one, and the peak is the highest value. */
 static int64_t find_value(const struct scene *scene)
 {
     int64_t value = value_in_child(scene->subject.counter);
@@ -130,7 +129,7 @@ static void drain_in_child(struct scene *scene, int64_t value)
     subject_drop_in_child(&scene->subject);
 }
 
-static void use_to_the_end(struct scene *scene, int64_t value)
+static void use_and_drain(struct scene *scene, int64_t value)
 {
     tsc_counter_t *counter = scene->subject.counter;
 
@@ -146,18 +145,18 @@ static void use_to_the_end(struct scene *scene, int64_t value)
     drain_in_child(scene, value);
 }
 
-static void live_in_child(void *arg)
+static void check_in_child(void *arg)
 {
     struct scene *scene = arg;
 
-    use_to_the_end(scene, find_value(scene));
+    use_and_drain(scene, find_value(scene));
 }
 
 static void fork_and_wait(void *arg)
 {
     struct scene *scene = arg;
 
-    scene->status = child_run(live_in_child, scene);
+    scene->status = child_run(check_in_child, scene);
 }
 
 static void open_scene(struct scene *scene)
@@ -167,7 +166,7 @@ static void open_scene(struct scene *scene)
 
     ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
     subject_open(&scene->subject, variant, attr);
-    scene->answer = UNTOUCHED;
+    scene->result = UNTOUCHED;
     scene->status = 0;
 }
 
@@ -175,22 +174,22 @@ static void close_scene(struct scene *scene)
 {
     int64_t value = UNTOUCHED;
 
-    WALK_CHECK(&scene->walk, scene->answer == 0);
+    WALK_CHECK(&scene->walk, scene->result == 0);
     WALK_CHECK(&scene->walk, scene->status == 0);
     WALK_CHECK(&scene->walk, tsc_counter_get(scene->subject.counter, &value) == 0);
     WALK_CHECK(&scene->walk, value >= INITIAL - 1 && value <= INITIAL + 1);
     subject_close(&scene->subject);
 }
 
-static void fork_at_each_instruction(struct scene *scene, uint64_t stride, walk_fn fork_there)
+static void fork_at_each_instruction(struct scene *scene, uint64_t stride, walk_fn fork_fn)
 {
     struct walk *walk = &scene->walk;
 
     walk_begin(walk, walk->variant, scene->call->name, "and another thread forks", stride);
-    while (walk_on(walk)) {
+    while (walk_next(walk)) {
         open_scene(scene);
-        walk_visit(walk, make_call, fork_there, scene);
-        walk_see_off(walk);
+        walk_visit(walk, make_call, fork_fn, scene);
+        walk_end_visit(walk);
         close_scene(scene);
     }
 }
@@ -200,7 +199,7 @@ START_TEST(test_another_thread_forks)
     const struct variant *variant = variant_at(_i, 0);
     struct scene scene = {.walk = {.variant = variant}};
 
-    for (size_t i = 0; i < CALLS && walk_is_worth(variant); i++) {
+    for (size_t i = 0; i < CALLS && walk_is_distinct(variant); i++) {
         scene.call = &calls[i];
         if (variant_has(variant, scene.call->caps))
             fork_at_each_instruction(&scene, stride_of(scene.call, variant), fork_and_wait);
@@ -208,35 +207,35 @@ START_TEST(test_another_thread_forks)
 }
 END_TEST
 
-/* Whether it was closed at the fork is decided there: nobody is in the child who could still close it. */
-static void find_closed_or_open(void *arg)
+/* The counter is either open or closed in the child, where no other thread can close it. */
+static void check_closed_or_open(void *arg)
 {
     struct scene *scene = arg;
     tsc_counter_t *counter = scene->subject.counter;
-    int answer = tsc_counter_inc(counter);
+    int result = tsc_counter_inc(counter);
 
-    CHILD_CHECK(answer == 0 || answer == -ESHUTDOWN);
+    CHILD_CHECK(result == 0 || result == -ESHUTDOWN);
     for (int i = 1; i < ADDS_IN_CHILD; i++)
-        CHILD_CHECK(tsc_counter_inc(counter) == answer);
-    drain_in_child(scene, answer == 0 ? INITIAL + ADDS_IN_CHILD : INITIAL);
+        CHILD_CHECK(tsc_counter_inc(counter) == result);
+    drain_in_child(scene, result == 0 ? INITIAL + ADDS_IN_CHILD : INITIAL);
 }
 
-static void fork_and_find_closed_or_open(void *arg)
+static void fork_and_check_closed_or_open(void *arg)
 {
     struct scene *scene = arg;
 
-    scene->status = child_run(find_closed_or_open, scene);
+    scene->status = child_run(check_closed_or_open, scene);
 }
 
-START_TEST(test_another_thread_forks_while_one_closes)
+START_TEST(test_another_thread_forks_during_a_close)
 {
     static const struct call close = {"close", tsc_counter_close, 0, 1};
     const struct variant *variant = variant_at(_i, 0);
     struct scene scene = {.walk = {.variant = variant}, .call = &close};
 
-    if (walk_is_worth(variant))
+    if (walk_is_distinct(variant))
         fork_at_each_instruction(&scene, variant_has(variant, TSC_CAP_ASYNC) ? walk_stride(CLOSING_STRIDE) : 1,
-                                 fork_and_find_closed_or_open);
+                                 fork_and_check_closed_or_open);
 }
 END_TEST
 
@@ -246,6 +245,6 @@ int main(void)
     TCase *tcase = support_add_case(suite, "forks", CASE_SECONDS);
 
     add_variant_test(tcase, test_another_thread_forks, 0);
-    add_variant_test(tcase, test_another_thread_forks_while_one_closes, 0);
+    add_variant_test(tcase, test_another_thread_forks_during_a_close, 0);
     return stepper_run_suite(suite);
 }

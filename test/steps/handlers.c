@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A signal handler counts at each instruction of each call that it may interrupt. */
+/* A signal handler changes the value at each instruction of each call that it may interrupt. */
 #include <errno.h>
 #include <inttypes.h>
 #include <sched.h>
@@ -12,13 +12,13 @@
 enum {
     CASE_SECONDS = 120,
     INITIAL = 100,
-    HANDLED = 5,
-    MOVED = 7, /* increments and decrements of the handler */
+    HANDLER_SUM = 5,
+    HANDLER_CHANGES = 7, /* the sum of the handler's changes, without signs */
 };
 
-/* All that one can see of a call, of a handler, and of the counter after both. */
+/* The results of a call and of a handler, and the counter after both. */
 struct outcome {
-    int answer;
+    int result;
     int64_t output;
     int handled;
     int64_t value;
@@ -97,7 +97,7 @@ static int call_compare_exchange(tsc_counter_t *counter, int64_t *output)
 
 static int call_failing_compare_exchange(tsc_counter_t *counter, int64_t *output)
 {
-    *output = INITIAL + HANDLED;
+    *output = INITIAL + HANDLER_SUM;
     return tsc_counter_compare_exchange(counter, output, 40);
 }
 
@@ -107,7 +107,7 @@ static int call_close(tsc_counter_t *counter, int64_t *output)
     return tsc_counter_close(counter);
 }
 
-static int look_for_more(tsc_counter_t *counter, int64_t *output)
+static int wait_without_timeout(tsc_counter_t *counter, int64_t *output)
 {
     (void)output;
     return tsc_counter_wait_at_most(counter, INITIAL, 0);
@@ -126,7 +126,7 @@ static const struct call calls[] = {
     {"compare_exchange", call_compare_exchange, false},
     {"failing compare_exchange", call_failing_compare_exchange, false},
     {"close", call_close, false},
-    {"wait_at_most", look_for_more, true},
+    {"wait_at_most", wait_without_timeout, true},
 };
 
 enum { CALLS = sizeof calls / sizeof *calls };
@@ -135,11 +135,11 @@ static void make_call(void *arg)
 {
     struct scene *scene = arg;
 
-    scene->outcome.answer = scene->call->make(scene->counter, &scene->outcome.output);
+    scene->outcome.result = scene->call->make(scene->counter, &scene->outcome.output);
 }
 
-/* Of a closed counter each increment is refused, or none. */
-static void count_in_handler(void *arg)
+/* A closed counter refuses all of the handler's increments, an open one none. */
+static void change_in_handler(void *arg)
 {
     struct scene *scene = arg;
     int64_t value = 0;
@@ -159,7 +159,7 @@ static void open_scene(struct scene *scene)
     ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
     ck_assert_int_eq(tsc_counter_create(&scene->counter, scene->walk.variant->backend, attr), 0);
     tsc_counter_attr_destroy(attr);
-    scene->outcome = (struct outcome){.answer = UNTOUCHED, .output = UNTOUCHED, .handled = UNTOUCHED};
+    scene->outcome = (struct outcome){.result = UNTOUCHED, .output = UNTOUCHED, .handled = UNTOUCHED};
 }
 
 static struct outcome close_scene(struct scene *scene)
@@ -173,7 +173,7 @@ static struct outcome close_scene(struct scene *scene)
     return *outcome;
 }
 
-static struct outcome one_after_the_other(struct scene *scene, walk_fn first, walk_fn second)
+static struct outcome in_sequence(struct scene *scene, walk_fn first, walk_fn second)
 {
     open_scene(scene);
     first(scene);
@@ -183,81 +183,82 @@ static struct outcome one_after_the_other(struct scene *scene, walk_fn first, wa
 
 static bool is_same(const struct outcome *one, const struct outcome *other)
 {
-    return one->answer == other->answer && one->output == other->output && one->handled == other->handled &&
+    return one->result == other->result && one->output == other->output && one->handled == other->handled &&
            one->value == other->value && one->peak == other->peak;
 }
 
-/* What a read of slots may say: no less than was there, and more by no more than what moved meanwhile. */
-static bool is_honest(const struct scene *scene, const struct outcome *outcome)
+/* Whether a read of slots is within its contract: not below the value, and above it at most by the changes. */
+static bool is_within_bounds(const struct scene *scene, const struct outcome *outcome)
 {
     int64_t low = scene->call->make == call_get ? INITIAL : 0;
 
     if (scene->walk.variant->backend != TSC_BACKEND_PERCPU || !scene->call->only_reads ||
-        outcome->value != INITIAL + HANDLED || outcome->handled != 0)
+        outcome->value != INITIAL + HANDLER_SUM || outcome->handled != 0)
         return false;
-    if (scene->call->make == look_for_more)
-        return outcome->answer == 0 || outcome->answer == -ETIMEDOUT;
-    return outcome->answer == 0 && outcome->output >= low && outcome->output <= low + HANDLED + MOVED;
+    if (scene->call->make == wait_without_timeout)
+        return outcome->result == 0 || outcome->result == -ETIMEDOUT;
+    return outcome->result == 0 && outcome->output >= low &&
+           outcome->output <= low + HANDLER_SUM + HANDLER_CHANGES;
 }
 
-/* The handler came before the call, or after it: there is nothing in between. */
-static void count_at_each_instruction(struct scene *scene)
+/* The outcome is that of the handler before the call, or of the handler after it. */
+static void interrupt_at_each_instruction(struct scene *scene)
 {
     struct walk *walk = &scene->walk;
-    struct outcome before = one_after_the_other(scene, count_in_handler, make_call);
-    struct outcome after = one_after_the_other(scene, make_call, count_in_handler);
+    struct outcome before = in_sequence(scene, change_in_handler, make_call);
+    struct outcome after = in_sequence(scene, make_call, change_in_handler);
 
-    walk_begin(walk, walk->variant, scene->call->name, "and a handler counts", 1);
-    while (walk_on(walk)) {
+    walk_begin(walk, walk->variant, scene->call->name, "and a handler changes the value", 1);
+    while (walk_next(walk)) {
         struct outcome outcome;
 
         open_scene(scene);
-        if (!walk_interrupt(walk, make_call, count_in_handler, scene))
-            count_in_handler(scene);
+        if (!walk_interrupt(walk, make_call, change_in_handler, scene))
+            change_in_handler(scene);
         outcome = close_scene(scene);
-        ck_assert_msg(is_same(&outcome, &before) || is_same(&outcome, &after) || is_honest(scene, &outcome),
-                      "%s: answer %d, output %" PRId64 ", handler %d, value %" PRId64 ", peak %" PRId64,
-                      walk->name, outcome.answer, outcome.output, outcome.handled, outcome.value, outcome.peak);
+        ck_assert_msg(is_same(&outcome, &before) || is_same(&outcome, &after) || is_within_bounds(scene, &outcome),
+                      "%s: result %d, output %" PRId64 ", handler %d, value %" PRId64 ", peak %" PRId64,
+                      walk->name, outcome.result, outcome.output, outcome.handled, outcome.value, outcome.peak);
     }
 }
 
-START_TEST(test_a_handler_counts)
+START_TEST(test_a_handler_changes_the_value)
 {
     struct scene scene = {.walk = {.variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE)}};
 
     for (size_t i = 0; i < CALLS; i++) {
         scene.call = &calls[i];
-        count_at_each_instruction(&scene);
+        interrupt_at_each_instruction(&scene);
     }
 }
 END_TEST
 
-/* To another processor, and back to all of them. */
-static void hop(void *arg)
+/* Moves to another CPU, then allows all again. */
+static void move_to_another_cpu(void *arg)
 {
     cpu_set_t allowed;
-    int processor = sched_getcpu();
+    int cpu = sched_getcpu();
 
     (void)arg;
-    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || processor < 0 || CPU_COUNT(&allowed) < 2)
+    if (sched_getaffinity(0, sizeof allowed, &allowed) != 0 || cpu < 0 || CPU_COUNT(&allowed) < 2)
         return;
-    CPU_CLR(processor, &allowed);
+    CPU_CLR(cpu, &allowed);
     sched_setaffinity(0, sizeof allowed, &allowed);
-    CPU_SET(processor, &allowed);
+    CPU_SET(cpu, &allowed);
     sched_setaffinity(0, sizeof allowed, &allowed);
 }
 
-START_TEST(test_the_thread_hops)
+START_TEST(test_the_thread_changes_its_cpu)
 {
     struct scene scene = {.walk = {.variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE)}, .call = &calls[0]};
     struct walk *walk = &scene.walk;
 
-    walk_begin(walk, walk->variant, scene.call->name, "on two processors", 1);
-    while (walk_on(walk)) {
+    walk_begin(walk, walk->variant, scene.call->name, "and the thread changes its CPU", 1);
+    while (walk_next(walk)) {
         open_scene(&scene);
-        walk_interrupt(walk, make_call, hop, &scene);
+        walk_interrupt(walk, make_call, move_to_another_cpu, &scene);
         WALK_CHECK(walk, close_scene(&scene).value == INITIAL + 1);
-        WALK_CHECK(walk, scene.outcome.answer == 0);
+        WALK_CHECK(walk, scene.outcome.result == 0);
     }
 }
 END_TEST
@@ -267,7 +268,7 @@ int main(void)
     Suite *suite = suite_create("handlers");
     TCase *tcase = support_add_case(suite, "handlers", CASE_SECONDS);
 
-    add_variant_test(tcase, test_a_handler_counts, TSC_CAP_SIGNAL_SAFE);
-    add_variant_test(tcase, test_the_thread_hops, TSC_CAP_SIGNAL_SAFE);
+    add_variant_test(tcase, test_a_handler_changes_the_value, TSC_CAP_SIGNAL_SAFE);
+    add_variant_test(tcase, test_the_thread_changes_its_cpu, TSC_CAP_SIGNAL_SAFE);
     return stepper_run_suite(suite);
 }

@@ -81,7 +81,7 @@ static void read_peak_at_each_instruction(struct scene *scene)
     struct walk *walk = &scene->walk;
 
     walk_begin(walk, walk->variant, scene->way->name, "and a handler reads the peak", 1);
-    while (walk_on(walk)) {
+    while (walk_next(walk)) {
         open_scene(scene);
         ck_assert_int_eq(tsc_counter_add(scene->counter, HIGH - INITIAL), 0);
         scene->peak = HIGH;
@@ -126,7 +126,7 @@ START_TEST(test_the_value_falls_while_it_is_raised)
     if (!walk->variant->track_peak)
         return;
     walk_begin(walk, walk->variant, "fetch_add", "and a handler decrements", 1);
-    while (walk_on(walk)) {
+    while (walk_next(walk)) {
         open_scene(&scene);
         walk_interrupt(walk, raise_by_one, lower_by_one, &scene);
         read_peak(&scene);

@@ -90,7 +90,7 @@ START_TEST(another_sender_reserves_while_one_does)
     struct walk walk;
 
     walk_begin_named(&walk, "ring, reserve, and another sender reserves");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct message message;
         bool interrupted;
 
@@ -109,7 +109,7 @@ START_TEST(a_lap_passes_while_a_sender_reserves)
     struct walk walk;
 
     walk_begin_named(&walk, "ring, reserve, and a lap passes");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct message message;
 
         open_ring(&message);
@@ -125,7 +125,7 @@ START_TEST(a_message_is_read_while_it_is_published)
     struct walk walk;
 
     walk_begin_named(&walk, "ring, publish, and the message is read");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct message message;
 
         open_ring(&message);
@@ -142,7 +142,7 @@ START_TEST(a_message_is_published_while_it_is_read)
     struct walk walk;
 
     walk_begin_named(&walk, "ring, read, and the message is sent");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct message message;
         bool interrupted;
 
@@ -159,7 +159,7 @@ START_TEST(messages_pass_while_they_are_counted)
     struct walk walk;
 
     walk_begin_named(&walk, "ring, occupancy, and messages pass");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct message message;
 
         open_ring(&message);

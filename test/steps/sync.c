@@ -41,7 +41,7 @@ START_TEST(lock_has_one_owner)
 
     tsc_lock_self();
     walk_begin_named(&walk, "lock, try, and another thread acquires it");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct attempt attempt = {.acquired = false};
         bool interrupted;
 
@@ -92,7 +92,7 @@ START_TEST(watch_keeps_the_higher_threshold)
     struct walk walk;
 
     walk_begin_named(&walk, "watch, wait, and another thread arms it lower");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         struct looks looks = {.made = 0};
 
         tsc_watch_init(&watch);
@@ -129,7 +129,7 @@ START_TEST(unpark_leaves_a_notified_parker_alone)
     struct walk walk;
 
     walk_begin_named(&walk, "parker, unpark, and its sleeper frees it");
-    while (walk_on(&walk)) {
+    while (walk_next(&walk)) {
         bool freed = false;
 
         atomic_store(&parker.state, TSC_PARKER_AWAKE);

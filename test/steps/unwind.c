@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A profiler's signal arrives at each instruction of a change, and its handler unwinds the stack: to the caller,
- * from everywhere. That includes the place that the kernel sends a thread to which it interrupted inside a
- * restartable sequence.
+ * A profiler's signal arrives at each instruction of a change, and its handler unwinds the stack to the caller.
+ * That includes the abort handler to which the kernel sends a thread that it interrupted in a restartable
+ * sequence.
  */
 #include <string.h>
 #include <unwind.h>
@@ -35,7 +35,7 @@ static _Unwind_Reason_Code note_frame(struct _Unwind_Context *context, void *arg
     return _URC_NO_REASON;
 }
 
-/* The stepper's own instructions tell nothing. */
+/* The stepper's own instructions are ignored. */
 static void unwind(void *arg)
 {
     struct trace *trace = arg;
@@ -44,7 +44,7 @@ static void unwind(void *arg)
         _Unwind_Backtrace(note_frame, trace);
 }
 
-/* Whether the kernel put the thread there. */
+/* Whether the instruction is an abort handler. */
 static bool is_after_signature(const char *instruction)
 {
 #ifdef TSC_HAVE_RSEQ_ADDITION

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Something happens at each instruction of a wait, or a wait begins at each instruction of what ends it: no
- * wake-up is lost, and a wait may be cancelled anywhere. One that is lost is a hang, and the trial says so. */
+/* The value falls at each instruction of a wait, or a wait begins at each instruction of a decrease. No wake-up is
+ * lost, and a wait may be cancelled anywhere. A lost wake-up is a hang, which the trial reports. */
 #include <errno.h>
 #include <pthread.h>
 
@@ -31,7 +31,7 @@ static int lower_by_compare_exchange(tsc_counter_t *counter)
     return tsc_counter_compare_exchange(counter, &expected, 0) == 1 ? 0 : UNTOUCHED;
 }
 
-static int set_to_nothing(int64_t *value, void *arg)
+static int set_to_zero(int64_t *value, void *arg)
 {
     (void)arg;
     *value = 0;
@@ -40,7 +40,7 @@ static int set_to_nothing(int64_t *value, void *arg)
 
 static int lower_by_update(tsc_counter_t *counter)
 {
-    return tsc_counter_update(counter, set_to_nothing, NULL);
+    return tsc_counter_update(counter, set_to_zero, NULL);
 }
 
 static const struct way {
@@ -65,7 +65,7 @@ struct meeting {
     int lowered;
 };
 
-static void wait_for_nothing(void *arg)
+static void wait_for_zero(void *arg)
 {
     struct meeting *meeting = arg;
 
@@ -104,10 +104,10 @@ static void lower_at_each_instruction(struct meeting *meeting)
     struct walk *walk = &meeting->walk;
 
     walk_begin(walk, walk->variant, meeting->way->name, "during a wait", stride_of(meeting->way));
-    while (walk_on(walk)) {
+    while (walk_next(walk)) {
         open_meeting(meeting);
-        walk_visit_waiter(walk, wait_for_nothing, lower, meeting);
-        walk_see_off(walk);
+        walk_visit_waiter(walk, wait_for_zero, lower, meeting);
+        walk_end_visit(walk);
         close_meeting(meeting);
     }
 }
@@ -117,106 +117,106 @@ static void wait_at_each_instruction(struct meeting *meeting)
     struct walk *walk = &meeting->walk;
 
     walk_begin(walk, walk->variant, meeting->way->name, "and a wait begins", stride_of(meeting->way));
-    while (walk_on(walk)) {
+    while (walk_next(walk)) {
         open_meeting(meeting);
-        if (!walk_visit(walk, lower, wait_for_nothing, meeting))
-            wait_for_nothing(meeting);
-        walk_see_off(walk);
+        if (!walk_visit(walk, lower, wait_for_zero, meeting))
+            wait_for_zero(meeting);
+        walk_end_visit(walk);
         close_meeting(meeting);
     }
 }
 
-static void with_each_way(const struct variant *variant, void (*walk_through)(struct meeting *meeting))
+static void for_each_way(const struct variant *variant, void (*walk_through)(struct meeting *meeting))
 {
     struct meeting meeting = {.walk = {.variant = variant}};
 
-    for (size_t i = 0; i < WAYS && walk_is_worth(variant); i++) {
+    for (size_t i = 0; i < WAYS && walk_is_distinct(variant); i++) {
         meeting.way = &ways[i];
         if (variant_has(variant, ways[i].caps))
             walk_through(&meeting);
     }
 }
 
-START_TEST(test_waiters_wake_whenever_the_value_falls)
+START_TEST(test_a_waiter_wakes_whenever_the_value_falls)
 {
-    with_each_way(variant_at(_i, 0), lower_at_each_instruction);
+    for_each_way(variant_at(_i, 0), lower_at_each_instruction);
 }
 END_TEST
 
-START_TEST(test_waiters_wake_whenever_they_come)
+START_TEST(test_a_waiter_wakes_whenever_it_begins)
 {
-    with_each_way(variant_at(_i, 0), wait_at_each_instruction);
+    for_each_way(variant_at(_i, 0), wait_at_each_instruction);
 }
 END_TEST
 
-struct doomed {
+struct cancelled {
     struct walk walk;
     struct subject subject;
     pthread_t waiter;
     bool was_cancelled;
 };
 
-static void wait_in_vain(void *arg)
+static void wait_for_ever(void *arg)
 {
-    struct doomed *doomed = arg;
+    struct cancelled *cancelled = arg;
 
-    (void)tsc_counter_wait_at_most(doomed->subject.counter, -1, -1);
+    (void)tsc_counter_wait_at_most(cancelled->subject.counter, -1, -1);
 }
 
 static void cancel(void *arg)
 {
-    struct doomed *doomed = arg;
+    struct cancelled *cancelled = arg;
 
-    pthread_cancel(doomed->waiter);
+    pthread_cancel(cancelled->waiter);
 }
 
 static void note_cancellation(void *arg)
 {
-    struct doomed *doomed = arg;
+    struct cancelled *cancelled = arg;
 
-    doomed->was_cancelled = true;
+    cancelled->was_cancelled = true;
 }
 
-/* That, and not what a join tells: where a cancellation comes with the end of a time of none, glibc forgets it. */
+/* The cleanup handler notes a cancellation; glibc may not report it to pthread_join(). */
 static void *wait_until_cancelled(void *arg)
 {
-    struct doomed *doomed = arg;
+    struct cancelled *cancelled = arg;
 
-    doomed->waiter = pthread_self();
-    pthread_cleanup_push(note_cancellation, doomed);
-    walk_visit_waiter(&doomed->walk, wait_in_vain, cancel, doomed);
+    cancelled->waiter = pthread_self();
+    pthread_cleanup_push(note_cancellation, cancelled);
+    walk_visit_waiter(&cancelled->walk, wait_for_ever, cancel, cancelled);
     pthread_cleanup_pop(0);
     return NULL;
 }
 
-/* Nobody waits any more, and whoever waits after it is woken. */
-static void check_after_cancellation(struct doomed *doomed)
+/* The cancelled waiter is gone, and later waits work. */
+static void check_after_cancellation(struct cancelled *cancelled)
 {
-    tsc_counter_t *counter = doomed->subject.counter;
+    tsc_counter_t *counter = cancelled->subject.counter;
 
-    WALK_CHECK(&doomed->walk, doomed->was_cancelled);
-    WALK_CHECK(&doomed->walk, tsc_counter_inc(counter) == 0);
-    WALK_CHECK(&doomed->walk, tsc_counter_wait_at_most(counter, 0, 1) == -ETIMEDOUT);
-    WALK_CHECK(&doomed->walk, tsc_counter_dec(counter) == 0);
-    WALK_CHECK(&doomed->walk, tsc_counter_wait_at_most(counter, 0, -1) == 0);
+    WALK_CHECK(&cancelled->walk, cancelled->was_cancelled);
+    WALK_CHECK(&cancelled->walk, tsc_counter_inc(counter) == 0);
+    WALK_CHECK(&cancelled->walk, tsc_counter_wait_at_most(counter, 0, 1) == -ETIMEDOUT);
+    WALK_CHECK(&cancelled->walk, tsc_counter_dec(counter) == 0);
+    WALK_CHECK(&cancelled->walk, tsc_counter_wait_at_most(counter, 0, -1) == 0);
 }
 
 START_TEST(test_waits_are_cancelled_anywhere)
 {
     const struct variant *variant = variant_at(_i, 0);
-    struct doomed doomed;
-    struct walk *walk = &doomed.walk;
+    struct cancelled cancelled;
+    struct walk *walk = &cancelled.walk;
 
-    if (!walk_is_worth(variant))
+    if (!walk_is_distinct(variant))
         return;
     walk_begin(walk, variant, "wait_at_most", "is cancelled", walk_stride(CANCELLED_STRIDE));
-    while (walk_on(walk)) {
-        subject_open(&doomed.subject, variant, variant_attr(variant));
-        doomed.was_cancelled = false;
-        pthread_join(support_start_thread(wait_until_cancelled, &doomed), NULL);
-        walk_see_off(walk);
-        check_after_cancellation(&doomed);
-        subject_close(&doomed.subject);
+    while (walk_next(walk)) {
+        subject_open(&cancelled.subject, variant, variant_attr(variant));
+        cancelled.was_cancelled = false;
+        pthread_join(support_start_thread(wait_until_cancelled, &cancelled), NULL);
+        walk_end_visit(walk);
+        check_after_cancellation(&cancelled);
+        subject_close(&cancelled.subject);
     }
 }
 END_TEST
@@ -226,8 +226,8 @@ int main(void)
     Suite *suite = suite_create("waits");
     TCase *tcase = support_add_case(suite, "waits", CASE_SECONDS);
 
-    add_variant_test(tcase, test_waiters_wake_whenever_the_value_falls, 0);
-    add_variant_test(tcase, test_waiters_wake_whenever_they_come, 0);
+    add_variant_test(tcase, test_a_waiter_wakes_whenever_the_value_falls, 0);
+    add_variant_test(tcase, test_a_waiter_wakes_whenever_it_begins, 0);
     add_variant_test(tcase, test_waits_are_cancelled_anywhere, 0);
     return stepper_run_suite(suite);
 }

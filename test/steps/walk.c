@@ -12,13 +12,13 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-/* A call has more instructions than the fewest, or it was not stepped through; and it ends. */
+/* A call with fewer instructions was not stepped through; a call with more does not end. */
 enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000 };
 
 static void begin(struct walk *walk)
 {
-    walk->is_asked_for = trial_is_asked_for(walk->title);
-    if (walk->is_asked_for)
+    walk->is_selected = trial_is_asked_for(walk->title);
+    if (walk->is_selected)
         visitor_start(&walk->visitor);
 }
 
@@ -43,9 +43,9 @@ static void end(struct walk *walk)
     ck_assert_uint_ge(walk->instruction, INSTRUCTIONS_MIN);
 }
 
-bool walk_on(struct walk *walk)
+bool walk_next(struct walk *walk)
 {
-    if (!walk->is_asked_for)
+    if (!walk->is_selected)
         return false;
     trial_end();
     if (walk->ends) {
@@ -54,7 +54,7 @@ bool walk_on(struct walk *walk)
     }
     walk->instruction += walk->instruction == 0 ? 1 : walk->stride;
     ck_assert_msg(walk->instruction < INSTRUCTIONS_MAX,
-                  "%s: does not end; does a trap begin a restartable sequence anew?", walk->title);
+                  "%s: does not end; does each trap restart a restartable sequence?", walk->title);
     snprintf(walk->name, sizeof walk->name, "%s, at instruction %" PRIu64, walk->title, walk->instruction);
     trial_begin(walk->name);
     return true;
@@ -73,9 +73,8 @@ bool walk_interrupt(struct walk *walk, walk_fn call, walk_fn interrupt, void *ar
     return !walk->ends;
 }
 
-/* Nothing in here is to be cancelled: at the instruction the caller may not be to be cancelled. */
-/* Where cancellation is asynchronous, musl looks when that is set, not when it is enabled, whether there was one.
- */
+/* No cancellation here: the caller may not be cancelled at the instruction. musl acts on a pending asynchronous
+ * cancellation when the type is set, not when cancellation is enabled. */
 static void stand_by(struct walk *walk)
 {
     int cancellation;
@@ -83,7 +82,7 @@ static void stand_by(struct walk *walk)
 
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
     visitor_stand_by(&walk->visitor);
-    walk->had_to_wait = visitor_is_out(&walk->visitor);
+    walk->visitor_waited = visitor_is_out(&walk->visitor);
     pthread_setcancelstate(cancellation, NULL);
     pthread_setcanceltype(PTHREAD_CANCEL_DEFERRED, &type);
     pthread_setcanceltype(type, NULL);
@@ -101,7 +100,7 @@ static void prepare_visit(struct walk *walk, walk_fn visit, void *arg)
 {
     walk->visit = visit;
     walk->arg = arg;
-    walk->had_to_wait = false;
+    walk->visitor_waited = false;
 }
 
 bool walk_visit(struct walk *walk, walk_fn call, walk_fn visit, void *arg)
@@ -125,13 +124,13 @@ static bool stays_asleep(pid_t thread)
     return true;
 }
 
-static void visit_when_called_or_slept(void *arg)
+static void visit_when_sent_or_slept(void *arg)
 {
     struct walk *walk = arg;
 
-    while (!atomic_load(&walk->called) && !walk->came_by_itself)
-        walk->came_by_itself = stays_asleep(walk->caller);
-    atomic_store(&walk->has_come, true);
+    while (!atomic_load(&walk->sent) && !walk->caller_slept)
+        walk->caller_slept = stays_asleep(walk->caller);
+    atomic_store(&walk->visit_began, true);
     walk->visit(walk->arg);
 }
 
@@ -139,8 +138,8 @@ static void call_visitor(void *arg)
 {
     struct walk *walk = arg;
 
-    atomic_store(&walk->called, true);
-    while (!atomic_load(&walk->has_come))
+    atomic_store(&walk->sent, true);
+    while (!atomic_load(&walk->visit_began))
         sched_yield();
     stand_by(walk);
 }
@@ -149,23 +148,23 @@ void walk_visit_waiter(struct walk *walk, walk_fn call, walk_fn visit, void *arg
 {
     prepare_visit(walk, visit, arg);
     walk->caller = support_thread_id();
-    walk->came_by_itself = false;
-    atomic_store(&walk->called, false);
-    atomic_store(&walk->has_come, false);
-    visitor_send(&walk->visitor, visit_when_called_or_slept, walk);
+    walk->caller_slept = false;
+    atomic_store(&walk->sent, false);
+    atomic_store(&walk->visit_began, false);
+    visitor_send(&walk->visitor, visit_when_sent_or_slept, walk);
     stepper_begin(walk->instruction, call_visitor, walk);
     call(arg);
     stepper_end();
 }
 
-void walk_see_off(struct walk *walk)
+void walk_end_visit(struct walk *walk)
 {
     visitor_keep_home(&walk->visitor);
     visitor_let_out(&walk->visitor);
-    walk->ends |= walk->came_by_itself;
+    walk->ends |= walk->caller_slept;
 }
 
-bool walk_is_worth(const struct variant *variant)
+bool walk_is_distinct(const struct variant *variant)
 {
     return !variant->shared_owner && variant->queue_capacity == 0 && (variant->bounded || !variant->track_peak);
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A call is made again and again, and each time something else happens at the next one of its instructions: in a
- * signal handler of the same thread, or on another thread while this one stands still. So what stress tests meet
- * by chance is met for certain, and what they never meet as well.
+ * Makes a call again and again, each time with an event before its next instruction: in a signal handler of the
+ * same thread, or on another thread, the visitor, while this one stands still. So the tests reach every
+ * interleaving of the event with the call, also those that stress tests reach rarely or never.
  *
- * Another thread may have to wait for the one that stands still: for a lock, or for a message that is reserved.
- * Then the call goes on once the other thread sleeps, and what holds in any order is checked.
+ * The visitor may wait for this thread, for a lock or a reserved message. The call then continues once the visitor
+ * sleeps, and the test checks what holds in any order.
  */
 #ifndef STEPS_WALK_H
 #define STEPS_WALK_H
@@ -21,57 +21,56 @@ enum { WALK_TITLE_MAX = 120 };
 typedef void (*walk_fn)(void *arg);
 
 struct walk {
-    const struct variant *variant; /* NULL: the call is not of a counter */
+    const struct variant *variant; /* NULL: not a call of a counter */
     char title[WALK_TITLE_MAX];
     char name[TRIAL_NAME_MAX]; /* the title and the instruction */
     uint64_t instruction;      /* from 1 */
     uint64_t stride;
-    bool is_asked_for;
+    bool is_selected;
     bool ends;
     struct visitor visitor;
 
-    /* The visit that is under way. */
+    /* The current visit. */
     walk_fn visit;
     void *arg;
     pid_t caller;
-    atomic_bool called;
-    atomic_bool has_come;
-    bool came_by_itself;
-    bool had_to_wait;
+    atomic_bool sent;
+    atomic_bool visit_began;
+    bool caller_slept;
+    bool visitor_waited;
 };
 
-/* Begins a walk through a call of a counter, during which `what` happens. */
+/* Begins a walk through a call of a counter; `what` is the event. */
 void walk_begin(struct walk *walk, const struct variant *variant, const char *call, const char *what,
                 uint64_t stride);
 
-/* Begins a walk through any other call. */
+/* Begins a walk through another call, and tries each instruction. */
 void walk_begin_named(struct walk *walk, const char *title);
 
-/* Moves on to the next instruction. At the end of the call it ends the walk and returns false, as it does at once
- * unless TSC_TEST_TRIAL asks for this walk. */
-bool walk_on(struct walk *walk);
+/* Moves to the next instruction. After the last one it ends the walk and returns false, and at once if
+ * TSC_TEST_TRIAL does not select the walk. */
+bool walk_next(struct walk *walk);
 
-/* How many instructions lie between two that are tried, where each is not needed: TSC_TEST_STRIDE, else the
- * fallback. */
+/* The distance of the instructions that are tried where not all are needed: TSC_TEST_STRIDE, else the fallback. */
 uint64_t walk_stride(uint64_t fallback);
 
-/* Makes the call, which is interrupted at the instruction; false where it had not got so many. */
+/* Makes the call and interrupts it at the instruction. False if the call has fewer instructions. */
 bool walk_interrupt(struct walk *walk, walk_fn call, walk_fn interrupt, void *arg);
 
-/* Makes the call, and at the instruction has the visitor visit: until that has returned, or waits. False where
- * there was no visit. Whether it waited: had_to_wait. */
+/* Makes the call, stops it at the instruction, and sends the visitor; the call continues once the visit has ended
+ * or sleeps (visitor_waited). False if there was no visit. */
 bool walk_visit(struct walk *walk, walk_fn call, walk_fn visit, void *arg);
 
-/* The same for a call that waits for the visit: where it falls asleep before the instruction, there is a visit as
- * well. The call need not return, if walk_see_off is called all the same. */
+/* The same for a call that waits for the visit: if it sleeps before the instruction, the visit begins then. If the
+ * call does not return, walk_end_visit() must still be called. */
 void walk_visit_waiter(struct walk *walk, walk_fn call, walk_fn visit, void *arg);
 
-/* Waits for the visit to end. After each call that was visited. */
-void walk_see_off(struct walk *walk);
+/* Waits for the visit to end; called after each visited call. */
+void walk_end_visit(struct walk *walk);
 
-/* A queue of another size, or on a shared owner, has the same instructions as another; and who has a peak and
- * bounds has those of a peak. */
-bool walk_is_worth(const struct variant *variant);
+/* False for a variant whose instructions another variant has too: queues of any size and owner are alike, and a
+ * peak with bounds includes a peak. */
+bool walk_is_distinct(const struct variant *variant);
 
 #define WALK_CHECK(walk, condition) ck_assert_msg(condition, "%s: not true: %s", (walk)->name, #condition)
 
