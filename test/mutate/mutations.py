@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""The lists of mutations: how they are written, and whether they still fit the sources.
+"""The lists of mutations: their format, and whether they still fit the sources.
 
     mutation: NAME          letters, digits and hyphens; no two have the same
     file: PATH              the file that is changed, from the root of the sources
     test: SUITE/NAME [VARIABLE=VALUE]...    a test that must fail, and its settings
-    ends: fails             how: `fails`, with a status other than 0 (what it is without this line); or `hangs`,
-                            and is still running when its time is up
-    limit: SECONDS          how long it may take (60)
+    ends: fails             how: `fails` (the default), with a status other than 0; or `hangs`, until the limit
+    limit: SECONDS          the time limit (60)
     old:
-    the exact text, which stands once in the file
+    the exact text, which occurs once in the file
     new:
-    the text in its place; none deletes it
+    the replacement; if empty, the text is deleted
     end
 
-`old:` to `end` may be repeated, and `file:` before it, for a change in several places. Between mutations lines
-that begin with # are comments.
+`old:` to `end` may be repeated, with `file:` before it, to change several places. Lines between mutations that begin
+with # are comments.
 """
 
 import re
@@ -86,7 +85,7 @@ class Reader:
 
     def begin(self, name):
         if not NAME.fullmatch(name):
-            self.fail(f'"{name}" is no name of a mutation')
+            self.fail(f'"{name}" is not a valid name')
         self.mutations.append(Mutation(name, f'{self.path.name}:{self.at}'))
 
     def set(self, mutation, key, value):
@@ -129,7 +128,7 @@ class Reader:
 
 
 def read_lists(folder):
-    """All mutations of a folder, in the order of the names of the files. Raises Malformed."""
+    """All mutations of a folder, ordered by file name. Raises Malformed."""
     mutations = []
     for path in sorted(folder.glob('*.mut')):
         mutations += Reader(path).read()
@@ -143,7 +142,7 @@ def read_lists(folder):
 
 
 def mutated(mutation, root):
-    """The new text of each file, by its path. Raises Malformed where the sources have moved on."""
+    """The new text of each file, by its path. Raises Malformed if the sources no longer have the old text."""
     texts = {}
     for file in mutation.files():
         path = Path(root) / file
@@ -153,7 +152,7 @@ def mutated(mutation, root):
     for change in mutation.changes:
         times = texts[change.file].count(change.old) if change.old else 0
         if times != 1:
-            raise Malformed(f'{mutation.where}: {mutation.name}: the old text stands {times} times in {change.file}')
+            raise Malformed(f'{mutation.where}: {mutation.name}: the old text occurs {times} times in {change.file}')
         if change.old == change.new:
             raise Malformed(f'{mutation.where}: {mutation.name}: nothing is changed')
         texts[change.file] = texts[change.file].replace(change.old, change.new)

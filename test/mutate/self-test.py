@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Tries test/mutate/run on a project of one file, with mutations of which each has to end in its own way.
+"""Runs test/mutate/run on a project of one file, with one mutation for each way to end.
 
     self-test.py RUN
 """
@@ -48,7 +48,7 @@ OFTEN = mutation('is-there-often', '\n', '')
 NO_CHANGE = mutation('changes-nothing', '    sum += 2;\n', '    sum += 2;\n')
 NO_TEST = RIGHT.replace('unit/sum', 'unit/product').replace('is-found', 'has-no-test')
 
-# What is in the list, the arguments, the exit status, and what the output has to say.
+# The list, the arguments, the exit status, and patterns of the output.
 ROWS = [
     (RIGHT + HANGS, [], 0, ['^ok   unchanged: ', '^ok   is-found: ', '^ok   hangs: ', '^3 passed, 0 failed$']),
     (LEAVES, [], 0, ['^2 passed, 0 failed$']),
@@ -58,8 +58,8 @@ ROWS = [
     (NO_TEST, [], 1, ['there is no test unit/product', ', 1 failed$']),
     (RIGHT + SURVIVES, ['is-*'], 0, ['^2 passed, 0 failed$']),
     (RIGHT + HANGS, ['--check'], 0, ['^2 passed, 0 failed$']),
-    (RIGHT + NOT_THERE, ['--check'], 1, ['is-gone: the old text stands 0 times', '^1 passed, 1 failed$']),
-    (OFTEN, ['--check'], 1, [r'is-there-often: the old text stands 11 times']),
+    (RIGHT + NOT_THERE, ['--check'], 1, ['is-gone: the old text occurs 0 times', '^1 passed, 1 failed$']),
+    (OFTEN, ['--check'], 1, [r'is-there-often: the old text occurs 11 times']),
     (RIGHT + NO_CHANGE, ['--check'], 1, ['changes-nothing: nothing is changed']),
     (RIGHT + RIGHT, ['--check'], 1, ['the name is used twice']),
     (RIGHT.replace('end\n', ''), ['--check'], 1, ['no line "end"']),
@@ -75,7 +75,7 @@ ROWS = [
 
 
 def running_in(folder):
-    """The programs from there that run."""
+    """The running programs of that folder."""
     left = []
     for link in Path('/proc').glob('[0-9]*/exe'):
         try:
