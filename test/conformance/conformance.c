@@ -3,19 +3,7 @@
 
 #include <stdlib.h>
 
-#include "support/backends.h"
 #include "support/suite.h"
-
-#define VARIANT(NUMBER, text, capabilities) \
-    [TSC_BACKEND_##NUMBER] = {.name = #text, .backend = TSC_BACKEND_##NUMBER, .built = TEST_BUILT_##NUMBER},
-
-const struct variant variants[] = {[TSC_BACKEND_COUNT] = {.name = "queue, shared owner",
-                                                          .backend = TSC_BACKEND_QUEUE,
-                                                          .shared_owner = true,
-                                                          .built = TEST_BUILT_QUEUE},
-                                   TSC_BACKENDS(VARIANT)};
-
-const int variant_count = sizeof variants / sizeof variants[0];
 
 uint64_t caps_of(const struct variant *variant)
 {
@@ -28,9 +16,9 @@ uint64_t caps_of(const struct variant *variant)
 
 static void add_test_where(TCase *tcase, const TTest *test, uint64_t mask, uint64_t wanted)
 {
-    for (int i = 0; i < variant_count; i++) {
-        if (variants[i].built && (caps_of(&variants[i]) & mask) == wanted &&
-            !support_part_is_skipped(test->name, tsc_backend_name(variants[i].backend)))
+    for (int i = 0; i < VARIANTS_TRIED; i++) {
+        if (variant_is_built(&variants[i]) && (caps_of(&variants[i]) & mask) == wanted &&
+            !variant_is_skipped(test, &variants[i]))
             tcase_add_loop_test(tcase, test, i, i + 1);
     }
 }
@@ -112,7 +100,7 @@ tsc_counter_t *make_unrelated_counter(void)
 {
     int i = 0;
 
-    while (!variants[i].built)
+    while (!variant_is_built(&variants[i]))
         i++;
     return make_counter(&variants[i], NULL);
 }

@@ -13,17 +13,10 @@
 #include <tscounter/tscounter.h>
 
 #include "support/answers.h"
+#include "support/variants.h"
 
-/* A backend, and how its counters are created. */
-struct variant {
-    const char *name;
-    tsc_backend_t backend;
-    bool shared_owner;
-    bool built;
-};
-
-extern const struct variant variants[];
-extern const int variant_count;
+/* The backends by default, and a queue on a shared owner; the tests choose peaks and bounds themselves. */
+enum { VARIANTS_TRIED = VARIANT_QUEUE_ON_A_SHARED_OWNER + 1 };
 
 uint64_t caps_of(const struct variant *variant);
 

@@ -87,7 +87,7 @@ static void end_at_once(void *arg)
 START_TEST(test_handlers_lock_a_mutex_of_counting_threads)
 {
     struct subject shared;
-    struct crowd crowd = {.variant = variant_at(_i, 0)};
+    struct crowd crowd = {.variant = &variants[_i]};
     pthread_t thread;
     void *wrong;
 
@@ -120,7 +120,7 @@ START_TEST(test_handlers_count)
 {
     struct subject counted;
 
-    subject_open(&counted, variant_at(_i, 0), variant_attr(variant_at(_i, 0)));
+    subject_open(&counted, &variants[_i], variant_attr(&variants[_i]));
     subject = &counted;
     ck_assert_int_eq(child_run(replace_counter, &counted), 0);
     subject = NULL;
@@ -176,7 +176,7 @@ static void fork_while_the_first_is_made(void *arg)
 
 START_TEST(test_fork_meets_the_first_create)
 {
-    struct variant variant = *variant_at(_i, 0);
+    struct variant variant = variants[_i];
 
     for (int i = 0; i < FIRST_CREATES; i++)
         ck_assert_int_eq(child_run(fork_while_the_first_is_made, &variant), 0);

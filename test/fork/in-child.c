@@ -179,7 +179,7 @@ static void open_used(struct subject *subject, const struct variant *variant)
 
 START_TEST(test_any_operation_may_be_the_first)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct subject subject;
 
     open_used(&subject, variant);
@@ -222,7 +222,7 @@ START_TEST(test_children_have_children)
     struct subject subject;
     struct generation generation = {.subject = &subject, .left = GENERATIONS, .value = INITIAL};
 
-    open_used(&subject, variant_at(_i, 0));
+    open_used(&subject, &variants[_i]);
     ck_assert_int_eq(child_run(count_and_fork, &generation), 0);
     subject_assert_value(&subject, INITIAL);
     subject_close(&subject);
@@ -251,7 +251,7 @@ START_TEST(test_child_makes_counters)
 {
     struct subject subject;
 
-    open_used(&subject, variant_at(_i, 0));
+    open_used(&subject, &variants[_i]);
     ck_assert_int_eq(child_run(make_another, &subject), 0);
     subject_close(&subject);
 }
@@ -273,7 +273,7 @@ START_TEST(test_closed_is_closed_in_the_child)
 {
     struct subject subject;
 
-    open_used(&subject, variant_at(_i, 0));
+    open_used(&subject, &variants[_i]);
     ck_assert_int_eq(tsc_counter_close(subject.counter), 0);
     ck_assert_int_eq(child_run(find_it_closed, &subject), 0);
     ck_assert_int_eq(tsc_counter_add(subject.counter, -1), 0);
@@ -308,7 +308,7 @@ START_TEST(test_threads_of_the_child_begin_together)
 {
     struct subject subject;
 
-    open_used(&subject, variant_at(_i, 0));
+    open_used(&subject, &variants[_i]);
     for (int i = 0; i < TWO_AT_ONCE_ROUNDS; i++)
         ck_assert_int_eq(child_run(start_at_once, &subject), 0);
     subject_close(&subject);
@@ -394,7 +394,7 @@ static void use_all(void *arg)
 /* More counters, each with a lock or an owner, than the number of locks that a thread usually holds. */
 START_TEST(test_fork_with_many_counters)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct family family = {.size = COUNTERS};
 
     for (size_t i = 0; i < family.size; i++) {
@@ -446,7 +446,7 @@ static void count_copied_pages(void *arg)
 /* A child has no repairs to make on an unused counter: it writes to none of them. */
 START_TEST(test_child_copies_few_pages)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct pages *pages = calloc(1, sizeof *pages);
 
     ck_assert_ptr_nonnull(pages);
@@ -480,7 +480,7 @@ int main(void)
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
     add_variant_test(tcase, test_child_copies_few_pages, 0);
-    if (variants_with(TSC_CAP_ASYNC) != 0 && !support_is_skipped(test_shared_owner_works_in_the_child->name))
+    if (variant_with(TSC_CAP_ASYNC) != NULL && !support_is_skipped(test_shared_owner_works_in_the_child->name))
         tcase_add_test(tcase, test_shared_owner_works_in_the_child);
     return support_run_suite(suite);
 }

@@ -74,7 +74,7 @@ START_TEST(test_fork_under_load)
     struct load load;
 
     atomic_init(&load.forkers_left, FORKERS);
-    parent_open(&load.parent, variant_at(_i, 0), workers);
+    parent_open(&load.parent, &variants[_i], workers);
     crew_run(workers + CHURNERS + FORKERS, take_part, &load);
     parent_close(&load.parent);
 }

@@ -112,7 +112,7 @@ START_TEST(test_fork_while_threads_end)
     ck_assert_ptr_nonnull(load.ids);
     ck_assert_int_eq(pthread_barrier_init(&load.ids_known, NULL, (unsigned int)workers), 0);
     ck_assert_int_eq(pthread_barrier_init(&load.forkers_meet, NULL, FORKERS), 0);
-    parent_open(&load.parent, variant_at(_i, 0), workers);
+    parent_open(&load.parent, &variants[_i], workers);
     support_run_threads(workers + FORKERS, take_part, &load);
     parent_close(&load.parent);
     pthread_barrier_destroy(&load.ids_known);

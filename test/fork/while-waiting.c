@@ -56,7 +56,7 @@ static bool adds_without_waiting(const struct variant *variant)
  */
 START_TEST(test_fork_does_not_wait_for_a_callback)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct subject subject;
     struct hold *hold;
     int64_t value = 1;
@@ -155,7 +155,7 @@ static struct expected expect_adds(struct load *load)
  */
 START_TEST(test_fork_while_adders_sleep)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct load load = {0};
     struct hold *hold;
 
@@ -179,7 +179,7 @@ END_TEST
 
 START_TEST(test_fork_while_waiters_sleep)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {0};
     struct expected expected = {.subject = &load.subject, .low = 1, .high = 1};
 
@@ -225,7 +225,7 @@ static void *read_or_update(void *arg)
 /* Requests of threads that are not in the child are dropped; their callbacks do not run. */
 START_TEST(test_fork_while_requests_wait)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct load load = {0};
     struct expected expected = {.subject = &load.subject};
     struct hold *hold;
@@ -288,7 +288,7 @@ static void start_new_threads(void *arg)
  */
 START_TEST(test_new_threads_are_in_no_callback)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct subject subject;
     struct newcomers newcomers = {.subject = &subject};
     struct hold *hold;
@@ -321,7 +321,7 @@ static int fork_inside(int64_t *value, void *arg)
 
 START_TEST(test_fork_inside_a_callback)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct subject subject;
 
     subject_open(&subject, variant, variant_attr(variant));

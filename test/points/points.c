@@ -99,12 +99,10 @@ static void find_trials_at(size_t point, tsc_backend_t backend)
     size_t count = 0;
     size_t wanted = support_count("TSC_TEST_VARIANTS", 1);
 
-    for (size_t i = 0; i < variants_with(0); i++) {
-        const struct variant *variant = variant_at((int)i, 0);
-
-        if (variant->backend == backend && points[point]->is_passed_by(variant))
-            passing[count++] = variant;
-    }
+    for (int i = 0; i < variant_count; i++)
+        if (variants[i].backend == backend && variant_is_built(&variants[i]) &&
+            points[point]->is_passed_by(&variants[i]))
+            passing[count++] = &variants[i];
     for (size_t i = 0; i < count && i < wanted; i++)
         add_trials(points[point], passing[(point + i) % count]);
 }

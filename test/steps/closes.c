@@ -214,7 +214,7 @@ static void close_during_both_directions(struct meeting *meeting)
 
 START_TEST(test_a_close_during_each_change)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct meeting meeting = {.walk = {.variant = variant}};
 
     for (size_t i = 0; i < WAYS && walk_is_distinct(variant); i++) {
@@ -256,7 +256,7 @@ static void change_at_each_instruction(struct meeting *meeting)
 
 START_TEST(test_a_change_during_each_close)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct meeting meeting = {.walk = {.variant = variant}, .delta = 1};
 
     for (size_t i = 0; i < WAYS && walk_is_distinct(variant); i++) {

@@ -127,7 +127,7 @@ static bool is_counted(const struct variant *variant)
 
 START_TEST(test_changes_cost_what_they_cost)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct scene scene;
 
     for (size_t i = 0; i < 2 * sizeof ends / sizeof *ends && is_counted(variant); i++) {
@@ -150,7 +150,7 @@ static void measure_in_child(void *arg)
 
 START_TEST(test_no_waiter_is_in_the_child)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct scene scene;
 
     for (int closed = 0; closed < 2 && is_counted(variant); closed++) {
@@ -217,7 +217,7 @@ static void wake_the_other(struct scene *scene)
  * each. */
 START_TEST(test_a_waiter_comes_while_another_leaves)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     bool all = variant->backend == TSC_BACKEND_ATOMIC && !variant->bounded;
 
     visit_at_each_instruction(variant, "and another comes", all ? 1 : walk_stride(OTHERS_STRIDE), wait_too,
@@ -241,7 +241,7 @@ static void check_the_other(struct scene *scene)
 
 START_TEST(test_a_waiter_comes_and_leaves)
 {
-    visit_at_each_instruction(variant_at(_i, 0), "and another comes and leaves", walk_stride(OTHERS_STRIDE),
+    visit_at_each_instruction(&variants[_i], "and another comes and leaves", walk_stride(OTHERS_STRIDE),
                               time_out_too, check_the_other);
 }
 END_TEST
@@ -262,7 +262,7 @@ static void check_the_child(struct scene *scene)
 
 START_TEST(test_another_thread_forks)
 {
-    visit_at_each_instruction(variant_at(_i, 0), "and another thread forks", walk_stride(OTHERS_STRIDE),
+    visit_at_each_instruction(&variants[_i], "and another thread forks", walk_stride(OTHERS_STRIDE),
                               fork_and_measure, check_the_child);
 }
 END_TEST

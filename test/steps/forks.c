@@ -196,7 +196,7 @@ static void fork_at_each_instruction(struct scene *scene, uint64_t stride, walk_
 
 START_TEST(test_another_thread_forks)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct scene scene = {.walk = {.variant = variant}};
 
     for (size_t i = 0; i < CALLS && walk_is_distinct(variant); i++) {
@@ -230,7 +230,7 @@ static void fork_and_check_closed_or_open(void *arg)
 START_TEST(test_another_thread_forks_during_a_close)
 {
     static const struct call close = {"close", tsc_counter_close, 0, 1};
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct scene scene = {.walk = {.variant = variant}, .call = &close};
 
     if (walk_is_distinct(variant))

@@ -129,7 +129,7 @@ static void change_at_each_instruction(struct reading *reading, const struct kin
 
 START_TEST(test_reads_are_within_bounds)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct reading reading = {.walk = {.variant = variant}};
 
     for (size_t i = 0; i < KINDS && walk_is_distinct(variant); i++)

@@ -139,13 +139,13 @@ static void for_each_way(const struct variant *variant, void (*walk_through)(str
 
 START_TEST(test_a_waiter_wakes_whenever_the_value_falls)
 {
-    for_each_way(variant_at(_i, 0), lower_at_each_instruction);
+    for_each_way(&variants[_i], lower_at_each_instruction);
 }
 END_TEST
 
 START_TEST(test_a_waiter_wakes_whenever_it_begins)
 {
-    for_each_way(variant_at(_i, 0), wait_at_each_instruction);
+    for_each_way(&variants[_i], wait_at_each_instruction);
 }
 END_TEST
 
@@ -203,7 +203,7 @@ static void check_after_cancellation(struct cancelled *cancelled)
 
 START_TEST(test_waits_are_cancelled_anywhere)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct cancelled cancelled;
     struct walk *walk = &cancelled.walk;
 

@@ -92,7 +92,7 @@ static void visit_or_close(size_t index, void *arg)
 
 static void drain_once(int index, size_t workers, uint64_t close_after)
 {
-    const struct variant *variant = variant_at(index, 0);
+    const struct variant *variant = &variants[index];
     struct load load = {.workers = workers, .close_after = close_after};
 
     load.places = calloc(workers, sizeof *load.places);
@@ -147,7 +147,7 @@ static void retry_enter(size_t index, void *arg)
 
 START_TEST(test_closed_counter_stands_still)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {.workers = stress_threads()};
 
     subject_open(&load.subject, variant, variant_attr(variant));
@@ -187,7 +187,7 @@ static void retry_or_close(size_t index, void *arg)
 /* Refused threads that retry for as long as the close takes do not keep it from returning. */
 START_TEST(test_close_ends_while_others_retry)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {.workers = FEW};
 
     subject_open(&load.subject, variant, variant_attr(variant));

@@ -54,7 +54,7 @@ START_TEST(test_threads_exit_after_counting)
 {
     struct load load;
 
-    load_open(&load, variant_at(_i, 0), stress_threads());
+    load_open(&load, &variants[_i], stress_threads());
     support_run_threads(load.threads, count_and_exit, &load);
     support_run_threads(load.threads, count_and_exit, &load);
     subject_assert_value(&load.subject, (int64_t)(2 * load.threads * load.calls));
@@ -104,7 +104,7 @@ START_TEST(test_no_call_is_a_cancellation_point)
 {
     struct load load;
 
-    load_open(&load, variant_at(_i, 0), stress_threads());
+    load_open(&load, &variants[_i], stress_threads());
     support_run_threads(load.threads, call_with_a_cancellation_pending, &load);
     for (size_t i = 0; i < load.threads; i++)
         ck_assert_uint_eq(load.done[i], load.calls);
@@ -167,8 +167,8 @@ static void cancel_waiters(const struct variant *variant, size_t threads)
 START_TEST(test_waiters_are_cancelled_while_others_count)
 {
     for (int round = 0; round < CANCEL_ROUNDS; round++)
-        cancel_waiters(variant_at(_i, 0), CANCELLED);
-    cancel_waiters(variant_at(_i, 0), stress_threads());
+        cancel_waiters(&variants[_i], CANCELLED);
+    cancel_waiters(&variants[_i], stress_threads());
 }
 END_TEST
 
@@ -185,7 +185,7 @@ static void add_and_unref(size_t index, void *arg)
 /* Any thread may drop the last reference; that frees the memory, and ends the owner's thread. */
 START_TEST(test_last_reference_goes_anywhere)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
 
     if (variant->shared_owner)
         return;
@@ -220,7 +220,7 @@ START_TEST(test_references_are_counted)
     struct load load;
     size_t threads = stress_threads();
 
-    load_open(&load, variant_at(_i, 0), threads);
+    load_open(&load, &variants[_i], threads);
     crew_run(threads, hold_references, &load);
     subject_assert_value(&load.subject, (int64_t)(load.calls * (threads * (threads - 1) / 2)));
     load_close(&load);
@@ -258,7 +258,7 @@ static void update_and_unref(size_t index, void *arg)
  */
 START_TEST(test_last_reference_goes_inside_a_callback)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
 
     if (variant->shared_owner)
         return;
@@ -303,9 +303,9 @@ START_TEST(test_threads_end_inside_callbacks)
 {
     struct load load;
 
-    if (variant_at(_i, TSC_CAP_UPDATE)->backend != TSC_BACKEND_MUTEX)
+    if (variants[_i].backend != TSC_BACKEND_MUTEX)
         return;
-    load_open(&load, variant_at(_i, TSC_CAP_UPDATE), stress_threads());
+    load_open(&load, &variants[_i], stress_threads());
     support_run_threads(load.threads, count_and_end_inside, &load);
     subject_assert_value(&load.subject, (int64_t)load.threads);
     load_close(&load);

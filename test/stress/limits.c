@@ -36,7 +36,7 @@ struct load {
 
 static void load_open(struct load *load, int index, const struct policy *policy, int64_t initial, int64_t max)
 {
-    const struct variant *variant = variant_at(index, TSC_CAP_BOUNDS);
+    const struct variant *variant = &variants[index];
     tsc_counter_attr_t *attr = variant_attr(variant);
 
     *load = (struct load){
@@ -52,7 +52,7 @@ static void load_open(struct load *load, int index, const struct policy *policy,
 /* A variant with bounds makes the same counter as one without, because the test sets the bounds. */
 static void with_each_policy(int index, void (*check)(int index, const struct policy *policy))
 {
-    if (variant_at(index, TSC_CAP_BOUNDS)->bounded)
+    if (variants[index].bounded)
         return;
     for (size_t i = 0; i < POLICIES; i++)
         check(index, &policies[i]);
@@ -165,7 +165,7 @@ static void take_away(size_t index, void *arg)
 
 static void half_are_refused(int index, const struct policy *policy, void (*body)(size_t, void *), bool begin_full)
 {
-    const struct variant *variant = variant_at(index, TSC_CAP_BOUNDS);
+    const struct variant *variant = &variants[index];
     uint64_t asked = stress_threads() * variant_calls(variant);
     int64_t room = (int64_t)(asked / 2);
     struct load load;

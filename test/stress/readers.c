@@ -171,7 +171,7 @@ static void send_or_receive(size_t index, void *arg)
 
 START_TEST(test_a_reader_of_an_add_sees_earlier_stores)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
 
     for (int round = 0; round < ROUNDS; round++) {
         struct post post = {0};
@@ -232,7 +232,7 @@ static void go_in_together(size_t index, void *arg)
 
 START_TEST(test_peak_is_the_highest_value)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_PEAK);
+    const struct variant *variant = &variants[_i];
     struct load load = {.threads = stress_threads(), .calls = variant_calls(variant) / 4 + 1};
     int64_t peak;
 
@@ -278,7 +278,7 @@ static void add_or_collect(size_t index, void *arg)
 
 START_TEST(test_each_reader_of_changes_sees_all_of_them)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {.threads = stress_threads(), .calls = variant_adds(variant)};
 
     atomic_init(&load.writers_left, load.threads);

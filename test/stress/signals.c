@@ -98,7 +98,7 @@ static void count_and_interrupt_the_next(size_t index, void *arg)
 
 START_TEST(test_handlers_count)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE);
+    const struct variant *variant = &variants[_i];
     struct load load;
 
     install(count_in_handler);
@@ -129,7 +129,7 @@ static void wait_for_nothing(size_t index, void *arg)
 
 START_TEST(test_handlers_wake_waiters)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_SIGNAL_SAFE);
+    const struct variant *variant = &variants[_i];
 
     install(take_last_in_handler);
     for (int round = 0; round < SIGNALS_EACH; round++) {
@@ -231,7 +231,7 @@ static uint64_t sum_of_done(const struct load *load)
 /* While a callback holds the counter, all other threads sleep in a call. */
 START_TEST(test_interrupted_calls_go_on)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load;
     struct siege siege = {.load = &load};
 
@@ -249,7 +249,7 @@ END_TEST
 /* A signal to the process that all other threads block stays pending: no thread of the library accepts it. */
 START_TEST(test_threads_of_the_library_block_signals)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load;
     sigset_t set;
     int taken;

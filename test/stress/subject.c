@@ -7,26 +7,9 @@
 #include <semaphore.h>
 #include <stdlib.h>
 
-#include "support/backends.h"
-#include "support/suite.h"
 #include "support/threads.h"
 
-/* Each backend as it comes, and with a peak and bounds. */
-#define VARIANTS_OF(NUMBER, text, capabilities) \
-    {.name = #text, .backend = TSC_BACKEND_##NUMBER}, \
-        {.name = #text " with a peak and bounds", \
-         .backend = TSC_BACKEND_##NUMBER, \
-         .track_peak = true, \
-         .bounded = true},
-
-static const struct variant variants[] = {
-    {.name = "atomic with a peak", .backend = TSC_BACKEND_ATOMIC, .track_peak = true},
-    {.name = "queue of 16", .backend = TSC_BACKEND_QUEUE, .queue_capacity = 16},
-    {.name = "queue of 1", .backend = TSC_BACKEND_QUEUE, .queue_capacity = 1, .track_peak = true},
-    {.name = "queue on a shared owner", .backend = TSC_BACKEND_QUEUE, .shared_owner = true},
-    TSC_BACKENDS(VARIANTS_OF)};
-
-enum { VARIANTS = sizeof variants / sizeof *variants, SIBLINGS = 2, SIBLING_BATCH = 16 };
+enum { SIBLINGS = 2, SIBLING_BATCH = 16 };
 
 struct siblings {
     tsc_counter_t *counters[SIBLINGS];
@@ -45,66 +28,6 @@ struct hold {
     pthread_t thread;
     int result;
 };
-
-/* Also called where assertions are not allowed: outside tests, and by workers. */
-bool variant_has(const struct variant *variant, uint64_t caps)
-{
-    uint64_t all = 0;
-
-    (void)tsc_backend_get_caps(variant->backend, &all);
-    return (all & caps) == caps;
-}
-
-static bool can_be_made(const struct variant *variant)
-{
-    return support_is_built(variant->backend) && (!variant->track_peak || variant_has(variant, TSC_CAP_PEAK)) &&
-           (!variant->bounded || variant_has(variant, TSC_CAP_BOUNDS));
-}
-
-static const struct variant *find_variant(size_t index, uint64_t caps, size_t *found)
-{
-    *found = 0;
-    for (size_t i = 0; i < VARIANTS; i++) {
-        if (!variant_has(&variants[i], caps) || !can_be_made(&variants[i]))
-            continue;
-        if ((*found)++ == index)
-            return &variants[i];
-    }
-    return NULL;
-}
-
-size_t variants_with(uint64_t caps)
-{
-    size_t found;
-
-    find_variant(VARIANTS, caps, &found);
-    return found;
-}
-
-const struct variant *variant_at(int index, uint64_t caps)
-{
-    size_t found;
-    const struct variant *variant = find_variant((size_t)index, caps, &found);
-
-    if (variant == NULL)
-        ck_abort_msg("no variant %d", index);
-    return variant;
-}
-
-bool variant_is_skipped(const TTest *test, const struct variant *variant)
-{
-    return support_part_is_skipped(test->name, tsc_backend_name(variant->backend));
-}
-
-void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps)
-{
-    int count = (int)variants_with(caps);
-
-    for (int i = 0; i < count; i++) {
-        if (!variant_is_skipped(test, variant_at(i, caps)))
-            tcase_add_loop_test(tcase, test, i, i + 1);
-    }
-}
 
 /* Waiting for the owner, for a reply or for room costs context switches; an add costs almost nothing. */
 static uint64_t fewer(const struct variant *variant, uint64_t ops)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counters of the stress suites: every variant that this build can make. */
+/* A counter under test, of one of the variants, for the suites stress, fork, points and steps. */
 #ifndef STRESS_SUBJECT_H
 #define STRESS_SUBJECT_H
 
@@ -13,28 +13,8 @@
 #include <tscounter/tscounter.h>
 
 #include "support/random.h"
+#include "support/variants.h"
 #include "witness.h"
-
-struct variant {
-    const char *name;
-    tsc_backend_t backend;
-    size_t queue_capacity; /* 0: the default */
-    bool shared_owner;
-    bool track_peak;
-    bool bounded; /* the bounds are never reached: they only select the code for bounds */
-};
-
-/* The number of this build's variants with all of these capabilities, and the index-th of them. */
-size_t variants_with(uint64_t caps);
-const struct variant *variant_at(int index, uint64_t caps);
-
-/* Adds one test for each of those variants, which it gets by variant_at(_i, caps). */
-void add_variant_test(TCase *tcase, const TTest *test, uint64_t caps);
-
-/* Whether TSC_TEST_SKIP contains the test, or TEST:BACKEND. If so, prints that it is skipped. */
-bool variant_is_skipped(const TTest *test, const struct variant *variant);
-
-bool variant_has(const struct variant *variant, uint64_t caps);
 
 /* How often a thread adds, and how often it makes calls that wait for a reply of the queue's owner. */
 uint64_t variant_adds(const struct variant *variant);

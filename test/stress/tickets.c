@@ -25,7 +25,7 @@ struct load {
 
 static void load_open(struct load *load, int index)
 {
-    const struct variant *variant = variant_at(index, TSC_CAP_FETCH);
+    const struct variant *variant = &variants[index];
 
     *load = (struct load){.threads = stress_threads(), .calls = variant_calls(variant)};
     load->tickets = calloc(load->threads * load->calls, sizeof *load->tickets);

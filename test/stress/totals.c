@@ -24,7 +24,7 @@ struct load {
 
 static void load_open(struct load *load, int index)
 {
-    const struct variant *variant = variant_at(index, 0);
+    const struct variant *variant = &variants[index];
 
     *load = (struct load){.writers = stress_threads(), .adds = variant_adds(variant)};
     subject_open(&load->subject, variant, variant_attr(variant));
@@ -312,7 +312,7 @@ END_TEST
 /* The callback ends when all threads have returned from try_add: a try_add that waits hangs. */
 START_TEST(test_try_add_never_waits_for_a_callback)
 {
-    const struct variant *variant = variant_at(_i, TSC_CAP_UPDATE);
+    const struct variant *variant = &variants[_i];
     struct load load;
     struct hold *hold;
 

@@ -76,7 +76,7 @@ static void each_is_woken(const struct variant *variant, size_t waiters, int64_t
 /* Each waiter has a threshold of its own. */
 START_TEST(test_each_of_many_waiters_is_woken)
 {
-    each_is_woken(variant_at(_i, 0), stress_threads(), (int64_t)stress_threads());
+    each_is_woken(&variants[_i], stress_threads(), (int64_t)stress_threads());
 }
 END_TEST
 
@@ -84,7 +84,7 @@ END_TEST
 START_TEST(test_no_wake_up_is_lost)
 {
     for (int round = 0; round < ROUNDS; round++)
-        each_is_woken(variant_at(_i, 0), FEW, 1 + round % FEW);
+        each_is_woken(&variants[_i], FEW, 1 + round % FEW);
 }
 END_TEST
 
@@ -136,7 +136,7 @@ static void wait_briefly_or_count(size_t index, void *arg)
 /* Wake-ups race with timeouts, of threads that then use their stacks for other things. */
 START_TEST(test_timed_out_waiters_are_not_touched)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {.waiters = stress_threads()};
 
     atomic_init(&load.brief_waiters_left, load.waiters);
@@ -167,7 +167,7 @@ static int64_t process_cpu_time_ns(void)
 /* The value never changes (and there are no siblings): the threads only fall asleep and time out. */
 START_TEST(test_waiters_sleep)
 {
-    const struct variant *variant = variant_at(_i, 0);
+    const struct variant *variant = &variants[_i];
     struct load load = {.waiters = FEW};
     int64_t used;
 
