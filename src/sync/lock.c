@@ -5,21 +5,6 @@
 #include "sync/futex.h"
 #include "test-point.h"
 
-#include <sys/syscall.h>
-#include <unistd.h>
-
-_Thread_local uint32_t tsc_lock_thread_id TSC_TLS_INITIAL_EXEC;
-
-TSC_COLD uint32_t tsc_lock_identify_thread(void)
-{
-    return tsc_lock_thread_id = (uint32_t)syscall(SYS_gettid);
-}
-
-void tsc_lock_forget_thread(void)
-{
-    tsc_lock_thread_id = 0;
-}
-
 /*
  * A sleeper is patient for a millisecond, then starved; the two sleep in different futex sets. A releasing thread
  * may hand the lock to a starved sleeper: it leaves STARVED set, which reserves the lock, and wakes that sleeper.
@@ -45,7 +30,7 @@ enum { PATIENT = 1, STARVED = 2, NS_PER_TICK = 1024 };
 
 static bool is_free(uint32_t found, uint32_t marks)
 {
-    return (found & ~TSC_LOCK_MARKS) == 0 && (!(found & TSC_LOCK_STARVED) || (marks & TSC_LOCK_STARVED));
+    return !(found & TSC_LOCK_HELD) && (!(found & TSC_LOCK_STARVED) || (marks & TSC_LOCK_STARVED));
 }
 
 static uint32_t ticks(void)
@@ -83,7 +68,7 @@ static uint32_t fall_asleep(struct tsc_lock *lock, uint32_t found, uint32_t mark
 static bool acquire(struct tsc_lock *lock, uint32_t *found, uint32_t marks)
 {
     /* acquire: pairs with release. */
-    return atomic_compare_exchange_strong_explicit(&lock->word, found, *found | marks | tsc_lock_self(),
+    return atomic_compare_exchange_strong_explicit(&lock->word, found, *found | marks | TSC_LOCK_HELD,
                                                    memory_order_acquire, memory_order_relaxed);
 }
 
@@ -120,7 +105,7 @@ TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
 static bool clear_marks(struct tsc_lock *lock, uint32_t *found)
 {
     do {
-        if ((*found & ~TSC_LOCK_MARKS) != 0)
+        if (*found & TSC_LOCK_HELD)
             return false;
         /* relaxed: a read-modify-write, so it continues the release sequence of release. */
     } while (

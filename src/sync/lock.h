@@ -9,19 +9,20 @@
 #include <stdint.h>
 
 /*
- * A futex lock whose word is the owner's TID and two marks. AWAITED: threads may sleep on the word. STARVED: one
- * of them has waited for more than a millisecond and gets the lock next.
+ * A futex lock. Its word has a bit, HELD, and two marks. AWAITED: threads may sleep on the word. STARVED: one of
+ * them has waited for more than a millisecond and gets the lock next.
  *
- * A word without a TID is a free lock, unless STARVED reserves it for a starved thread. A release clears only the
- * TID, so a reservation has no gap. The memory of the lock must outlive tsc_lock_release().
+ * A lock that is not held is free, unless STARVED reserves it for a starved thread. A release clears only HELD, so
+ * a reservation has no gap. The memory of the lock must outlive tsc_lock_release().
  */
 struct tsc_lock {
     _Atomic uint32_t word;
     _Atomic uint32_t handed_over; /* time of the last hand-over, in ticks */
 };
 
-#define TSC_LOCK_AWAITED UINT32_C(0x40000000)
-#define TSC_LOCK_STARVED UINT32_C(0x20000000)
+#define TSC_LOCK_HELD UINT32_C(1)
+#define TSC_LOCK_AWAITED UINT32_C(2)
+#define TSC_LOCK_STARVED UINT32_C(4)
 #define TSC_LOCK_MARKS (TSC_LOCK_AWAITED | TSC_LOCK_STARVED)
 
 static inline void tsc_lock_init(struct tsc_lock *lock)
@@ -36,16 +37,6 @@ static inline void tsc_lock_forget_holder(struct tsc_lock *lock)
         tsc_lock_init(lock);
 }
 
-/* Caches and returns the TID. Async-signal-safe. */
-uint32_t tsc_lock_identify_thread(void);
-
-extern _Thread_local uint32_t tsc_lock_thread_id TSC_TLS_INITIAL_EXEC;
-
-static inline uint32_t tsc_lock_self(void)
-{
-    return tsc_likely(tsc_lock_thread_id != 0) ? tsc_lock_thread_id : tsc_lock_identify_thread();
-}
-
 static inline bool tsc_lock_is_held(struct tsc_lock *lock)
 {
     return atomic_load_explicit(&lock->word, memory_order_relaxed) != 0;
@@ -57,13 +48,13 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
 
     /* Loads first: a failed attempt must not take the cache line from the holder. acquire: pairs with release. */
     return !tsc_lock_is_held(lock) &&
-           atomic_compare_exchange_strong_explicit(&lock->word, &free, tsc_lock_self(), memory_order_acquire,
+           atomic_compare_exchange_strong_explicit(&lock->word, &free, TSC_LOCK_HELD, memory_order_acquire,
                                                    memory_order_relaxed);
 }
 
 void tsc_lock_acquire_slow(struct tsc_lock *lock);
 
-/* The word has no TID any more, but marks. */
+/* The lock is not held any more; its word has marks. */
 void tsc_lock_release_slow(struct tsc_lock *lock);
 
 static inline void tsc_lock_acquire(struct tsc_lock *lock)
@@ -90,8 +81,5 @@ static inline void tsc_lock_fence(struct tsc_lock *lock)
      * continues through those in between. */
     atomic_fetch_add_explicit(&lock->word, 0, memory_order_acq_rel);
 }
-
-/* In a forked child, whose thread has a new TID. */
-void tsc_lock_forget_thread(void);
 
 #endif

@@ -171,7 +171,6 @@ static void after_fork_in_child(void)
     tsc_spin_forget_others();
     repair_all();
     unlock_all();
-    tsc_lock_forget_thread();
     free_unreferenced();
 }
 

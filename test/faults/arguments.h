@@ -12,7 +12,7 @@ enum { ARGUMENTS_MAX = 6 };
 
 static inline int count_arguments(long number)
 {
-    return number == SYS_gettid ? 0 : number == SYS_membarrier ? 3 : ARGUMENTS_MAX;
+    return number == SYS_membarrier ? 3 : ARGUMENTS_MAX;
 }
 
 #endif

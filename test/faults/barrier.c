@@ -35,7 +35,7 @@ long __wrap_syscall(long number, ...)
         errno = EPERM;
         return -1;
     }
-    if (number != SYS_gettid && number != SYS_membarrier && atomic_load(&waits_to_interrupt) != 0) {
+    if (number != SYS_membarrier && atomic_load(&waits_to_interrupt) != 0) {
         atomic_fetch_sub(&waits_to_interrupt, 1);
         errno = EINTR;
         return -1;

@@ -11,7 +11,6 @@
 #include "support/backends.h"
 #include "support/procfs.h"
 #include "support/suite.h"
-#include "sync/lock.h"
 
 static struct tsc_object object;
 static unsigned int released;
@@ -250,20 +249,6 @@ START_TEST(objects_are_taken_out_in_any_order)
 }
 END_TEST
 
-static void find_own_thread_id(void *arg)
-{
-    (void)arg;
-    CHILD_CHECK(tsc_lock_self() == (uint32_t)support_thread_id());
-}
-
-START_TEST(a_child_knows_its_thread)
-{
-    open_object();
-    ck_assert_uint_eq(tsc_lock_self(), (uint32_t)support_thread_id());
-    ck_assert_int_eq(child_run(find_own_thread_id, NULL), 0);
-}
-END_TEST
-
 static pthread_t adder;
 
 static void *add_object(void *added)
@@ -360,7 +345,6 @@ int main(void)
     tcase_add_test(in_children, an_object_is_locked_all_the_while);
     tcase_add_test(in_children, a_child_frees_all_that_have_no_references);
     tcase_add_loop_test(in_children, objects_are_taken_out_in_any_order, 0, 6);
-    tcase_add_test(in_children, a_child_knows_its_thread);
     tcase_add_test(in_children, nobody_adds_an_object_during_a_fork);
     if (support_is_built(TSC_BACKEND_QUEUE))
         tcase_add_test(in_children, a_child_has_no_owner_of_a_counter_that_is_gone);

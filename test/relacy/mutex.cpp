@@ -12,13 +12,6 @@
 
 /* -------- stubs -------- */
 
-thread_local uint32_t tsc_lock_thread_id;
-
-uint32_t tsc_lock_identify_thread()
-{
-    return rl::ctx().threadx_->index_ + 1;
-}
-
 void tsc_lock_acquire_slow(struct tsc_lock *lock)
 {
     while (!tsc_lock_try(lock))
