@@ -19,7 +19,7 @@ struct tsc_counter {
     struct tsc_object object;
 };
 
-/* A call that is left for later; none where `run` is NULL. */
+/* A call to be made later; none if `run` is NULL. */
 struct tsc_deferred {
     void (*run)(void *arg);
     void *arg;
@@ -86,8 +86,7 @@ struct tsc_backend_ops {
 /*
  * The entries of a backend's table: its functions, which have the names of the operations behind its own. A
  * function that is missing does not compile. The last reference calls `release_object`: tsc_counter_free, or what
- * ends in it. A table
- * lists its groups in the order of the struct, because test/relacy compiles it as C++.
+ * ends in it. A table lists its groups in the order of the struct, because test/relacy compiles it as C++.
  */
 #define TSC_ENTRY(backend, name, ...) , .name = backend##_##name
 
@@ -102,6 +101,15 @@ struct tsc_backend_ops {
 #define TSC_UPDATE(backend) .update = backend##_update
 #define TSC_PEAK(backend) .get_peak = backend##_get_peak
 #define TSC_INTERVAL(backend) .get_interval = backend##_get_interval
+
+struct tsc_backend {
+    const char *name;
+    uint64_t caps;
+    const struct tsc_backend_ops *ops; /* NULL if the backend is not part of this build */
+};
+
+/* NULL if the backend is unknown. */
+const struct tsc_backend *tsc_backend_find(tsc_backend_t backend);
 
 /* The one place where a counter is freed: the object of one that has no references. */
 void tsc_counter_free(struct tsc_object *object);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "backend/backend.h"
+#include "counter-internal.h"
 #include "queue/life.h"
 #include "sanitizer.h"
 

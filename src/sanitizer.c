@@ -10,7 +10,7 @@
 
 #ifndef TSC_INSTRUMENTED
 
-#include "backend/backend.h"
+#include "counter-internal.h"
 
 #include <errno.h>
 #include <pthread.h>

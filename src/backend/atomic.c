@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The atomic backend: one atomic integer. */
-#include "backend/backend.h"
+#include "counter-internal.h"
 #include "sync/deadline.h"
 #include "sync/gate.h"
 #include "test-point.h"

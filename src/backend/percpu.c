@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* The per-CPU backend: each CPU has a slot of two monotone sums, in (increments) and out (decrements). */
-#include "backend/backend.h"
+#include "counter-internal.h"
 #include "percpu/add.h"
 #include "sync/gate.h"
 #include "test-point.h"

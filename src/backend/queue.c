@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue backend: an owner's thread holds the value, and other threads send it their changes. */
-#include "backend/backend.h"
 #include "callback.h"
+#include "counter-internal.h"
 #include "queue/delivery.h"
 #include "queue/life.h"
 #include "queue/send.h"
@@ -66,7 +66,7 @@ static bool is_closed(struct queue_counter *queue)
 TSC_COLD static uint64_t fix_close_position(struct queue_counter *queue)
 {
     uint64_t fixed = NOT_CLOSED;
-    uint64_t tail = tsc_owner_tail(queue->owner);
+    uint64_t tail = tsc_ring_tail(&queue->owner->ring);
 
     TSC_TEST_POINT(queue_fixing_close);
     if (atomic_compare_exchange_strong_explicit(&queue->close_position, &fixed, tail, memory_order_acq_rel,

@@ -3,7 +3,6 @@
 
 #include "callback.h"
 #include "queue/delivery.h"
-#include "queue/thread.h"
 #include "test-point.h"
 
 #include <errno.h>

@@ -17,7 +17,7 @@
  * An owner is a thread with a ring. It takes messages from the ring and delivers them to their recipients, in
  * order. It knows nothing of counters.
  *
- * Each file uses only those before it: ring.h, delivery.h (which thread delivers), thread.h (the owner's thread),
+ * Each file uses only those before it: ring.h, delivery.h (which thread delivers), thread.c (the owner's thread),
  * life.h (how it begins and ends), send.h (what callers do).
  */
 struct tsc_recipient {
@@ -101,15 +101,13 @@ static inline struct tsc_owner *tsc_owner_of_object(struct tsc_object *object)
     return tsc_container_of(object, struct tsc_owner, object);
 }
 
-static inline uint64_t tsc_owner_tail(struct tsc_owner *owner)
-{
-    return tsc_ring_tail(&owner->ring);
-}
-
 static inline void tsc_owner_wake(struct tsc_owner *owner)
 {
     TSC_TEST_POINT(owner_found_parked);
     tsc_parker_unpark(&owner->parker);
 }
+
+/* Runs the owner's thread until the owner ends and all messages are delivered. */
+void tsc_owner_run(struct tsc_owner *owner);
 
 #endif

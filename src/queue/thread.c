@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 /* The owner's thread: it delivers, wakes blocked senders, frees retired objects, and sleeps. */
-#include "queue/thread.h"
-
 #include "queue/delivery.h"
 #include "sync/deadline.h"
 #include "sync/spin.h"

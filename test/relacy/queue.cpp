@@ -38,7 +38,7 @@ uint64_t tsc_owner_reserve_slow(struct tsc_owner *owner)
 
 int tsc_owner_flush(struct tsc_owner *owner, int64_t)
 {
-    uint64_t tail = tsc_owner_tail(owner);
+    uint64_t tail = tsc_ring_tail(&owner->ring);
 
     while ((int64_t)(tail - tsc_ring_head(&owner->ring)) > 0)
         rl::yield(1, RL_INFO);

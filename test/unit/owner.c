@@ -221,7 +221,7 @@ bool __wrap_tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadl
 
     if (!in_time && ends_at_timeout != NULL) {
         held_callback_release(ends_at_timeout);
-        while (tsc_ring_head(&owner->ring) != tsc_owner_tail(owner))
+        while (tsc_ring_head(&owner->ring) != tsc_ring_tail(&owner->ring))
             sched_yield();
     }
     return in_time;

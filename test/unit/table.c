@@ -2,8 +2,8 @@
 /* Compares each backend's table of operations with its row in src/backend/list.h. */
 #include <tscounter/tscounter.h>
 
-#include "backend/backend.h"
 #include "backend/list.h"
+#include "counter-internal.h"
 #include "support/suite.h"
 
 #define ASSERT_PRESENT(there, operation, ...) \
