@@ -98,26 +98,6 @@ static uint32_t count_cpus(void)
     return count < allowed ? allowed : count;
 }
 
-static intptr_t find_rseq_cpu(void)
-{
-#ifdef TSC_HAVE_RSEQ
-    /* Without an area, the offset is undefined. */
-    if (__rseq_size != 0)
-        return (intptr_t)__rseq_offset + (intptr_t)offsetof(struct rseq, cpu_id);
-#endif
-    return 0;
-}
-
-static bool can_add_by_rseq(intptr_t rseq_cpu_offset)
-{
-#ifdef TSC_HAVE_RSEQ_ADDITION
-    return rseq_cpu_offset != 0 && tsc_barrier_prepare();
-#else
-    (void)rseq_cpu_offset;
-    return false;
-#endif
-}
-
 void tsc_cpu_detect(struct tsc_cpu_info *info)
 {
     int saved_errno = errno;
@@ -125,10 +105,15 @@ void tsc_cpu_detect(struct tsc_cpu_info *info)
 
     /* open() is a cancellation point. */
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancellation);
-    info->count = count_cpus();
-    info->rseq_cpu_offset = find_rseq_cpu();
-    info->rseq_adds = can_add_by_rseq(info->rseq_cpu_offset);
-    info->getcpu_is_fast = measure_getcpu();
+    *info = (struct tsc_cpu_info){.count = count_cpus(), .getcpu_is_fast = measure_getcpu()};
+#ifdef TSC_HAVE_RSEQ
+    /* Without an area, the offset is undefined. */
+    if (__rseq_size != 0)
+        info->rseq_cpu_offset = (intptr_t)__rseq_offset + (intptr_t)offsetof(struct rseq, cpu_id);
+#endif
+#ifdef TSC_HAVE_RSEQ_ADDITION
+    info->rseq_adds = info->rseq_cpu_offset != 0 && tsc_barrier_prepare();
+#endif
     pthread_setcancelstate(cancellation, NULL);
     errno = saved_errno;
 }

@@ -46,7 +46,11 @@ void tsc_cpu_detect(struct tsc_cpu_info *info);
 /* Sets the variables below. Called once, before any thread asks for its CPU. */
 void tsc_cpu_use(const struct tsc_cpu_info *info);
 
-/* A CPU beyond the count may still turn up; its threads use the fallback. */
+/*
+ * Variables of their own: an addition would take one or two instructions more to reach them in a struct.
+ *
+ * A CPU beyond the count may still turn up; its threads use the fallback.
+ */
 extern uint32_t tsc_cpu_count TSC_HIDDEN;
 
 /* Whether this process adds by restartable sequence: it has rseq areas and membarrier(). */

@@ -22,19 +22,17 @@ struct tsc_slots_chunk {
 };
 
 static struct tsc_slots_chunk *chunks; /* those with a free set */
-static bool is_set_up;
 
 /* Unlocks the registry during detection, which takes milliseconds. Concurrent callers detect the same. */
-static void set_up(void)
+static void detect_cpus(void)
 {
     struct tsc_cpu_info info;
 
     tsc_registry_unlock();
     tsc_cpu_detect(&info);
     tsc_registry_lock();
-    if (!is_set_up)
+    if (tsc_cpu_count == 0)
         tsc_cpu_use(&info);
-    is_set_up = true;
 }
 
 uint32_t tsc_slot_count(void)
@@ -138,8 +136,8 @@ int tsc_slots_acquire(struct tsc_slots *slots)
     int error = 0;
 
     tsc_registry_lock();
-    if (!is_set_up)
-        set_up();
+    if (tsc_cpu_count == 0)
+        detect_cpus();
     while (!error && chunks == NULL)
         error = add_chunk();
     chunk = chunks;

@@ -40,7 +40,10 @@ struct tsc_object {
 /* Lists an object; the caller holds its first reference. Returns 0 or -ENOMEM. */
 int tsc_registry_add(struct tsc_object *object, const struct tsc_object_ops *ops);
 
-/* Protects the list and every change that a child must not find half done. Acquired before an object's own lock.
+/*
+ * Protects the list and every change that a child must not find half done. Acquired before an object's own lock.
+ * Nothing is allocated or freed with the registry locked: an allocator's own fork handlers may hold the
+ * allocator's locks while this library's handler waits for the registry.
  */
 void tsc_registry_lock(void);
 void tsc_registry_unlock(void);
