@@ -27,10 +27,10 @@ struct tsc_deferred {
 
 /*
  * The operations of a backend: OP(context, name, arguments, parameters). The public functions have checked the
- * pointers. Where a comment does not say otherwise, an operation means what the public function of its name means.
+ * pointers. An operation does what the public function of its name does.
  *
- * Every backend has the required operations. It has all operations of another group, or none. An operation that is
- * missing is NULL, and its public function returns -ENOTSUP, or for get_interval the value as both ends.
+ * Every backend has the required operations. It has all operations of another group, or none. A missing operation
+ * is NULL, and its public function returns -ENOTSUP, or for get_interval the value as both ends.
  */
 #define TSC_REQUIRED_OPERATIONS(OP, context) \
     OP(context, add, (counter, delta), struct tsc_counter *counter, int64_t delta) \
@@ -77,16 +77,16 @@ struct tsc_backend_ops {
     struct tsc_object_ops object;
     TSC_OPERATIONS(TSC_MEMBER, )
     /*
-     * Releases what init acquired, with the registry locked; NULL where init acquires nothing. Returns what is
-     * still to be done once the registry is unlocked.
+     * Releases what init acquired, with the registry locked; NULL if init acquires nothing. Returns a call to be
+     * made once the registry is unlocked.
      */
     struct tsc_deferred (*fini)(struct tsc_counter *counter);
 };
 
 /*
- * The entries of a backend's table: its functions, which have the names of the operations behind its own. A
- * function that is missing does not compile. The last reference calls `release_object`: tsc_counter_free, or what
- * ends in it. A table lists its groups in the order of the struct, because test/relacy compiles it as C++.
+ * The entries of a backend's table: its functions, each named BACKEND_OPERATION. A missing one does not compile.
+ * `release_object` is called for the last reference: tsc_counter_free(), or a function that ends in it. A table
+ * lists its groups in the order of the struct, because test/relacy compiles it as C++.
  */
 #define TSC_ENTRY(backend, name, ...) , .name = backend##_##name
 
@@ -111,7 +111,7 @@ struct tsc_backend {
 /* NULL if the backend is unknown. */
 const struct tsc_backend *tsc_backend_find(tsc_backend_t backend);
 
-/* The one place where a counter is freed: the object of one that has no references. */
+/* The one place that frees a counter, which has no references. */
 void tsc_counter_free(struct tsc_object *object);
 
 static inline struct tsc_counter *tsc_counter_of_object(struct tsc_object *object)

@@ -16,7 +16,7 @@ int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr)
         return -EINVAL;
     if (tsc_backend_find(TSC_BACKEND_QUEUE)->ops == NULL)
         return -ENOTSUP;
-    error = tsc_owner_make(owner, attr != NULL ? attr : &tsc_owner_attr_default);
+    error = tsc_owner_new(owner, attr != NULL ? attr : &tsc_owner_attr_default);
     if (!error)
         tsc_sanitizer_stored(owner, sizeof(*owner));
     errno = saved_errno;

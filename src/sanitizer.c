@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Operations that call the backend's and tell the runtime of a sanitizer what those have done. See sanitizer.h.
+ * Operations that call those of the backend and annotate them for a sanitizer. See sanitizer.h.
  *
- * A change is a release, told before it is made: no thread sees the change without it. A read is an acquire, told
- * after it. A call cannot know that it will be refused, so a refused change is told as a release too. That may
- * hide a race and never invents one.
+ * A change is a release, annotated before the call: no thread sees the change without it. A read is an acquire,
+ * annotated after the call. A call cannot know that it will be refused, so a refused change is annotated as a
+ * release too. That may hide a race and never reports a false one.
  */
 #include "sanitizer.h"
 
@@ -17,7 +17,7 @@
 
 __attribute__((weak)) void __msan_unpoison_param(size_t parameters);
 
-static const struct tsc_backend_ops told[2]; /* without bounds, with bounds */
+static const struct tsc_backend_ops annotated[2]; /* without bounds, with bounds */
 
 static const struct tsc_backend_ops *backend_ops(const struct tsc_counter *counter)
 {
@@ -32,11 +32,11 @@ static int stored(int result, const int64_t *output)
 }
 
 /*
- * Each operation: whether it is a change, whether it was a read, and its result. Without bounds, an addition that
- * returns 0 says nothing about the counter and is no read; a refusal is one. Within bounds an addition is also a
- * read: it may take the place that another thread has given back.
+ * Each operation: whether it is a change, whether it was a read, and what it returns. Without bounds, an addition
+ * that returns 0 says nothing about the counter and is no read; a refusal is one. With bounds an addition is also
+ * a read: it may take the room that another thread's decrement has made.
  */
-#define RULE_add true, result != 0 || counter->ops == &told[true], result
+#define RULE_add true, result != 0 || counter->ops == &annotated[true], result
 #define RULE_try_add RULE_add
 #define RULE_get false, true, stored(result, value)
 #define RULE_flush false, true, result
@@ -47,8 +47,8 @@ static int stored(int result, const int64_t *output)
 #define RULE_exchange true, true, stored(result, previous)
 #define RULE_compare_exchange true, true, stored(result, expected)
 
-#define DEFINE(is_change, was_read, answer, may_be_missing, name, arguments, ...) \
-    static int told_##name(__VA_ARGS__) \
+#define DEFINE(is_change, was_read, returned, may_be_missing, name, arguments, ...) \
+    static int annotated_##name(__VA_ARGS__) \
     { \
         int result; \
 \
@@ -59,7 +59,7 @@ static int stored(int result, const int64_t *output)
         result = backend_ops(counter)->name arguments; \
         if (was_read) \
             tsc_sanitizer_acquire(counter); \
-        return answer; \
+        return returned; \
     }
 #define DEFINE_BY_RULE(...) DEFINE(__VA_ARGS__)
 #define OPERATION(may_be_missing, name, ...) DEFINE_BY_RULE(RULE_##name, may_be_missing, name, __VA_ARGS__)
@@ -68,7 +68,7 @@ TSC_REQUIRED_OPERATIONS(OPERATION, false)
 TSC_PEAK_OPERATIONS(OPERATION, true)
 TSC_FETCH_OPERATIONS(OPERATION, true)
 
-static int told_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
+static int annotated_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)
 {
     const struct tsc_backend_ops *ops = backend_ops(counter);
     int error = ops->get_interval != NULL ? ops->get_interval(counter, low, high) : ops->get(counter, low);
@@ -111,8 +111,8 @@ static int run_callback(int64_t *value, void *arg)
     return result;
 }
 
-/* The counter may be gone at the end, its last reference given back in the callback; the call is not. */
-static int told_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
+/* The callback may drop the last reference and free the counter; so the acquire at the end is of the call. */
+static int annotated_update(struct tsc_counter *counter, tsc_update_fn update, void *arg)
 {
     struct update_call call = {.counter = counter, .update = update, .arg = arg};
     int result;
@@ -125,8 +125,8 @@ static int told_update(struct tsc_counter *counter, tsc_update_fn update, void *
     return result;
 }
 
-/* The thread that frees the counter need not be the one that gave back the last reference. */
-static struct tsc_deferred told_fini(struct tsc_counter *counter)
+/* The thread that frees the counter need not be the one that dropped the last reference. */
+static struct tsc_deferred annotated_fini(struct tsc_counter *counter)
 {
     tsc_sanitizer_acquire(&counter->object);
     return backend_ops(counter)->fini != NULL ? backend_ops(counter)->fini(counter)
@@ -134,16 +134,16 @@ static struct tsc_deferred told_fini(struct tsc_counter *counter)
 }
 
 /* A counter is initialised and registered with the table of its backend. */
-#define ENTRIES .fini = told_fini TSC_OPERATIONS(TSC_ENTRY, told)
+#define ENTRIES .fini = annotated_fini TSC_OPERATIONS(TSC_ENTRY, annotated)
 
-static const struct tsc_backend_ops told[] = {[false] = {ENTRIES}, [true] = {ENTRIES}};
+static const struct tsc_backend_ops annotated[] = {[false] = {ENTRIES}, [true] = {ENTRIES}};
 
 const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
                                                 const struct tsc_counter_attr *attr)
 {
     if (__tsan_acquire == NULL && __msan_unpoison == NULL)
         return ops;
-    return &told[attr->bounds.bounded];
+    return &annotated[attr->bounds.bounded];
 }
 
 #endif

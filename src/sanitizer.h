@@ -9,8 +9,8 @@
 /*
  * ThreadSanitizer and MemorySanitizer see only the code that they have instrumented. In an instrumented program
  * with a library that is not, ThreadSanitizer does not see that counters synchronise, and MemorySanitizer does not
- * see that outputs are stored: both report faults that are none. So the library calls the functions by which their
- * runtimes are told. The references are weak: in all other programs they are NULL, and nothing is called.
+ * see that outputs are stored: both report false errors. So the library calls the annotation functions of their
+ * runtimes. The references are weak: in all other programs they are NULL, and nothing is called.
  *
  * An instrumented library calls none of them, because that would hide its own faults.
  */
@@ -57,7 +57,7 @@ __attribute__((weak)) void __tsan_release(void *address);
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __msan_unpoison(const volatile void *memory, size_t bytes);
 
-/* What comes before a release of an object happens before what comes after an acquire of it that follows. */
+/* What precedes a release of an object happens before what follows a later acquire of it. */
 static inline void tsc_sanitizer_release(void *object)
 {
     if (tsc_unlikely(__tsan_release != NULL))
@@ -78,8 +78,8 @@ static inline void tsc_sanitizer_stored(const void *output, size_t bytes)
 }
 
 /*
- * The operations for a new counter: the backend's own, or, where a runtime is there, a table of operations that
- * call those and tell the runtime. What runs in all other programs is the same as without this.
+ * The operations for a new counter: the backend's own or, in a program with a sanitizer's runtime, a table of
+ * annotated operations. In all other programs an operation costs nothing more.
  */
 const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
                                                 const struct tsc_counter_attr *attr);

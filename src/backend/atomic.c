@@ -15,12 +15,12 @@ struct atom_counter {
     struct tsc_gate gate;
     bool track_peak;
     struct tsc_bounds bounds;
-    struct tsc_eventcount admitted_left;
+    struct tsc_eventcount closers; /* where close sleeps until no increment is admitted */
 
     /* Written by every change; what is above is only read. */
     _Alignas(TSC_CACHE_ALIGN) _Atomic int64_t value;
     _Atomic int64_t peak;
-    _Atomic uint32_t admitted;
+    _Atomic uint32_t admitted; /* careful increments in progress */
 };
 
 static struct atom_counter *to_atom(struct tsc_counter *counter)
@@ -28,7 +28,7 @@ static struct atom_counter *to_atom(struct tsc_counter *counter)
     return (struct atom_counter *)counter;
 }
 
-static int64_t look_at_value(struct atom_counter *atom)
+static int64_t read_value(struct atom_counter *atom)
 {
     /* seq_cst: after the write of the state; pairs with every change. See sync/gate.h. */
     return atomic_load_explicit(&atom->value, memory_order_seq_cst);
@@ -37,7 +37,7 @@ static int64_t look_at_value(struct atom_counter *atom)
 static void check_watch(struct atom_counter *atom)
 {
     if (tsc_gate_has_waiters(&atom->gate))
-        tsc_watch_check(&atom->gate.watch, look_at_value(atom));
+        tsc_watch_check(&atom->gate.watch, read_value(atom));
 }
 
 /* Completes an addition that found the state nonzero after it. */
@@ -47,7 +47,7 @@ TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
 
     if (tsc_gate_refuses(tsc_gate_state(&atom->gate), delta)) {
         TSC_TEST_POINT(atomic_refusing);
-        /* seq_cst: before the load of the state in check_watch; pairs with look_at_value. */
+        /* seq_cst: before the load of the state in check_watch; pairs with read_value. */
         atomic_fetch_sub_explicit(&atom->value, delta, memory_order_seq_cst);
         result = -ESHUTDOWN;
     }
@@ -61,10 +61,10 @@ TSC_COLD static int settle(struct atom_counter *atom, int64_t delta)
  */
 static void leave(struct atom_counter *atom)
 {
-    /* seq_cst: before the load of the sleepers; pairs with wait_until_admitted_left. */
+    /* seq_cst: before the load of the sleepers; pairs with wait_for_admitted. */
     atomic_fetch_sub_explicit(&atom->admitted, 1, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_left);
-    tsc_eventcount_notify_all(&atom->admitted_left);
+    tsc_eventcount_notify_all(&atom->closers);
 }
 
 static bool admit(struct atom_counter *atom)
@@ -78,17 +78,17 @@ static bool admit(struct atom_counter *atom)
     return false;
 }
 
-static void wait_until_admitted_left(struct atom_counter *atom)
+static void wait_for_admitted(struct atom_counter *atom)
 {
     /* seq_cst: pairs with admit and leave. */
     while (atomic_load_explicit(&atom->admitted, memory_order_seq_cst) != 0) {
-        uint32_t key = tsc_eventcount_prepare(&atom->admitted_left);
+        uint32_t key = tsc_eventcount_prepare(&atom->closers);
 
         TSC_TEST_POINT(eventcount_prepared);
         if (atomic_load_explicit(&atom->admitted, memory_order_seq_cst) == 0)
-            tsc_eventcount_cancel(&atom->admitted_left);
+            tsc_eventcount_cancel(&atom->closers);
         else
-            tsc_eventcount_commit(&atom->admitted_left, key, TSC_NEVER);
+            tsc_eventcount_commit(&atom->closers, key, TSC_NEVER);
     }
 }
 
@@ -172,8 +172,8 @@ static int careful_compare_exchange(struct atom_counter *atom, int64_t *expected
 
 static TSC_HOT int plain_add(struct atom_counter *atom, int64_t delta, int64_t *previous)
 {
-    TSC_TEST_POINT(atomic_looked);
-    /* seq_cst: before the load of the state; pairs with look_at_value. */
+    TSC_TEST_POINT(atomic_state_checked);
+    /* seq_cst: before the load of the state; pairs with read_value. */
     *previous = atomic_fetch_add_explicit(&atom->value, delta, memory_order_seq_cst);
     TSC_TEST_POINT(atomic_added);
     if (tsc_unlikely(tsc_gate_state(&atom->gate) != 0))
@@ -200,7 +200,7 @@ TSC_COLD static int add_slow(struct atom_counter *atom, uint32_t state, int64_t 
 static int atom_add(struct tsc_counter *counter, int64_t delta)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_peek(&atom->gate);
+    uint32_t state = tsc_gate_state_relaxed(&atom->gate);
     int64_t previous;
 
     if (tsc_unlikely(state != 0))
@@ -212,7 +212,7 @@ static int atom_fetch_add(struct tsc_counter *counter, int64_t delta, int64_t *p
 {
     struct atom_counter *atom = to_atom(counter);
     int64_t found;
-    int result = add_unless_closed(atom, tsc_gate_peek(&atom->gate), delta, &found);
+    int result = add_unless_closed(atom, tsc_gate_state_relaxed(&atom->gate), delta, &found);
 
     if (result >= 0)
         *previous = found;
@@ -244,7 +244,7 @@ static int atom_get_peak(struct tsc_counter *counter, int64_t *peak)
 static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_peek(&atom->gate);
+    uint32_t state = tsc_gate_state_relaxed(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
@@ -259,7 +259,7 @@ static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *pr
 static int atom_compare_exchange(struct tsc_counter *counter, int64_t *expected, int64_t desired)
 {
     struct atom_counter *atom = to_atom(counter);
-    uint32_t state = tsc_gate_peek(&atom->gate);
+    uint32_t state = tsc_gate_state_relaxed(&atom->gate);
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
@@ -285,20 +285,20 @@ static int atom_close(struct tsc_counter *counter)
 
     tsc_gate_close(&atom->gate);
     TSC_TEST_POINT(atomic_closed);
-    wait_until_admitted_left(atom);
+    wait_for_admitted(atom);
     return 0;
 }
 
-static int look(void *subject, int64_t deadline, int64_t *value)
+static int read_for_wait(void *subject, int64_t deadline, int64_t *value)
 {
     (void)deadline;
-    *value = look_at_value(subject);
+    *value = read_value(subject);
     return 0;
 }
 
 static int atom_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
-    return tsc_gate_wait(&to_atom(counter)->gate, threshold, timeout_ns, look, counter);
+    return tsc_gate_wait(&to_atom(counter)->gate, threshold, timeout_ns, read_for_wait, counter);
 }
 
 static int atom_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -320,7 +320,7 @@ static void atom_child(struct tsc_object *object)
 
     if (atomic_load_explicit(&atom->admitted, memory_order_relaxed) != 0)
         atomic_store_explicit(&atom->admitted, 0, memory_order_relaxed);
-    tsc_eventcount_forget_sleepers(&atom->admitted_left);
+    tsc_eventcount_forget_sleepers(&atom->closers);
     tsc_gate_forget_waiters(&atom->gate);
 }
 

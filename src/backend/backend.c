@@ -16,8 +16,7 @@ TSC_BACKENDS(TABLE)
 
 static const struct tsc_backend backends[] = {TSC_BACKENDS(ENTRY)};
 
-_Static_assert(sizeof(backends) / sizeof(backends[0]) == TSC_BACKEND_COUNT,
-               "no number is left out, or given twice");
+_Static_assert(sizeof(backends) / sizeof(backends[0]) == TSC_BACKEND_COUNT, "each number has one row");
 
 const struct tsc_backend *tsc_backend_find(tsc_backend_t backend)
 {

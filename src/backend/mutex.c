@@ -51,9 +51,9 @@ static TSC_HOT int lock(struct mutex_counter *mutex)
 
 /*
  * A changer stores the value, releases the lock, then checks the watch. A waiter arms the watch, fences on the
- * lock, then loads the value (look()). Release and fence are read-modify-writes of one word, so one comes first.
- * If it is the release, the waiter sees the value; if it is the fence, the changer sees the watch armed. Model:
- * test/model/watch-mutex.pml
+ * lock, then loads the value (read_for_wait()). Release and fence are read-modify-writes of one word, so one comes
+ * first. If it is the release, the waiter sees the value; if it is the fence, the changer sees the watch armed.
+ * Model: test/model/watch-mutex.pml
  */
 static TSC_HOT int unlock_changed(struct mutex_counter *mutex, int result)
 {
@@ -232,7 +232,7 @@ static int mutex_close(struct tsc_counter *counter)
 }
 
 /* Does not wait for the lock. */
-static int look(void *subject, int64_t deadline, int64_t *value)
+static int read_for_wait(void *subject, int64_t deadline, int64_t *value)
 {
     struct mutex_counter *mutex = subject;
 
@@ -248,7 +248,7 @@ static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, in
 
     if (inside_own_callback(mutex))
         return -EDEADLK;
-    return tsc_watch_wait(&mutex->watch, threshold, timeout_ns, look, counter);
+    return tsc_watch_wait(&mutex->watch, threshold, timeout_ns, read_for_wait, counter);
 }
 
 static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)

@@ -104,9 +104,9 @@ static int percpu_add(struct tsc_counter *counter, int64_t delta)
 {
     struct percpu_counter *percpu = to_percpu(counter);
 
-    if (tsc_unlikely(tsc_gate_refuses(tsc_gate_peek(&percpu->gate), delta)))
+    if (tsc_unlikely(tsc_gate_refuses(tsc_gate_state_relaxed(&percpu->gate), delta)))
         return -ESHUTDOWN;
-    TSC_TEST_POINT(percpu_looked);
+    TSC_TEST_POINT(percpu_state_checked);
     if (tsc_unlikely(!try_add_to_slot(percpu, delta)))
         return add_slow(percpu, delta);
     TSC_TEST_POINT(percpu_added);
@@ -157,7 +157,7 @@ static int percpu_close(struct tsc_counter *counter)
     return 0;
 }
 
-static int look(void *subject, int64_t deadline, int64_t *value)
+static int read_for_wait(void *subject, int64_t deadline, int64_t *value)
 {
     (void)deadline;
     tsc_slots_fence();
@@ -165,18 +165,18 @@ static int look(void *subject, int64_t deadline, int64_t *value)
     return 0;
 }
 
-static int look_after_barrier(void *subject, int64_t deadline, int64_t *value)
+static int read_after_barrier(void *subject, int64_t deadline, int64_t *value)
 {
     tsc_slots_barrier();
-    return look(subject, deadline, value);
+    return read_for_wait(subject, deadline, value);
 }
 
 static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)
 {
     struct percpu_counter *percpu = to_percpu(counter);
 
-    return tsc_gate_wait(&percpu->gate, threshold, timeout_ns, timeout_ns == 0 ? look : look_after_barrier,
-                         percpu);
+    return tsc_gate_wait(&percpu->gate, threshold, timeout_ns,
+                         timeout_ns == 0 ? read_for_wait : read_after_barrier, percpu);
 }
 
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)

@@ -103,12 +103,12 @@ static int apply_update(struct request *request, bool closed)
 {
     struct queue_counter *queue = request->queue;
     int64_t value = tsc_sequential_value(&queue->state);
-    int answer;
+    int returned;
 
     tsc_owner_begin_callback(queue->owner);
-    answer = request->update(&value, request->update_arg);
+    returned = request->update(&value, request->update_arg);
     tsc_owner_end_callback(queue->owner);
-    return tsc_sequential_commit(&queue->state, value, answer, closed);
+    return tsc_sequential_commit(&queue->state, value, returned, closed);
 }
 
 static int apply(struct request *request)
@@ -179,7 +179,7 @@ static inline int check_addition(struct queue_counter *queue, int64_t delta)
         return error;
     if (tsc_unlikely(is_refused(queue, delta)))
         return -ESHUTDOWN;
-    TSC_TEST_POINT(queue_looked);
+    TSC_TEST_POINT(queue_closed_checked);
     return 0;
 }
 
@@ -321,7 +321,7 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
         return 0;
     }
     owner_attr.queue_capacity = attr->queue_capacity;
-    return tsc_owner_make(&queue->owner, &owner_attr);
+    return tsc_owner_new(&queue->owner, &owner_attr);
 }
 
 static void release_owner(void *owner)

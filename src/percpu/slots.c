@@ -61,7 +61,7 @@ static size_t chunk_bytes(void)
     return (size_t)tsc_slot_count() * TSC_REGION_STRIDE;
 }
 
-static struct tsc_slots_chunk *make_chunk(void)
+static struct tsc_slots_chunk *create_chunk(void)
 {
     struct tsc_slots_chunk *chunk = calloc(1, sizeof(*chunk));
     int saved_errno;
@@ -88,7 +88,7 @@ static int add_chunk(void)
     struct tsc_slots_chunk *chunk;
 
     tsc_registry_unlock();
-    chunk = make_chunk();
+    chunk = create_chunk();
     tsc_registry_lock();
     if (chunk == NULL)
         return -ENOMEM;
@@ -102,7 +102,7 @@ void tsc_slots_free_chunk(void *empty)
     struct tsc_slots_chunk *chunk = empty;
     int saved_errno = errno;
 
-    /* pairs with the release in make_chunk: a sanitizer does not see the lock in between. */
+    /* pairs with the release in create_chunk: a sanitizer does not see the lock in between. */
     tsc_sanitizer_acquire(chunk);
     if (munmap(chunk->regions, chunk_bytes()) == 0) {
         free(chunk);

@@ -76,14 +76,14 @@ bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end)
     TSC_TEST_POINT(owner_delivers);
     delivered = deliver(owner, end, true);
     tsc_lock_release(&owner->delivering);
-    TSC_TEST_POINT(owner_gave_over);
+    TSC_TEST_POINT(owner_unlocked_delivery);
     return delivered;
 }
 
 /*
  * A sender that found the ring full before a helper's release is woken, because either the owner's thread or the
- * helper sees it. The owner's thread prepares to park, then looks for blocked senders. The helper releases, looks
- * for blocked senders, then looks whether the owner's thread is parked. All four accesses are seq_cst.
+ * helper sees it. The owner's thread prepares to park, then checks for blocked senders. The helper releases,
+ * checks for blocked senders, then checks whether the owner's thread is parked. All four accesses are seq_cst.
  * Model: test/model/queue.pml
  */
 static void wake_blocked_senders(struct tsc_owner *owner)
@@ -98,18 +98,18 @@ bool tsc_owner_help(struct tsc_owner *owner)
 
     if (!tsc_lock_try(&owner->delivering))
         return false;
-    TSC_TEST_POINT(sender_delivers);
+    TSC_TEST_POINT(helper_delivers);
     /* relaxed: protected by the lock. */
     if (atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed) == 0)
         delivered = deliver(owner, tsc_ring_tail(&owner->ring), false);
     tsc_lock_release(&owner->delivering);
-    TSC_TEST_POINT(sender_gave_over);
+    TSC_TEST_POINT(helper_unlocked_delivery);
     if (delivered)
         wake_blocked_senders(owner);
     return delivered;
 }
 
-/* seq_cst: a sender counts itself, then finds the ring full; this thread releases, then looks for sleepers. */
+/* seq_cst: a sender counts itself, then finds the ring full; this thread releases, then checks for sleepers. */
 void tsc_owner_wake_all_that_fit(struct tsc_owner *owner)
 {
     uint64_t room = owner->ring.capacity - tsc_ring_occupancy(&owner->ring);
@@ -119,12 +119,12 @@ void tsc_owner_wake_all_that_fit(struct tsc_owner *owner)
 }
 
 /*
- * No thread delivers until the callback ends, so this wakes every thread that can go on without the owner's
- * thread. Models: test/model/delivery.pml, test/model/fork.pml, test/model/look.pml, test/model/start.pml
+ * No thread delivers until the callback ends, so this wakes every thread that can proceed without the
+ * owner's thread. Models: test/model/delivery.pml, test/model/fork.pml, test/model/flush.pml, test/model/start.pml
  */
 void tsc_owner_begin_callback(struct tsc_owner *owner)
 {
-    /* seq_cst: before the look for flushing threads, which count themselves, then load the flag. */
+    /* seq_cst: before the check for flushing threads, which count themselves, then load the flag. */
     atomic_fetch_or_explicit(&owner->slow_path_flags, TSC_OWNER_IN_CALLBACK, memory_order_seq_cst);
     TSC_TEST_POINT(owner_begins_callback);
     release(owner);

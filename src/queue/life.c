@@ -123,7 +123,7 @@ static void end_thread(struct tsc_owner *owner, enum tsc_owner_end end)
 {
     tsc_registry_lock();
     atomic_store_explicit(&owner->end, end, memory_order_seq_cst);
-    TSC_TEST_POINT(owner_told_to_end);
+    TSC_TEST_POINT(owner_end_stored);
     tsc_parker_unpark(&owner->parker);
     tsc_registry_unlock();
 }
@@ -159,7 +159,7 @@ void tsc_owner_retire(struct tsc_owner *owner, struct tsc_retirement *retirement
     retirement->position = tsc_ring_tail(&owner->ring);
     atomic_init(&retirement->next, atomic_load_explicit(&owner->retired, memory_order_relaxed));
     atomic_store_explicit(&owner->retired, retirement, memory_order_seq_cst);
-    TSC_TEST_POINT(owner_told_of_retired);
+    TSC_TEST_POINT(owner_retired_listed);
     tsc_parker_unpark(&owner->parker);
     tsc_registry_unlock();
 }
@@ -203,31 +203,31 @@ static const struct tsc_object_ops object_ops = {
 
 /* -------- its beginning -------- */
 
-int tsc_owner_make(struct tsc_owner **owner, const struct tsc_owner_attr *attr)
+int tsc_owner_new(struct tsc_owner **owner, const struct tsc_owner_attr *attr)
 {
-    struct tsc_owner *made;
+    struct tsc_owner *created;
     void *memory;
     int error;
 
-    if (posix_memalign(&memory, TSC_CACHE_ALIGN, sizeof(*made)) != 0)
+    if (posix_memalign(&memory, TSC_CACHE_ALIGN, sizeof(*created)) != 0)
         return -ENOMEM;
-    made = memset(memory, 0, sizeof(*made));
-    made->attr = *attr;
-    made->spin_ns = TSC_OWNER_SPIN_NS;
-    atomic_init(&made->slow_path_flags, initial_flags(made));
-    error = tsc_ring_init(&made->ring, attr->queue_capacity);
+    created = memset(memory, 0, sizeof(*created));
+    created->attr = *attr;
+    created->spin_ns = TSC_OWNER_SPIN_NS;
+    atomic_init(&created->slow_path_flags, initial_flags(created));
+    error = tsc_ring_init(&created->ring, attr->queue_capacity);
     if (!error)
-        error = tsc_registry_add(&made->object, &object_ops);
+        error = tsc_registry_add(&created->object, &object_ops);
     if (error) {
-        tsc_ring_fini(&made->ring);
-        free(made);
+        tsc_ring_fini(&created->ring);
+        free(created);
         return error;
     }
-    error = start_thread(made);
+    error = start_thread(created);
     if (error) {
-        free_owner(&made->object);
+        free_owner(&created->object);
         return error;
     }
-    *owner = made;
+    *owner = created;
     return 0;
 }

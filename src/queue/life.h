@@ -6,7 +6,8 @@
 
 /* How an owner and its thread begin and end, and what a fork does to them. */
 
-int tsc_owner_make(struct tsc_owner **owner, const struct tsc_owner_attr *attr);
+/* Creates an owner and starts its thread. 0, -ENOMEM or -EAGAIN. */
+int tsc_owner_new(struct tsc_owner **owner, const struct tsc_owner_attr *attr);
 
 bool tsc_owner_is_calling_thread(const struct tsc_owner *owner);
 

@@ -161,10 +161,10 @@ static inline bool tsc_ring_awaits_publication(struct tsc_ring *ring)
     return tsc_ring_tail(ring) != head && (mark & 1) != tsc_ring_lap_bit(ring, head);
 }
 
-/* Consumer: makes room of all messages that it took. */
+/* Consumer: releases the cells of all messages that it took. */
 static inline void tsc_ring_release(struct tsc_ring *ring)
 {
-    /* seq_cst: pairs with tsc_ring_head; and comes before the consumer's look for sleepers. */
+    /* seq_cst: pairs with tsc_ring_head; and comes before the consumer's check for sleepers. */
     atomic_store_explicit(&ring->head, ring->next, memory_order_seq_cst);
 }
 

@@ -104,7 +104,7 @@ static bool is_flushed_with_help(void *arg)
 /*
  * Sleeps until the head moves or a callback begins; while a callback runs, until the deadline at most. No wake-up
  * is lost: a callback that begins after the load of the flag finds this sleeper counted and wakes it. All four
- * accesses are seq_cst. False once the deadline has passed. Model: test/model/look.pml
+ * accesses are seq_cst. False once the deadline has passed. Model: test/model/flush.pml
  */
 static bool sleep_until_progress(const struct flush *flush, int64_t deadline)
 {
@@ -114,7 +114,7 @@ static bool sleep_until_progress(const struct flush *flush, int64_t deadline)
 
     TSC_TEST_POINT(eventcount_prepared);
     in_callback = is_in_callback(owner);
-    TSC_TEST_POINT(flush_looked);
+    TSC_TEST_POINT(flush_callback_checked);
     if (is_flushed(flush)) {
         tsc_eventcount_cancel(&owner->progress);
         return true;

@@ -92,11 +92,11 @@ static void wake_senders(struct tsc_owner *owner)
 }
 
 /*
- * No message is forgotten. The sender reserves, then looks whether the owner's thread is parked; the owner's
+ * No message is lost. The sender reserves, then checks whether the owner's thread is parked; the owner's
  * thread parks, then loads the tail. All is seq_cst, so one sees the other: the owner's thread does not sleep, or
  * the sender delivers its message itself or unparks the owner's thread.
  *
- * No sender sleeps for ever. It prepares to sleep, then finds the ring full. A thread that releases later looks
+ * No sender sleeps for ever. It prepares to sleep, then finds the ring full. A thread that releases later checks
  * for sleepers after that: the owner's thread here, a helper as delivery.c says. All is seq_cst, so it sees the
  * sleeper and one is woken. That sender sends, its message is released, and the next sender is woken.
  *
@@ -118,7 +118,7 @@ static void park(struct tsc_owner *owner)
     }
 }
 
-/* Looks at intervals: each look takes a cache line from the senders, which costs them as much as ten messages. */
+/* Checks at intervals: each takes a cache line from the senders, which costs them as much as ten messages. */
 static bool spin(struct tsc_owner *owner)
 {
     int64_t deadline = tsc_now() + owner->spin_ns;
@@ -136,7 +136,7 @@ static void wait_for_work(struct tsc_owner *owner)
 {
     int64_t began = tsc_now();
 
-    TSC_TEST_POINT(owner_resting);
+    TSC_TEST_POINT(owner_out_of_work);
     if (!tsc_is_multiprocessor() || !spin(owner))
         park(owner);
     if (tsc_now() - began < TSC_OWNER_SPIN_NS)

@@ -6,9 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/*
- * All preserve errno. The word of a wake may be gone already: the kernel only looks up its address.
- */
+/* All preserve errno. The memory of a word may be freed before its wake: the kernel uses only the address. */
 
 /* Sleeps while the word has the value. False once the deadline has passed. True otherwise, possibly spuriously. */
 bool tsc_futex_wait(_Atomic uint32_t *word, uint32_t value, int64_t deadline);

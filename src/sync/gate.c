@@ -18,17 +18,17 @@ static void leave(void *arg)
     atomic_fetch_sub_explicit(&((struct tsc_gate *)arg)->state, TSC_GATE_WAITER, memory_order_relaxed);
 }
 
-int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
                   void *subject)
 {
     int result;
 
     if (timeout_ns == 0)
-        return tsc_watch_wait(&gate->watch, threshold, timeout_ns, look, subject);
+        return tsc_watch_wait(&gate->watch, threshold, timeout_ns, read_value, subject);
     enter(gate);
     pthread_cleanup_push(leave, gate);
     TSC_TEST_POINT(gate_entered);
-    result = tsc_watch_wait(&gate->watch, threshold, timeout_ns, look, subject);
+    result = tsc_watch_wait(&gate->watch, threshold, timeout_ns, read_value, subject);
     pthread_cleanup_pop(1);
     return result;
 }

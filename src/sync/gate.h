@@ -44,7 +44,7 @@ static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state)
 
 /* For the fast path. relaxed: a call after close has returned sees CLOSED anyway; for a concurrent one the second
  * load decides. */
-static inline uint32_t tsc_gate_peek(struct tsc_gate *gate)
+static inline uint32_t tsc_gate_state_relaxed(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_relaxed);
 }
@@ -72,7 +72,7 @@ static inline void tsc_gate_close(struct tsc_gate *gate)
 }
 
 /* As tsc_watch_wait(). A timeout of 0 leaves the state alone. */
-int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
                   void *subject);
 
 /* In a forked child, which has no other threads. */

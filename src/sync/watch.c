@@ -49,15 +49,15 @@ struct wait {
     struct tsc_watch *watch;
     int64_t threshold;
     int64_t deadline;
-    tsc_watch_look_fn look;
+    tsc_watch_read_fn read_value;
     void *subject;
 };
 
-/* 0, TOO_HIGH, or the error of `look`. */
-static int look_at_value(const struct wait *wait)
+/* 0, TOO_HIGH, or the error of `read_value`. */
+static int check_value(const struct wait *wait)
 {
     int64_t value;
-    int error = wait->look(wait->subject, wait->deadline, &value);
+    int error = wait->read_value(wait->subject, wait->deadline, &value);
 
     if (error)
         return error;
@@ -76,7 +76,7 @@ static int sleep_until_low(const struct wait *wait)
         TSC_TEST_POINT(eventcount_prepared);
         arm(wait->watch, wait->threshold);
         TSC_TEST_POINT(watch_armed);
-        result = look_at_value(wait);
+        result = check_value(wait);
         if (result != TOO_HIGH) {
             tsc_eventcount_cancel(&wait->watch->waiters);
             return result;
@@ -84,21 +84,21 @@ static int sleep_until_low(const struct wait *wait)
         in_time = tsc_eventcount_commit_cancellable(&wait->watch->waiters, key, wait->deadline);
     } while (in_time);
     TSC_TEST_POINT(watch_time_is_up);
-    return look_at_value(wait);
+    return check_value(wait);
 }
 
 /*
  * Models: test/model/watch-atomic.pml, test/model/watch-mutex.pml, test/model/watch-percpu.pml,
  * test/model/watch-queue.pml
  */
-int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
                    void *subject)
 {
-    const struct wait wait = {watch, threshold, tsc_deadline_after(timeout_ns), look, subject};
+    const struct wait wait = {watch, threshold, tsc_deadline_after(timeout_ns), read_value, subject};
     int result;
 
     pthread_testcancel();
-    result = look_at_value(&wait);
+    result = check_value(&wait);
     if (result == TOO_HIGH && timeout_ns != 0) {
         pthread_cleanup_push(leave, watch);
         result = sleep_until_low(&wait);

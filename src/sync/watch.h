@@ -32,7 +32,7 @@ struct tsc_watch {
  * Reads the value. An error ends the wait; a read that would wait for a callback beyond the deadline returns
  * -ETIMEDOUT. The deadline may have passed already: the last read, and one with a timeout of 0.
  */
-typedef int (*tsc_watch_look_fn)(void *subject, int64_t deadline, int64_t *value);
+typedef int (*tsc_watch_read_fn)(void *subject, int64_t deadline, int64_t *value);
 
 static inline void tsc_watch_init(struct tsc_watch *watch)
 {
@@ -56,8 +56,8 @@ static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
 }
 
 /* A cancellation point. Returns 0, -ETIMEDOUT if a read after the deadline finds the value too high, or the error
- * of `look`. */
-int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_look_fn look,
+ * of `read_value`. */
+int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
                    void *subject);
 
 /* In a forked child, which has no other threads. */

@@ -72,7 +72,7 @@ START_TEST(child_has_the_additions_and_no_requests)
     struct sum *requests = map_without_copy_in_child();
 
     requests->recipient.deliver = add_up;
-    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    ck_assert_int_eq(tsc_owner_new(&owner, &attr), 0);
     held_callback_begin(&callback, owner);
     for (int message = 0; message < MESSAGES; message++) {
         send(&additions.recipient, TSC_MESSAGE_ADDITION);

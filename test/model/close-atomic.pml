@@ -3,29 +3,29 @@
  * The atomic counter is closed while others add to it. An addition that returned 0 is in every value that is read
  * after the close. A refused addition is in no final value. An addition that begins after the close is refused.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
- * Mirrors: src/backend/atomic.c: atom_add plain_add settle atom_close look_at_value atom_get
+ * Mirrors: src/sync/gate.h: tsc_gate_state_relaxed tsc_gate_state tsc_gate_refuses tsc_gate_close
+ * Mirrors: src/backend/atomic.c: atom_add plain_add settle atom_close read_value atom_get
  *
  * Check:
  * Mutation: -DADDITION=ACQUIRE: assertion: the adder checks the state before its addition is visible
- * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
+ * Mutation: -DSECOND_LOAD=ACQUIRE: assertion: the same
  * Mutation: -DCLOSE=ACQUIRE: assertion: close loads the value before its flag is visible
- * Mutation: -DLOOK=ACQUIRE: assertion: the same
- * Mutation: -DNO_LOOK_IN_CLOSE: assertion: a get after the close loads the value before the flag is visible
- * Mutation: -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
+ * Mutation: -DLOAD_ORDER=ACQUIRE: assertion: the same
+ * Mutation: -DNO_READ_IN_CLOSE: assertion: a get after the close loads the value before the flag is visible
+ * Mutation: -DNO_SECOND_LOAD: assertion: the close comes between the first check and the addition
  * Mutation: -DNO_TAKING_BACK: assertion: a refused addition stays
  */
 #ifndef ADDITION
 #define ADDITION SEQ_CST
 #endif
-#ifndef SECOND_LOOK
-#define SECOND_LOOK SEQ_CST
+#ifndef SECOND_LOAD
+#define SECOND_LOAD SEQ_CST
 #endif
 #ifndef CLOSE
 #define CLOSE SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define ADDERS 2
@@ -48,8 +48,8 @@ inline add_to_counter(delta)
     :: closed
     :: else ->
         add(VALUE, delta, ADDITION);
-        load(CLOSED, closed, SECOND_LOOK);
-#ifdef NO_SECOND_LOOK
+        load(CLOSED, closed, SECOND_LOAD);
+#ifdef NO_SECOND_LOAD
         closed = false;
 #endif
         if
@@ -86,11 +86,11 @@ proctype closer(byte me)
     byte first = 255; /* the bits of every value read so far */
 
     add(CLOSED, 1, CLOSE);
-#ifndef NO_LOOK_IN_CLOSE
-    load(VALUE, value, LOOK);
+#ifndef NO_READ_IN_CLOSE
+    load(VALUE, value, LOAD_ORDER);
 #endif
     read_value(ACQUIRE);
-    read_value(LOOK);
+    read_value(LOAD_ORDER);
     add_to_counter(4);
     assert(closed);
     finished == ADDERS;

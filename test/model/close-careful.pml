@@ -4,13 +4,13 @@
  * admitted additions; from then on the value does not grow.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_close
- * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_until_admitted_left atom_close
+ * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_for_admitted atom_close
  *
  * Check:
  * Mutation: -DADMIT=ACQUIRE: assertion: the adder checks the state before its admission is visible
- * Mutation: -DADMITTED_LOOK=ACQUIRE: assertion: close loads the admitted count before its flag is visible
+ * Mutation: -DADMITTED_LOAD=ACQUIRE: assertion: close loads the admitted count before its flag is visible
  * Mutation: -DCLOSE=ACQUIRE: assertion: the same
- * Mutation: -DSTATE_LOOK=ACQUIRE: assertion: the adder checks the state before its admission is visible
+ * Mutation: -DSTATE_LOAD=ACQUIRE: assertion: the adder checks the state before its admission is visible
  * Mutation: -DLEAVE=ACQUIRE: deadlock: the last adder checks for sleepers before its leaving is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
  * Mutation: -DNO_ADMISSION: assertion: an addition is made after the close
@@ -18,8 +18,8 @@
 #ifndef ADMIT
 #define ADMIT SEQ_CST
 #endif
-#ifndef STATE_LOOK
-#define STATE_LOOK SEQ_CST
+#ifndef STATE_LOAD
+#define STATE_LOAD SEQ_CST
 #endif
 #ifndef LEAVE
 #define LEAVE SEQ_CST
@@ -27,8 +27,8 @@
 #ifndef CLOSE
 #define CLOSE SEQ_CST
 #endif
-#ifndef ADMITTED_LOOK
-#define ADMITTED_LOOK SEQ_CST
+#ifndef ADMITTED_LOAD
+#define ADMITTED_LOAD SEQ_CST
 #endif
 
 #define ADDERS 2
@@ -72,7 +72,7 @@ proctype adder(byte me)
     bool done;
 
     add(ADMITTED, 1, ADMIT);
-    load(CLOSED, closed, STATE_LOOK);
+    load(CLOSED, closed, STATE_LOAD);
 #ifdef NO_ADMISSION
     closed = false;
 #endif
@@ -93,13 +93,13 @@ proctype closer(byte me)
 
     add(CLOSED, 1, CLOSE);
     do
-    :: load(ADMITTED, admitted, ADMITTED_LOOK);
+    :: load(ADMITTED, admitted, ADMITTED_LOAD);
         if
         :: admitted == 0 -> break
         :: else
         fi;
         eventcount_prepare(SLEEPERS, EPOCH);
-        load(ADMITTED, admitted, ADMITTED_LOOK);
+        load(ADMITTED, admitted, ADMITTED_LOAD);
         if
         :: admitted == 0 -> eventcount_cancel(SLEEPERS)
         :: else -> eventcount_commit(SLEEPERS, EPOCH)

@@ -3,7 +3,7 @@
  * The per-CPU counter is closed while others add to it. An addition that returned 0 is in every value that is read
  * after the close. A refused addition is subtracted again in the end.
  *
- * Mirrors: src/sync/gate.h: tsc_gate_peek tsc_gate_state tsc_gate_refuses tsc_gate_close
+ * Mirrors: src/sync/gate.h: tsc_gate_state_relaxed tsc_gate_state tsc_gate_refuses tsc_gate_close
  * Mirrors: src/backend/percpu.c: percpu_add settle scan percpu_close percpu_get
  * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_try_add tsc_slots_barrier
  * Mirrors: src/percpu/add.h: tsc_slots_add_fallback
@@ -15,28 +15,28 @@
  * Check:
  * Check: -DRSEQ
  * Mutation: -DADDITION=ACQUIRE: assertion: the adder checks the state before its addition is visible
- * Mutation: -DSECOND_LOOK=ACQUIRE: assertion: the same
+ * Mutation: -DSECOND_LOAD=ACQUIRE: assertion: the same
  * Mutation: -DCLOSE=ACQUIRE: assertion: close loads the slots before its flag is visible
- * Mutation: -DLOOK=ACQUIRE: assertion: the same
- * Mutation: -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
+ * Mutation: -DLOAD_ORDER=ACQUIRE: assertion: the same
+ * Mutation: -DNO_SECOND_LOAD: assertion: the close comes between the first check and the addition
  * Mutation: -DRSEQ -DNO_BARRIER: assertion: the adder misses the close, and the close misses the addition
  * Mutation: -DRSEQ -DBARRIER_FIRST: assertion: the same
- * Mutation: -DRSEQ -DNO_SECOND_LOOK: assertion: the close comes between the first check and the addition
+ * Mutation: -DRSEQ -DNO_SECOND_LOAD: assertion: the close comes between the first check and the addition
  */
 #ifndef ADDITION
 #define ADDITION SEQ_CST
 #endif
-#if defined(RSEQ) && !defined(SECOND_LOOK)
-#define SECOND_LOOK ACQUIRE
+#if defined(RSEQ) && !defined(SECOND_LOAD)
+#define SECOND_LOAD ACQUIRE
 #endif
-#ifndef SECOND_LOOK
-#define SECOND_LOOK SEQ_CST
+#ifndef SECOND_LOAD
+#define SECOND_LOAD SEQ_CST
 #endif
 #ifndef CLOSE
 #define CLOSE SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define ADDERS 2
@@ -89,8 +89,8 @@ proctype adder(byte me; byte delta)
     :: closed
     :: else ->
         add_to_slot(IN(0));
-        load(CLOSED, closed, SECOND_LOOK);
-#ifdef NO_SECOND_LOOK
+        load(CLOSED, closed, SECOND_LOAD);
+#ifdef NO_SECOND_LOAD
         closed = false;
 #endif
         if
@@ -106,13 +106,13 @@ proctype adder(byte me; byte delta)
 
 inline scan()
 {
-    load(OUT(0), part, LOOK);
+    load(OUT(0), part, LOAD_ORDER);
     value = -part;
-    load(OUT(1), part, LOOK);
+    load(OUT(1), part, LOAD_ORDER);
     value = value - part;
-    load(IN(0), part, LOOK);
+    load(IN(0), part, LOAD_ORDER);
     value = value + part;
-    load(IN(1), part, LOOK);
+    load(IN(1), part, LOAD_ORDER);
     value = value + part;
     part = 0
 }

@@ -13,22 +13,22 @@
  *
  * Check:
  * Check: -DREQUESTS
- * Mutation: -DTAIL_LOOK=ACQUIRE: assertion: close loads the tail before its flag is visible
+ * Mutation: -DTAIL_LOAD=ACQUIRE: assertion: close loads the tail before its flag is visible
  * Mutation: -DRESERVE=ACQUIRE: assertion: the adder checks the flag before its reservation is visible
- * Mutation: -DCLOSED_LOOK=ACQUIRE: assertion: the same
- * Mutation: -DLOOK_BEFORE_RESERVING: assertion: the close comes between the check and the reservation
+ * Mutation: -DCLOSED_LOAD=ACQUIRE: assertion: the same
+ * Mutation: -DCHECK_BEFORE_RESERVING: assertion: the close comes between the check and the reservation
  * Mutation: -DRELEASE_HEAD=RELAXED: assertion: the head is visible before the value
  * Mutation: -DREQUESTS -DNO_CLOSE_POSITION: assertion: a request is refused, and an addition behind it is accepted
  * Mutation: -DNO_FLUSH: assertion: a message that was reserved before the close is delivered after it
  */
-#ifndef TAIL_LOOK
-#define TAIL_LOOK SEQ_CST
+#ifndef TAIL_LOAD
+#define TAIL_LOAD SEQ_CST
 #endif
 #ifndef RESERVE
 #define RESERVE SEQ_CST
 #endif
-#ifndef CLOSED_LOOK
-#define CLOSED_LOOK SEQ_CST
+#ifndef CLOSED_LOAD
+#define CLOSED_LOAD SEQ_CST
 #endif
 #ifndef RELEASE_HEAD
 #define RELEASE_HEAD SEQ_CST
@@ -78,7 +78,7 @@ inline refuse(position)
 /* Leaves the position in `fixed`. */
 inline fix_close_position()
 {
-    load(TAIL, target, TAIL_LOOK);
+    load(TAIL, target, TAIL_LOAD);
     fixed = NOT_CLOSED;
     compare_exchange(CLOSE_POSITION, fixed, target, ACQ_REL, done);
     fixed = (done -> target : fixed);
@@ -93,7 +93,7 @@ inline fix_close_position()
 
 inline is_refused()
 {
-    load(CLOSED, closed, CLOSED_LOOK);
+    load(CLOSED, closed, CLOSED_LOAD);
     if
     :: closed -> fix_close_position(); fixed = 0
     :: else
@@ -114,11 +114,11 @@ proctype adder(byte me)
         :: closed -> goto done_with_it
         :: else
         fi;
-#ifdef LOOK_BEFORE_RESERVING
+#ifdef CHECK_BEFORE_RESERVING
         is_refused();
 #endif
         fetch_add(TAIL, position, 1, RESERVE);
-#ifndef LOOK_BEFORE_RESERVING
+#ifndef CHECK_BEFORE_RESERVING
         is_refused();
 #endif
         store(MARK(position), (closed -> NO_DELTA : 1 << me), RELEASE);
@@ -141,7 +141,7 @@ end:
     :: atomic { next < ADDERS && memory[MARK(next)] != 0 -> load(MARK(next), mark, ACQUIRE) }
         if
         :: IS_REQUEST(mark - 1) ->
-            load(CLOSED, closed, CLOSED_LOOK);
+            load(CLOSED, closed, CLOSED_LOAD);
             if
             :: closed ->
 #ifndef NO_CLOSE_POSITION
@@ -177,7 +177,7 @@ proctype closer(byte me)
     store(CLOSED, 1, SEQ_CST);
     fix_close_position();
     fixed = 0;
-    load(TAIL, target, TAIL_LOOK);
+    load(TAIL, target, TAIL_LOAD);
 #ifndef NO_FLUSH
     do
     :: head < target -> load(HEAD, head, SEQ_CST)

@@ -266,7 +266,7 @@ inline deliver_available()
     tail = 0; head = 0
 }
 
-inline look_for_work()
+inline check_for_work()
 {
     load(HEAD, head, SEQ_CST);
     load(TAIL, tail, SEQ_CST);
@@ -286,7 +286,7 @@ inline park()
     if
     :: done ->
         done = false;
-        look_for_work();
+        check_for_work();
         if
         :: has_work -> has_work = false; parker_cancel()
         :: else -> parker_commit()

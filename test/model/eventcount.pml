@@ -8,7 +8,7 @@
  *
  * Check:
  * Mutation: -DENTER=ACQUIRE: deadlock: the sleeper checks the condition before it is visible as a sleeper
- * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DLOAD_ORDER=ACQUIRE: deadlock: the same
  * Mutation: -DCHANGE=ACQUIRE: deadlock: the notifier checks for sleepers before its change is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
  * Mutation: -DKEY=RELAXED: deadlock: the epoch is loaded after the condition, and is already the new one
@@ -19,8 +19,8 @@
 #ifndef CHANGE
 #define CHANGE SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define CORES 4
@@ -38,13 +38,13 @@ proctype sleeper(byte me; byte wanted)
     byte condition, key, found;
 
     do
-    :: load(CONDITION, condition, LOOK);
+    :: load(CONDITION, condition, LOAD_ORDER);
         if
         :: condition >= wanted -> break
         :: else
         fi;
         eventcount_prepare(SLEEPERS, EPOCH);
-        load(CONDITION, condition, LOOK);
+        load(CONDITION, condition, LOAD_ORDER);
 #if KEY == RELAXED
         if
         :: load(EPOCH, key, KEY) /* a relaxed load may be executed after the next one */

@@ -48,9 +48,9 @@
 #define STALE(core, location) ((location) == LOCK || TRY == RELAXED || ACQUIRE_SLOW == RELAXED)
 #include "include/armv8.pml"
 
-#define HELD 1
-#define AWAITED 2
-#define STARVED 4
+#define SELF (me + 1)
+#define AWAITED 4
+#define STARVED 8
 #define MARKS (AWAITED | STARVED)
 
 /* The sets of sleepers, as locations of futexes. */
@@ -61,9 +61,9 @@ byte times;       /* the lock was acquired */
 bool handed_over; /* and not yet acquired */
 
 #ifdef ANYBODY_ACQUIRES
-#define IS_FREE(word) (!((word) & HELD))
+#define IS_FREE(word) (((word) & ~MARKS) == 0)
 #else
-#define IS_FREE(word) (!((word) & HELD) && (!((word) & STARVED) || (marks & STARVED)))
+#define IS_FREE(word) (((word) & ~MARKS) == 0 && (!((word) & STARVED) || (marks & STARVED)))
 #endif
 
 inline try()
@@ -71,22 +71,22 @@ inline try()
     load(LOCK, word, RELAXED);
     done = false;
     if
-    :: word == 0 -> compare_exchange(LOCK, word, HELD, TRY, done)
+    :: word == 0 -> compare_exchange(LOCK, word, SELF, TRY, done)
     :: else
     fi;
     word = 0
 }
 
 #ifdef ACQUIRED_WITHOUT_MARK
-#define ACQUIRED (word | HELD)
+#define ACQUIRED (word | SELF)
 #else
 #ifdef ACQUIRED_WITHOUT_FOUND
-#define ACQUIRED (marks | HELD)
+#define ACQUIRED (marks | SELF)
 #else
 #ifdef STARVED_MARKS_AWAITED
-#define ACQUIRED ((marks & STARVED -> AWAITED : word | marks) | HELD)
+#define ACQUIRED ((marks & STARVED -> AWAITED : word | marks) | SELF)
 #else
-#define ACQUIRED (word | marks | HELD)
+#define ACQUIRED (word | marks | SELF)
 #endif
 #endif
 #endif
@@ -148,7 +148,7 @@ inline acquire_slow()
     word = 0
 }
 
-#define IS_RESERVED ((memory[LOCK] & STARVED) && !(memory[LOCK] & HELD) && !(exclusive & BIT(LOCK)))
+#define IS_RESERVED ((memory[LOCK] & STARVED) && !(memory[LOCK] & ~MARKS) && !(exclusive & BIT(LOCK)))
 
 inline wake_one(set)
 {
@@ -169,7 +169,7 @@ inline clear_marks()
 {
     done = false;
     do
-    :: (word & HELD) || done -> break
+    :: (word & ~MARKS) != 0 || done -> break
     :: else ->
         atomic {
             compare_exchange(LOCK, word, 0, RELAXED, done);

@@ -12,7 +12,7 @@
  *
  * Check:
  * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner checks the ring before it is visible as parked
- * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DLOAD_ORDER=ACQUIRE: deadlock: the same
  * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender checks the parker before its reservation is visible
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
  * Mutation: -DSENDERS_STAY_ASLEEP: deadlock: a helper leaves a sender asleep that waits for room
@@ -23,8 +23,8 @@
 #ifndef RESERVE
 #define RESERVE SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #ifndef SENDERS
@@ -187,8 +187,8 @@ inline park()
     if
     :: done ->
         done = false;
-        load(HEAD, head, LOOK);
-        load(TAIL, tail, LOOK);
+        load(HEAD, head, LOAD_ORDER);
+        load(TAIL, tail, LOAD_ORDER);
         if
         :: tail != head -> tail = 0; head = 0; parker_cancel()
         :: else ->

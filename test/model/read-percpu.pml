@@ -4,7 +4,7 @@
  * them reads 0. A third thread learns of the first one's addition from a later store of it, and reads no more than
  * what is then left. The model includes the store buffer of each CPU.
  *
- * Mirrors: src/backend/percpu.c: percpu_add percpu_get percpu_get_interval look scan sum
+ * Mirrors: src/backend/percpu.c: percpu_add percpu_get percpu_get_interval read_for_wait scan sum
  * Mirrors: src/percpu/add.h: tsc_rseq_add tsc_slots_fence
  *
  * With RSEQ, additions are restartable sequences on x86: stores become visible in order, and loads, even seq_cst
@@ -14,7 +14,7 @@
  * Check: -DRSEQ
  * Check: -DRSEQ -DOVERFLOW
  * Mutation: -DADDITION=RELAXED: assertion: the addition is still in flight when its thread reads
- * Mutation: -DLOOK=ACQUIRE: assertion: the same
+ * Mutation: -DLOAD_ORDER=ACQUIRE: assertion: the same
  * Mutation: -DRSEQ -DNO_FENCE: assertion: both read the other's slot before their own addition is visible
  * Mutation: -DRSEQ -DNO_FENCE -DOVERFLOW: assertion: the one addition that is not atomic is enough
  * Mutation: -DRSEQ -DONE_FENCE: assertion: a fence on only one side orders nothing
@@ -23,13 +23,13 @@
  */
 #ifdef RSEQ
 #define ADDITION RELEASE
-#define LOOK ACQUIRE
+#define LOAD_ORDER ACQUIRE
 #endif
 #ifndef ADDITION
 #define ADDITION SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 #ifdef UNORDERED
 #define TELLING RELAXED
@@ -68,8 +68,8 @@ inline slots_fence()
 /* The IN slots do not change here. */
 inline scan(seen)
 {
-    load(OUT(0), seen, LOOK);
-    load(OUT(1), found, LOOK);
+    load(OUT(0), seen, LOAD_ORDER);
+    load(OUT(1), found, LOAD_ORDER);
     seen = INITIAL - seen - found;
     found = 0
 }

@@ -13,10 +13,10 @@
  * Check:
  * Check: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED
  * Mutation: -DPREPARE=ACQUIRE: deadlock: the owner checks the tail before it is visible as parked
- * Mutation: -DTAIL_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DTAIL_LOAD=ACQUIRE: deadlock: the same
  * Mutation: -DRESERVE=ACQUIRE: deadlock: the sender checks the parker before its reservation is visible
  * Mutation: -DIS_PARKED=ACQUIRE: deadlock: the same
- * Mutation: -DLOOK_FIRST: deadlock: a message comes between the check and the parking
+ * Mutation: -DCHECK_FIRST: deadlock: a message comes between the check and the parking
  * Mutation: -DUNPARK=RELAXED: deadlock: the notification becomes visible before the retired object
  * Mutation: -DRETIRED_FIRST -DRETIRED_LOAD=RELAXED -DRESET_BY_STORE: deadlock: a second wake-up is overwritten
  * Mutation: -DEND_LOAD=RELAXED: assertion: the tail is loaded before the end
@@ -25,8 +25,8 @@
 #ifndef RESERVE
 #define RESERVE SEQ_CST
 #endif
-#ifndef TAIL_LOOK
-#define TAIL_LOOK SEQ_CST
+#ifndef TAIL_LOAD
+#define TAIL_LOAD SEQ_CST
 #endif
 #ifndef END_LOAD
 #define END_LOAD SEQ_CST
@@ -123,25 +123,25 @@ inline take_retired()
     fi
 }
 
-inline look_at_end()
+inline check_end()
 {
 #if END_LOAD == RELAXED
     if
-    :: load(TAIL, tail, TAIL_LOOK); load(END, end, END_LOAD) /* a relaxed load may be executed after the next */
-    :: load(END, end, END_LOAD); load(TAIL, tail, TAIL_LOOK)
+    :: load(TAIL, tail, TAIL_LOAD); load(END, end, END_LOAD) /* a relaxed load may be executed after the next */
+    :: load(END, end, END_LOAD); load(TAIL, tail, TAIL_LOAD)
     fi
 #else
     load(END, end, END_LOAD);
-    load(TAIL, tail, TAIL_LOOK)
+    load(TAIL, tail, TAIL_LOAD)
 #endif
 }
 
-inline look_for_work()
+inline check_for_work()
 {
 #ifdef RETIRED_FIRST
     load(RETIRED, retired, RETIRED_LOAD);
 #endif
-    load(TAIL, tail, TAIL_LOOK);
+    load(TAIL, tail, TAIL_LOAD);
     load(END, end, END_LOAD);
 #ifndef RETIRED_FIRST
     load(RETIRED, retired, RETIRED_LOAD)
@@ -152,14 +152,14 @@ inline look_for_work()
 
 inline park()
 {
-#ifdef LOOK_FIRST
-    look_for_work();
+#ifdef CHECK_FIRST
+    check_for_work();
 #endif
     parker_prepare(done);
     if
     :: done ->
-#ifndef LOOK_FIRST
-        look_for_work();
+#ifndef CHECK_FIRST
+        check_for_work();
 #endif
         if
         :: HAS_WORK -> parker_cancel()
@@ -175,10 +175,10 @@ proctype owner(byte me)
     bool done, last;
 
     do
-    :: load(TAIL, tail, TAIL_LOOK);
+    :: load(TAIL, tail, TAIL_LOAD);
         delivered = tail;
         take_retired();
-        look_at_end();
+        check_end();
         if
         :: end && tail == delivered -> break
         :: else

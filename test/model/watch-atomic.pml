@@ -8,15 +8,15 @@
  * Mirrors: src/sync/watch.h: tsc_watch_check
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
  * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
- * Mirrors: src/backend/atomic.c: check_watch look_at_value atom_wait_at_most
+ * Mirrors: src/backend/atomic.c: check_watch read_value atom_wait_at_most
  *
  * Check:
  * Check: -DTHRESHOLD_OF_FIRST=0
  * Mutation: -DADDITION=ACQUIRE: deadlock: the changer checks the state before its change is visible
- * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DSTATE_LOAD=ACQUIRE: deadlock: the same
  * Mutation: -DARM=ACQUIRE: deadlock: the waiter checks the value before the armed watch is visible
- * Mutation: -DLOOK=ACQUIRE: deadlock: the same
- * Mutation: -DARMED_LOOK=ACQUIRE: deadlock: the waiter finds the watch armed before it is visible as a sleeper
+ * Mutation: -DLOAD_ORDER=ACQUIRE: deadlock: the same
+ * Mutation: -DARMED_LOAD=ACQUIRE: deadlock: the waiter finds the watch armed before it is visible as a sleeper
  * Mutation: -DENTER=ACQUIRE: deadlock: the same
  * Mutation: -DFIRE=ACQUIRE: deadlock: the changer checks for sleepers before the disarmed watch is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
@@ -35,11 +35,11 @@
 #ifndef ADDITION
 #define ADDITION SEQ_CST
 #endif
-#ifndef STATE_LOOK
-#define STATE_LOOK SEQ_CST
+#ifndef STATE_LOAD
+#define STATE_LOAD SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define CORES 4
@@ -81,9 +81,9 @@ inline gate_leave()
     fi
 }
 
-inline look(seen)
+inline read_value(seen)
 {
-    load(VALUE, seen, LOOK)
+    load(VALUE, seen, LOAD_ORDER)
 }
 
 proctype waiter(byte me; byte threshold)
@@ -106,7 +106,7 @@ proctype changer(byte me)
     byte value, watched, armed, found;
 
     add(VALUE, -1, ADDITION);
-    load(STATE, watched, STATE_LOOK);
+    load(STATE, watched, STATE_LOAD);
     if
     :: watched ->
         watched = 0;

@@ -7,7 +7,7 @@
  * The loads of the value and of the watch are relaxed here, although they are stronger in the code: the word alone
  * orders the two sides.
  *
- * Mirrors: src/backend/mutex.c: unlock_changed look
+ * Mirrors: src/backend/mutex.c: unlock_changed read_for_wait
  * Mirrors: src/sync/lock.h: tsc_lock_release tsc_lock_fence
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  *
@@ -19,7 +19,7 @@
  * Mutation: -DUNLOCK=RELEASE: deadlock: the changer loads the watch before it releases the lock
  * Mutation: -DUNLOCK=ACQUIRE -DONE_CHANGER: deadlock: the lock is free before the value is visible
  * Mutation: -DFENCE_LAST: deadlock: a change comes between the check and the fence
- * Mutation: -DLOOK_AT_WATCH_FIRST: deadlock: the waiter arms between the changer's check and its change
+ * Mutation: -DCHECK_WATCH_FIRST: deadlock: the waiter arms between the changer's check and its change
  * Mutation: -DSTORE_LAST -DONE_CHANGER: deadlock: the value is stored once the lock is free
  * Mutation: -DARM_LAST: deadlock: a change comes between the check and the arming
  */
@@ -35,7 +35,7 @@
 #ifndef FENCE
 #define FENCE ACQ_REL
 #endif
-#define WATCH_LOOK RELAXED
+#define WATCH_LOAD RELAXED
 
 #ifdef ONE_CHANGER
 #define CORES 3
@@ -77,7 +77,7 @@ inline fence()
     add(LOCK, 0, FENCE)
 }
 
-inline look(seen)
+inline read_value(seen)
 {
 #if !defined(NO_FENCE) && !defined(FENCE_LAST)
     fence();
@@ -101,8 +101,8 @@ proctype waiter(byte me; byte threshold)
 
 inline change()
 {
-#ifdef LOOK_AT_WATCH_FIRST
-    watch_look();
+#ifdef CHECK_WATCH_FIRST
+    watch_load();
 #endif
     lock();
     load(VALUE, value, RELAXED);
@@ -114,7 +114,7 @@ inline change()
     store(VALUE, value, RELEASE);
     unlock();
 #endif
-#ifdef LOOK_AT_WATCH_FIRST
+#ifdef CHECK_WATCH_FIRST
     watch_fire_if_low(value)
 #else
     watch_check(value)

@@ -18,9 +18,9 @@
  * Check:
  * Check: -DRSEQ
  * Mutation: -DADDITION=ACQUIRE: deadlock: the changer checks the state before its change is visible
- * Mutation: -DSTATE_LOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DSTATE_LOAD=ACQUIRE: deadlock: the same
  * Mutation: -DARM=ACQUIRE: deadlock: the waiter checks the slots before the armed watch is visible
- * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DLOAD_ORDER=ACQUIRE: deadlock: the same
  * Mutation: -DOWN_SLOT_ONLY: deadlock: no changer finds all decrements
  * Mutation: -DRSEQ -DNO_BARRIER: deadlock: the waiter misses the addition, and the changer misses the armed watch
  * Mutation: -DRSEQ -DBARRIER_FIRST: deadlock: the same
@@ -33,18 +33,18 @@
  */
 #ifdef RSEQ
 #define ADDITION RELEASE
-#define STATE_LOOK ACQUIRE
-#define WATCH_LOOK ACQUIRE
-#define LOOK ACQUIRE
+#define STATE_LOAD ACQUIRE
+#define WATCH_LOAD ACQUIRE
+#define LOAD_ORDER ACQUIRE
 #endif
 #ifndef ADDITION
 #define ADDITION SEQ_CST
 #endif
-#ifndef STATE_LOOK
-#define STATE_LOOK SEQ_CST
+#ifndef STATE_LOAD
+#define STATE_LOAD SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define INITIAL 2
@@ -64,8 +64,8 @@
 /* The IN slots do not change here. */
 inline scan(seen)
 {
-    load(OUT(0), seen, LOOK);
-    load(OUT(1), found, LOOK);
+    load(OUT(0), seen, LOAD_ORDER);
+    load(OUT(1), found, LOAD_ORDER);
     seen = INITIAL - seen - found;
     found = 0
 }
@@ -90,7 +90,7 @@ inline slots_fence()
 #endif
 }
 
-inline look(seen)
+inline read_value(seen)
 {
 #ifndef BARRIER_FIRST
     wait_for_additions();
@@ -125,17 +125,17 @@ proctype changer(byte me; byte slot)
 #else
     add(OUT(slot), 1, ADDITION);
 #endif
-    load(STATE, watched, STATE_LOOK);
+    load(STATE, watched, STATE_LOAD);
     if
     :: watched ->
         watched = 0;
-        watch_look();
+        watch_load();
         if
         :: armed ->
             armed = 0;
             slots_fence();
 #ifdef OWN_SLOT_ONLY
-            load(OUT(slot), value, LOOK);
+            load(OUT(slot), value, LOAD_ORDER);
             value = INITIAL - value;
 #else
             scan(value);

@@ -32,7 +32,7 @@
 #include "include/watch.pml"
 
 /* Waiting for the head is polling here; eventcount.pml has the wake-ups of the owner's progress. */
-inline look(seen)
+inline read_value(seen)
 {
 #ifndef NO_FLUSH
     load(TAIL, target, SEQ_CST);

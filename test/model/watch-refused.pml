@@ -7,7 +7,7 @@
  *
  * Otherwise as watch-percpu.pml with RSEQ, which has two waiters, and atomic additions.
  *
- * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most look_after_barrier
+ * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most read_after_barrier
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
  * Mirrors: src/sync/gate.c: tsc_gate_wait enter
  * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier
@@ -17,13 +17,13 @@
  *
  * Check:
  * Mutation: -DNO_WAITING: assertion: the check misses an addition that is not visible yet
- * Mutation: -DNO_WAITING -DANY_LOOK: deadlock: the waiter sleeps then, and the changer has not seen the watch
+ * Mutation: -DNO_WAITING -DANY_LOAD: deadlock: the waiter sleeps then, and the changer has not seen the watch
  * Mutation: -DONE_ONLY: assertion: the waiter waits for the stores of only one CPU
  * Mutation: -DARM_LAST: deadlock: the waiter has waited, and checked, before the watch is armed
- * Mutation: -DLOOK_FIRST: deadlock: the changer checks the watch before it adds
+ * Mutation: -DCHECK_FIRST: deadlock: the changer checks the watch before it adds
  * Mutation: -DNO_FENCE: deadlock: two changers do not see each other's addition
  */
-#define WATCH_LOOK ACQUIRE
+#define WATCH_LOAD ACQUIRE
 
 #define INITIAL 2
 #define LOW 0
@@ -84,12 +84,12 @@ inline barrier_on_all_threads()
     fi
 }
 
-inline look(seen)
+inline read_value(seen)
 {
     is_low = (INITIAL - added <= LOW);
     barrier_on_all_threads();
     scan(seen);
-#ifndef ANY_LOOK
+#ifndef ANY_LOAD
     assert(seen <= LOW || !is_low);
 #endif
     is_low = false
@@ -104,11 +104,11 @@ proctype waiter(byte me)
     watch_wait(LOW)
 }
 
-inline look_at_watch()
+inline check_armed()
 {
     load(STATE, watched, ACQUIRE);
     if
-    :: watched -> watch_look()
+    :: watched -> watch_load()
     :: else
     fi
 }
@@ -117,12 +117,12 @@ proctype changer(byte me; byte slot)
 {
     byte value, watched, armed, found;
 
-#ifdef LOOK_FIRST
-    look_at_watch();
+#ifdef CHECK_FIRST
+    check_armed();
 #endif
     atomic { store(OUT(slot), 1, RELEASE); added++ }
-#ifndef LOOK_FIRST
-    look_at_watch();
+#ifndef CHECK_FIRST
+    check_armed();
 #endif
     if
     :: armed ->

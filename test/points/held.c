@@ -775,7 +775,7 @@ START_TEST(owner_is_woken_after_it_is_told_to_end)
     struct call dropper = {.make = drop, .counter = make_plain(TSC_BACKEND_QUEUE)};
 
     ck_assert(support_thread_named_falls_asleep("tscounter"));
-    ck_assert(call_stops(&dropper, "owner_told_to_end"));
+    ck_assert(call_stops(&dropper, "owner_end_stored"));
     ck_assert(support_thread_named_falls_asleep("tscounter"));
     call_continues(&dropper);
     ck_assert_int_eq(call_ends(&dropper), 0);

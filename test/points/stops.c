@@ -48,10 +48,10 @@ static void continue_from(struct stop *stop)
 
 extern struct tsc_test_point tsc_test_point_message_reserved;
 extern struct tsc_test_point tsc_test_point_owner_freeing;
-extern struct tsc_test_point tsc_test_point_owner_told_of_retired;
-extern struct tsc_test_point tsc_test_point_owner_told_to_end;
+extern struct tsc_test_point tsc_test_point_owner_retired_listed;
+extern struct tsc_test_point tsc_test_point_owner_end_stored;
 extern struct tsc_test_point tsc_test_point_owner_took_retired;
-extern struct tsc_test_point tsc_test_point_owner_resting;
+extern struct tsc_test_point tsc_test_point_owner_out_of_work;
 
 static tsc_owner_t *owner;
 static tsc_counter_t *retired; /* its last reference is dropped inside a callback */
@@ -141,7 +141,7 @@ START_TEST(a_retired_counter_is_freed_if_another_thread_delivers)
     support_sem_wait(&before_freeing.reached);
     continue_from(&before_publication);
     pthread_join(counter_thread, NULL);
-    stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
+    stop_at(&before_rest, 0, &tsc_test_point_owner_out_of_work);
     continue_from(&before_freeing);
     support_sem_wait(&before_rest.reached);
     ck_assert_int_eq(tsc_counter_flush(kept), 0);
@@ -166,7 +166,7 @@ START_TEST(the_owner_thread_is_woken_for_a_retired_counter)
 
     open_counters();
     ck_assert(support_thread_named_falls_asleep("tscounter"));
-    stop_at(&before_waking, 0, &tsc_test_point_owner_told_of_retired);
+    stop_at(&before_waking, 0, &tsc_test_point_owner_retired_listed);
     retiring_thread = support_start_thread(retire_on_a_thread, NULL);
     support_sem_wait(&before_waking.reached);
     ck_assert(support_thread_named_falls_asleep("tscounter"));
@@ -204,8 +204,8 @@ START_TEST(the_owner_outlives_the_wake_of_its_thread)
     pthread_t dropper;
 
     mutex = make_counter(TSC_BACKEND_MUTEX);
-    stop_at(&before_rest, 0, &tsc_test_point_owner_resting);
-    stop_at(&before_waking, 1, &tsc_test_point_owner_told_to_end);
+    stop_at(&before_rest, 0, &tsc_test_point_owner_out_of_work);
+    stop_at(&before_waking, 1, &tsc_test_point_owner_end_stored);
     ck_assert_int_eq(tsc_owner_create(&owner, NULL), 0);
     support_sem_wait(&before_rest.reached);
     dropper = support_start_thread(drop_owner_in_a_callback, owner);

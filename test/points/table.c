@@ -74,7 +74,7 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
 
 #define POINTS(ROW) \
     /* read the state, about to add; added, about to read it again; about to undo the addition */ \
-    ROW(atomic_looked, is_plain_atomic, ALL, false) \
+    ROW(atomic_state_checked, is_plain_atomic, ALL, false) \
     ROW(atomic_added, is_plain_atomic, ALL, false) \
     ROW(atomic_refusing, is_plain_atomic, ALL, false) \
     /* counted as admitted, about to read the state; about to swap; left, about to notify */ \
@@ -85,7 +85,7 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     /* read the peak, about to raise it */ \
     ROW(atomic_raising, is_atomic_with_peak, ALL, false) \
     /* as for the atomic backend */ \
-    ROW(percpu_looked, is_percpu, ALL, false) \
+    ROW(percpu_state_checked, is_percpu, ALL, false) \
     ROW(percpu_added, is_percpu, ALL, false) \
     ROW(percpu_refusing, is_percpu, ALL, false) \
     ROW(percpu_closed, is_percpu, ALL, false) \
@@ -107,7 +107,7 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
     /* found the counter open, about to reserve */ \
-    ROW(queue_looked, is_unbounded_queue, ALL, false) \
+    ROW(queue_closed_checked, is_unbounded_queue, ALL, false) \
     /* reserved a position, about to check that the counter is open; found room, about to reserve; reserved, \
      * about to publish; published, about to wake */ \
     ROW(queue_reserved, is_unbounded_queue, ALL, false) \
@@ -120,29 +120,29 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(queue_fixing_close, is_queue, ALL, false) \
     ROW(queue_fixed_close, is_queue, ALL, false) \
     ROW(flush_began, is_queue, ALL, false) \
-    ROW(flush_looked, is_queue, ALL, false) \
+    ROW(flush_callback_checked, is_queue, ALL, false) \
     /* delivered, about to release; released, about to notify */ \
     ROW(owner_delivered, is_queue, ALL, false) \
     ROW(owner_released, is_queue, ALL, false) \
     /* became the consumer, and stopped being it: the owner's thread; around a callback; a sender */ \
     ROW(owner_delivers, is_queue, ALL, false) \
-    ROW(owner_gave_over, is_queue, ALL, false) \
+    ROW(owner_unlocked_delivery, is_queue, ALL, false) \
     ROW(owner_begins_callback, is_queue, ALL, false) \
     ROW(owner_in_callback, is_queue, ALL, false) \
-    ROW(sender_delivers, is_queue, ALL, false) \
-    ROW(sender_gave_over, is_queue, ALL, false) \
+    ROW(helper_delivers, is_queue, ALL, false) \
+    ROW(helper_unlocked_delivery, is_queue, ALL, false) \
     /* about to free retired objects; took one off the list (stops.c stops there); found nothing to do */ \
     ROW(owner_freeing, is_queue, ALL, false) \
     ROW(owner_took_retired, none, ALL, false) \
-    ROW(owner_resting, is_queue, ALL, false) \
+    ROW(owner_out_of_work, is_queue, ALL, false) \
     /* found a reserved, unpublished message (held.c stops there); about to park; parked, about to look again; \
      * told to end, not woken */ \
     ROW(owner_awaits_publication, none, ALL, false) \
     ROW(owner_parking, is_queue, ALL, false) \
     ROW(owner_parked, is_queue, ALL, false) \
-    ROW(owner_told_to_end, is_queue, NO_FORK, false) \
+    ROW(owner_end_stored, is_queue, NO_FORK, false) \
     /* told of a retired object, not woken (stops.c stops there) */ \
-    ROW(owner_told_of_retired, none, NO_FORK, false) \
+    ROW(owner_retired_listed, none, NO_FORK, false) \
     ROW(parker_falling_asleep, is_queue, ALL, false) \
     ROW(parker_waking, is_queue, ALL, false) \
     /* counted as a sleeper, about to read the epoch; about to check the condition; about to sleep */ \

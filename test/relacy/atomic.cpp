@@ -25,8 +25,8 @@ struct counting {
         attr.bounds.max = 100;
         attr.track_peak = track_peak;
         atomic_init(&counter.admitted, 0);
-        atomic_init(&counter.admitted_left.epoch, 0);
-        atomic_init(&counter.admitted_left.sleepers, 0);
+        atomic_init(&counter.closers.epoch, 0);
+        atomic_init(&counter.closers.sleepers, 0);
         atomic_init(&counter.gate.watch.waiters.epoch, 0);
         atomic_init(&counter.gate.watch.waiters.sleepers, 0);
         atom_init(&counter.base, &attr);

@@ -65,7 +65,7 @@ void tsc_owner_retire(struct tsc_owner *, struct tsc_retirement *) {}
 
 const struct tsc_owner_attr tsc_owner_attr_default = {};
 
-int tsc_owner_make(struct tsc_owner **, const struct tsc_owner_attr *)
+int tsc_owner_new(struct tsc_owner **, const struct tsc_owner_attr *)
 {
     return -ENOMEM;
 }

@@ -22,7 +22,7 @@ static void make_owner(size_t capacity)
 {
     struct tsc_owner_attr attr = {.queue_capacity = capacity, .thread_name = THREAD_NAME};
 
-    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    ck_assert_int_eq(tsc_owner_new(&owner, &attr), 0);
 }
 
 struct sum {
@@ -652,7 +652,7 @@ START_TEST(the_start_function_runs_before_all_messages)
 
     sem_init(&start.may_return, 0, 0);
     after_start = (struct sum){.recipient.deliver = add_up};
-    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    ck_assert_int_eq(tsc_owner_new(&owner, &attr), 0);
     send(&after_start.recipient, TSC_MESSAGE_ADDITION, 7);
     ck_assert_int_eq(tsc_owner_flush(owner, tsc_deadline_after(0)), -ETIMEDOUT);
     sem_post(&start.may_return);
@@ -711,7 +711,7 @@ START_TEST(the_thread_has_the_requested_stack)
     struct tsc_owner_attr attr = {.queue_capacity = 16, .stack_size = SMALL_STACK, .thread_name = THREAD_NAME};
     struct sum size = {.recipient.deliver = note_stack_size};
 
-    ck_assert_int_eq(tsc_owner_make(&owner, &attr), 0);
+    ck_assert_int_eq(tsc_owner_new(&owner, &attr), 0);
     send(&size.recipient, TSC_MESSAGE_CALLBACK, 0);
     ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
     ck_assert_int_ge(size.sum, SMALL_STACK);

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * src/sync/watch.[ch], at the locations THRESHOLD, SLEEPERS and EPOCH. THRESHOLD holds the armed threshold plus 1,
- * or 0 if disarmed. The model defines the inline look(value), by which a waiter reads the value, and
+ * or 0 if disarmed. The model defines the inline read_value(value), by which a waiter reads the value, and
  * MAY_TIME_OUT(core). A timeout before the sleep stands for any timeout: a sleeper does nothing that others see.
  */
 #ifndef ARM
 #define ARM SEQ_CST
 #endif
-#ifndef ARMED_LOOK
-#define ARMED_LOOK SEQ_CST
+#ifndef ARMED_LOAD
+#define ARMED_LOAD SEQ_CST
 #endif
-#ifndef WATCH_LOOK
-#define WATCH_LOOK SEQ_CST
+#ifndef WATCH_LOAD
+#define WATCH_LOAD SEQ_CST
 #endif
 #ifndef FIRE
 #define FIRE SEQ_CST
@@ -23,9 +23,9 @@
 
 #include "eventcount.pml"
 
-inline watch_look()
+inline watch_load()
 {
-    load(THRESHOLD, armed, WATCH_LOOK)
+    load(THRESHOLD, armed, WATCH_LOAD)
 }
 
 inline watch_fire()
@@ -45,13 +45,13 @@ inline watch_fire_if_low(changed)
 
 inline watch_check(changed)
 {
-    watch_look();
+    watch_load();
     watch_fire_if_low(changed)
 }
 
 inline watch_arm(threshold)
 {
-    load(THRESHOLD, armed, ARMED_LOOK);
+    load(THRESHOLD, armed, ARMED_LOAD);
     done = false;
     do
     :: armed > threshold || done -> break
@@ -66,7 +66,7 @@ inline watch_leave()
     skip
 #else
     load(SLEEPERS, found, HAS_SLEEPERS);
-    load(THRESHOLD, armed, WATCH_LOOK);
+    load(THRESHOLD, armed, WATCH_LOAD);
     if
     :: found == 0 && armed != 0 ->
 #ifdef DISARM_SILENTLY
@@ -82,7 +82,7 @@ inline watch_leave()
 
 inline watch_wait(threshold)
 {
-    look(value);
+    read_value(value);
     do
     :: value <= threshold -> break
     :: else ->
@@ -93,7 +93,7 @@ inline watch_wait(threshold)
 #if !defined(ARM_FIRST) && !defined(ARM_LAST)
         watch_arm(threshold);
 #endif
-        look(value);
+        read_value(value);
 #ifdef ARM_LAST
         watch_arm(threshold);
 #endif
@@ -108,7 +108,7 @@ inline watch_wait(threshold)
             ;
             AFTER_SLEEP
 #endif
-        :: value > threshold && MAY_TIME_OUT(me) -> eventcount_cancel(SLEEPERS); look(value); break
+        :: value > threshold && MAY_TIME_OUT(me) -> eventcount_cancel(SLEEPERS); read_value(value); break
         fi
     od;
     watch_leave()

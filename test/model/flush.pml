@@ -10,15 +10,15 @@
  * Mutation: -DBEGIN=ACQUIRE: deadlock: the owner checks for sleepers before the callback's begin is visible
  * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
  * Mutation: -DENTER=ACQUIRE: deadlock: the thread checks the flag before it is visible as a sleeper
- * Mutation: -DLOOK=ACQUIRE: deadlock: the same
+ * Mutation: -DLOAD_ORDER=ACQUIRE: deadlock: the same
  * Mutation: -DFLAG_LAST: deadlock: the thread checks between the notification and the flag
- * Mutation: -DLOOK_FIRST: deadlock: the callback begins between the check and the sleep
+ * Mutation: -DCHECK_FIRST: deadlock: the callback begins between the check and the sleep
  */
 #ifndef BEGIN
 #define BEGIN SEQ_CST
 #endif
-#ifndef LOOK
-#define LOOK SEQ_CST
+#ifndef LOAD_ORDER
+#define LOAD_ORDER SEQ_CST
 #endif
 
 #define CORES 2
@@ -39,12 +39,12 @@ proctype flushing(byte me)
 
     do
     :: true ->
-#ifdef LOOK_FIRST
-        load(FLAG, flag, LOOK);
+#ifdef CHECK_FIRST
+        load(FLAG, flag, LOAD_ORDER);
 #endif
         eventcount_prepare(SLEEPERS, EPOCH);
-#ifndef LOOK_FIRST
-        load(FLAG, flag, LOOK);
+#ifndef CHECK_FIRST
+        load(FLAG, flag, LOAD_ORDER);
 #endif
         if
         :: flag -> eventcount_cancel(SLEEPERS); break
