@@ -2,20 +2,84 @@
 #include "bench.h"
 
 #include <inttypes.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
 
-#include "bench-machine.h"
 #include "json.h"
+
+#ifdef __clang__
+static const char compiler[] = __VERSION__;
+#else
+static const char compiler[] = "gcc " __VERSION__;
+#endif
+
+#ifdef __OPTIMIZE__
+static const bool optimized = true;
+#else
+static const bool optimized = false;
+#endif
+
+/* Without its machine the numbers of a measurement mean nothing. */
+struct machine {
+    char model[128]; /* of the CPU, or the architecture if the system does not report the model */
+    char architecture[65];
+    char kernel[160];
+    int cpus; /* that the program may use */
+};
+
+/* Leaves the model unchanged if the system does not report it. */
+static void find_model(char *model, size_t size)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char line[256];
+
+    if (file == NULL)
+        return;
+    while (fgets(line, sizeof(line), file) != NULL) {
+        const char *colon = strchr(line, ':');
+
+        if (colon == NULL || strncmp(line, "model name", strlen("model name")) != 0)
+            continue;
+        snprintf(model, size, "%.*s", (int)strcspn(colon + 2, "\n"), colon + 2);
+        break;
+    }
+    fclose(file);
+}
+
+static int usable_cpus(void)
+{
+    cpu_set_t set;
+
+    if (sched_getaffinity(0, sizeof(set), &set) == 0)
+        return CPU_COUNT(&set);
+    return (int)sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+static void describe_machine(struct machine *machine)
+{
+    struct utsname system;
+
+    *machine = (struct machine){.cpus = usable_cpus()};
+    if (uname(&system) == 0) {
+        snprintf(machine->architecture, sizeof(machine->architecture), "%s", system.machine);
+        snprintf(machine->kernel, sizeof(machine->kernel), "%s %s", system.sysname, system.release);
+    }
+    snprintf(machine->model, sizeof(machine->model), "%s", machine->architecture);
+    find_model(machine->model, sizeof(machine->model));
+}
 
 void bench_print_head(const struct bench *bench)
 {
     struct machine machine;
 
-    machine_describe(&machine);
-    printf("libtscounter %s on %s, %d CPU%s, %s, %s\n", tsc_version_string(), machine.processor,
-           machine.processors, machine.processors == 1 ? "" : "s", machine.kernel, machine.compiler);
+    describe_machine(&machine);
+    printf("libtscounter %s on %s, %d CPU%s, %s, %s\n", tsc_version_string(), machine.model, machine.cpus,
+           machine.cpus == 1 ? "" : "s", machine.kernel, compiler);
     printf("%" PRIu64 " %% of the operations are reads. Threads are %spinned.\n", bench->options.read_percent,
            bench->options.pinned ? "" : "not ");
-    if (!machine.optimized)
+    if (!optimized)
         puts("This program was built without optimization, so its numbers mean little.");
     fflush(stdout);
 }
@@ -68,14 +132,14 @@ static void write_machine(struct json *json)
 {
     struct machine machine;
 
-    machine_describe(&machine);
+    describe_machine(&machine);
     json_open(json, "machine", '{');
-    json_string(json, "processor", machine.processor);
+    json_string(json, "processor", machine.model);
     json_string(json, "architecture", machine.architecture);
-    json_integer(json, "processors", machine.processors);
+    json_integer(json, "processors", machine.cpus);
     json_string(json, "kernel", machine.kernel);
-    json_string(json, "compiler", machine.compiler);
-    json_boolean(json, "optimized", machine.optimized);
+    json_string(json, "compiler", compiler);
+    json_boolean(json, "optimized", optimized);
     json_close(json, '}');
 }
 

@@ -128,7 +128,7 @@ static double ns_per_op(const struct bench_series *series, size_t round, size_t 
     return (double)series->rounds[round].durations_ns[index] / (double)series->ops[index];
 }
 
-static struct quartiles sum_up_times(const struct bench_series *series, size_t index, double *samples)
+static struct quartiles summarize_times(const struct bench_series *series, size_t index, double *samples)
 {
     for (size_t i = 0; i < series->round_count; i++)
         samples[i] = ns_per_op(series, i, index);
@@ -136,15 +136,15 @@ static struct quartiles sum_up_times(const struct bench_series *series, size_t i
 }
 
 /* Round by round, so that slow rounds of the machine do not matter. */
-static struct quartiles sum_up_ratios(const struct bench_series *series, size_t index, size_t against,
-                                      double *samples)
+static struct quartiles summarize_ratios(const struct bench_series *series, size_t index, size_t against,
+                                         double *samples)
 {
     for (size_t i = 0; i < series->round_count; i++)
         samples[i] = ns_per_op(series, i, index) / ns_per_op(series, i, against);
     return quartiles_of(samples, series->round_count);
 }
 
-static int sum_up(const struct bench *bench, struct bench_series *series)
+static int summarize(const struct bench *bench, struct bench_series *series)
 {
     double *samples = malloc(series->round_count * sizeof(samples[0]));
 
@@ -153,9 +153,9 @@ static int sum_up(const struct bench *bench, struct bench_series *series)
     for (size_t i = 0; i < bench->lineup.count; i++) {
         struct bench_summary *summary = &series->summaries[i];
 
-        summary->ns_per_op = sum_up_times(series, i, samples);
+        summary->ns_per_op = summarize_times(series, i, samples);
         if (i >= bench->lineup.inline_count)
-            summary->ratio = sum_up_ratios(series, i, bench->against[i], samples);
+            summary->ratio = summarize_ratios(series, i, bench->against[i], samples);
     }
     free(samples);
     return STATUS_OK;
@@ -182,5 +182,5 @@ int bench_run(struct bench *bench, struct bench_series *series)
         draw_progress(bench, now_ns() - started_ns);
         status = run_round(bench, series);
     }
-    return status == STATUS_OK ? sum_up(bench, series) : status;
+    return status == STATUS_OK ? summarize(bench, series) : status;
 }

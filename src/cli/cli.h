@@ -66,7 +66,7 @@ int usage_error(const struct command *command, const char *format, ...) __attrib
 int machine_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 int threads_error(size_t started, size_t wanted, int error);
 
-/* Returns the first one, unless it is STATUS_OK: a lost update matters more than a failure to report it. */
+/* The first unless it is STATUS_OK: a lost update matters more than a failure to report it. */
 static inline int worse_status(int first, int second)
 {
     return first != STATUS_OK ? first : second;

@@ -22,7 +22,7 @@ struct contender {
     const char *name;
     void *counter;
     load_work_fn count;         /* a round adds 1 */
-    load_work_fn count_in_out;  /* a round adds 1 and takes it away again */
+    load_work_fn count_in_out;  /* a round adds 1 and subtracts it again */
     load_work_fn count_or_read; /* a round reads, as often as load->read_percent says, or adds 1 */
     int64_t (*read)(void *counter);
     void (*settle)(void *counter); /* returns once all additions are applied; NULL: nothing to wait for */

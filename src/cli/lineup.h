@@ -18,7 +18,8 @@ struct lineup {
     size_t skipped_count;
 };
 
-/* Both return a status, after having said what is wrong. Backends that are asked for by name must be there. */
+/* Both return a status, after a message on errors. A backend that is named in the options must be in this build.
+ */
 int lineup_add_inline(struct lineup *lineup, enum inline_integer integer);
 int lineup_add_backends(struct lineup *lineup, const struct command *command, uint32_t backends);
 

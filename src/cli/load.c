@@ -25,7 +25,7 @@ struct latch {
     sem_t complete;
 };
 
-/* Held for writing until it opens, and then lets all readers through at once. */
+/* Held for writing until it opens; then all readers pass at once. */
 struct gate {
     pthread_rwlock_t lock;
 };
@@ -124,26 +124,26 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-/* Pins a thread to the CPU of that number in the set, modulo their count. Returns an errno. */
-static int pin(pthread_t thread, const cpu_set_t *processors, size_t number)
+/* Pins a thread to the CPU at that index of the set, modulo its size. Returns an errno. */
+static int pin(pthread_t thread, const cpu_set_t *cpus, size_t number)
 {
-    size_t to_pass = number % (size_t)CPU_COUNT(processors);
+    size_t to_skip = number % (size_t)CPU_COUNT(cpus);
     cpu_set_t chosen;
-    size_t processor = 0;
+    size_t cpu = 0;
 
-    while (!CPU_ISSET(processor, processors) || to_pass-- > 0)
-        processor++;
+    while (!CPU_ISSET(cpu, cpus) || to_skip-- > 0)
+        cpu++;
     CPU_ZERO(&chosen);
-    CPU_SET(processor, &chosen);
+    CPU_SET(cpu, &chosen);
     return pthread_setaffinity_np(thread, sizeof(chosen), &chosen);
 }
 
 static int start_each(struct crew *crew, const pthread_attr_t *attr, size_t *started)
 {
     const struct load *load = crew->load;
-    cpu_set_t processors;
+    cpu_set_t cpus;
 
-    if (load->pinned && sched_getaffinity(0, sizeof(processors), &processors) != 0)
+    if (load->pinned && sched_getaffinity(0, sizeof(cpus), &cpus) != 0)
         return -errno;
     while (*started < load->threads) {
         struct worker *worker = &crew->workers[*started];
@@ -154,7 +154,7 @@ static int start_each(struct crew *crew, const pthread_attr_t *attr, size_t *sta
         if (error != 0)
             return error;
         if (load->pinned)
-            error = -pin(worker->thread, &processors, *started);
+            error = -pin(worker->thread, &cpus, *started);
         ++*started;
         if (error != 0)
             return error;

@@ -68,12 +68,6 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-static int show_usage(void)
-{
-    print_usage(stdout);
-    return STATUS_OK;
-}
-
 static int run_help(int argc, char **argv)
 {
     static const struct option options[] = {OPTIONS_OF_ALL};
@@ -85,8 +79,10 @@ static int run_help(int argc, char **argv)
         return option == '?' ? STATUS_USAGE : print_information(&help_command, option);
     if (argc - optind > 1)
         return usage_error(&help_command, "help explains one command, and '%s' is one too many", argv[optind + 1]);
-    if (argc == optind)
-        return show_usage();
+    if (argc == optind) {
+        print_usage(stdout);
+        return STATUS_OK;
+    }
     command = find_command(argv[optind]);
     return command != NULL ? print_information(command, OPTION_HELP) : STATUS_USAGE;
 }

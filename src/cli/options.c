@@ -64,9 +64,9 @@ int print_information(const struct command *command, int option)
 }
 
 /* Reports the error in the argument that getopt saw last. */
-static void option_error(const struct command *command, int verdict, const char *argument)
+static void option_error(const struct command *command, int result, const char *argument)
 {
-    if (verdict == ':')
+    if (result == ':')
         usage_error(command, "'%s' needs a value", argument);
     else if (optopt == 0)
         usage_error(command, "unknown option '%s'", argument);

@@ -60,7 +60,7 @@ struct stress_options {
     uint64_t threads;
     uint64_t ops;
     bool json;
-    int information; /* OPTION_HELP or OPTION_VERSION, where one is asked for */
+    int information; /* OPTION_HELP or OPTION_VERSION if requested, else 0 */
 };
 
 struct stress_result {
