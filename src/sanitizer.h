@@ -19,7 +19,7 @@
 #define TSC_INSTRUMENTED
 #endif
 #endif
-#if defined(__SANITIZE_THREAD__) || !defined(__GNUC__)
+#ifdef __SANITIZE_THREAD__
 #define TSC_INSTRUMENTED
 #endif
 

@@ -61,7 +61,7 @@ static bool is_closed(struct queue_counter *queue)
 /*
  * A close has one position in the queue: a tail that was loaded after `closed` was set. So every accepted addition
  * lies before it. A thread that sees `closed` fixes the position before it acts, so its next calls lie after it.
- * acq_rel, acquire: a thread that finds the position fixed reserves after the tail that it was taken from.
+ * acq_rel, acquire: a thread that finds the position fixed sends its next messages after that tail.
  */
 TSC_COLD static uint64_t fix_close_position(struct queue_counter *queue)
 {

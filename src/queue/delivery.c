@@ -41,7 +41,7 @@ static void deliver_message(void *message, int64_t argument)
 static void prefetch_first(struct tsc_ring *ring, uint64_t end)
 {
     for (uint64_t ahead = 0; ahead < TSC_RING_PREFETCH_DISTANCE && ring->next + ahead < end; ahead++)
-        tsc_ring_prefetch_to_read(ring, ring->next + ahead);
+        __builtin_prefetch(tsc_ring_cell(ring, ring->next + ahead));
 }
 
 static bool deliver(struct tsc_owner *owner, uint64_t end, bool on_owner_thread)
@@ -57,7 +57,7 @@ static bool deliver(struct tsc_owner *owner, uint64_t end, bool on_owner_thread)
         if (!on_owner_thread && kind_of(message) == TSC_MESSAGE_CALLBACK)
             break;
         if (ring->next + TSC_RING_PREFETCH_DISTANCE < end)
-            tsc_ring_prefetch_to_read(ring, ring->next + TSC_RING_PREFETCH_DISTANCE);
+            __builtin_prefetch(tsc_ring_cell(ring, ring->next + TSC_RING_PREFETCH_DISTANCE));
         deliver_message(message, argument);
         TSC_TEST_POINT(owner_delivered);
         ring->next++;

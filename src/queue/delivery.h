@@ -12,10 +12,13 @@
  * callbacks and frees retired objects.
  */
 
-/* Owner's thread: delivers messages before `end`. False if the next message is not published. */
+/* Owner's thread: delivers a batch of the messages before `end`. False if none is left, or none published. */
 bool tsc_owner_deliver_batch(struct tsc_owner *owner, uint64_t end);
 
-/* Any other thread: delivers a batch. False if another thread delivers, or if only the owner's thread may. */
+/*
+ * Any other thread: delivers a batch. False if nothing was delivered: another thread delivers, only the owner's
+ * thread may, or no message is published.
+ */
 bool tsc_owner_help(struct tsc_owner *owner);
 
 /* Inside deliver(): the position of the message. */

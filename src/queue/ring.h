@@ -88,15 +88,8 @@ static inline void tsc_ring_prefetch_to_write(struct tsc_ring *ring, uint64_t po
 #if defined(__x86_64__)
     /* For the base architecture __builtin_prefetch() reads the line, which does not help. */
     __asm__ volatile("prefetchw %0" : : "m"(*tsc_ring_cell(ring, position)));
-#elif defined(__GNUC__)
+#else
     __builtin_prefetch(tsc_ring_cell(ring, position), 1);
-#endif
-}
-
-static inline void tsc_ring_prefetch_to_read(struct tsc_ring *ring, uint64_t position)
-{
-#ifdef __GNUC__
-    __builtin_prefetch(tsc_ring_cell(ring, position), 0);
 #endif
 }
 

@@ -11,8 +11,7 @@ int tsc_owner_may_wait(struct tsc_owner *owner);
 
 int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags);
 
-/* Required before a send. Returns what tsc_owner_may_wait() does, or -EAGAIN if a forked child starts no thread.
- */
+/* Required before a send. As tsc_owner_may_wait(), or -EAGAIN if a forked child cannot start the thread. */
 static inline int tsc_owner_may_send(struct tsc_owner *owner)
 {
     /* acquire: pairs with the release when the thread is started again. */

@@ -131,7 +131,7 @@ static bool spin(struct tsc_owner *owner)
     return false;
 }
 
-/* Spins before it parks only if work has lately come within the time of a spin. */
+/* Spins, then parks: at full length if the last wait was shorter than that, else half as long as last time. */
 static void wait_for_work(struct tsc_owner *owner)
 {
     int64_t began = tsc_now();

@@ -57,7 +57,7 @@ void tsc_registry_remove(struct tsc_object *object);
 
 void tsc_object_ref(struct tsc_object *object);
 
-/* Returns true for the last reference: the caller then has to release the object. */
+/* True for the last reference: the caller must then release the object. */
 bool tsc_object_drop(struct tsc_object *object);
 void tsc_object_unref(struct tsc_object *object);
 

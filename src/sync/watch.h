@@ -24,7 +24,9 @@ struct tsc_watch {
     struct tsc_eventcount waiters;
 };
 
-/* Also the lowest value: reaching it may fire a disarmed watch, which wakes nobody. Such a waiter arms one above.
+/*
+ * Also the lowest value. A change to that value may fire a disarmed watch, which wakes nobody. A waiter for that
+ * value arms the watch one above it.
  */
 #define TSC_WATCH_DISARMED INT64_MIN
 
