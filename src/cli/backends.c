@@ -123,21 +123,14 @@ static int run(int argc, char **argv)
         {"json", no_argument, NULL, OPTION_JSON},
         OPTIONS_OF_ALL,
     };
-    uint32_t given = 0;
+    struct parsing parsing = PARSING_BEGINS;
     bool json = false;
     int option;
 
-    while ((option = next_option(&backends_command, argc, argv, options, &given)) != -1) {
-        switch (option) {
-        case OPTION_HELP:
-        case OPTION_VERSION:
-            return print_information(&backends_command, option);
-        case OPTION_JSON:
-            json = true;
-            break;
-        default:
-            return STATUS_USAGE;
-        }
+    while ((option = next_option(&backends_command, argc, argv, options, &parsing)) != -1) {
+        if (option != OPTION_JSON)
+            return parsing.status;
+        json = true;
     }
     if (!no_more_arguments(&backends_command, argc, argv))
         return STATUS_USAGE;

@@ -87,8 +87,8 @@ static bool parse_threads(char *list, struct bench_options *options)
     return true;
 }
 
-/* Returns false after a message. */
-static bool parse_options(int argc, char **argv, struct bench_options *parsed)
+/* False if parsing stops. */
+static bool parse_options(int argc, char **argv, struct bench_options *parsed, struct parsing *parsing)
 {
     static const struct option options[] = {
         {"backend", required_argument, NULL, OPTION_BACKEND},
@@ -100,17 +100,12 @@ static bool parse_options(int argc, char **argv, struct bench_options *parsed)
         OPTIONS_OF_ALL,
     };
     const struct command *self = &bench_command;
-    uint32_t given = 0;
     int option;
 
-    while ((option = next_option(self, argc, argv, options, &given)) != -1) {
+    while ((option = next_option(self, argc, argv, options, parsing)) != -1) {
         bool good = true;
 
         switch (option) {
-        case OPTION_HELP:
-        case OPTION_VERSION:
-            parsed->information = option;
-            return true;
         case OPTION_BACKEND:
             good = parse_backends(self, optarg, &parsed->backends);
             break;
@@ -289,12 +284,11 @@ static int run(int argc, char **argv)
             },
     };
     FILE *json = NULL;
+    struct parsing parsing = PARSING_BEGINS;
     int status;
 
-    if (!parse_options(argc, argv, &bench.options))
-        return STATUS_USAGE;
-    if (bench.options.information)
-        return print_information(&bench_command, bench.options.information);
+    if (!parse_options(argc, argv, &bench.options, &parsing))
+        return parsing.status;
 
     status = open_lineup(&bench);
     choose_references(&bench);

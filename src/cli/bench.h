@@ -22,7 +22,6 @@ struct bench_options {
     uint64_t seconds; /* for each series */
     bool pinned;
     const char *json_path; /* "-": standard output; NULL: no JSON */
-    int information;       /* OPTION_HELP or OPTION_VERSION if requested, else 0 */
 };
 
 /* Of one contender. */

@@ -45,15 +45,25 @@ enum { OPTION_HELP = 256, OPTION_VERSION, OPTION_OF_COMMAND /* the first that a 
     }
 
 /* Both return STATUS_OK. */
-int print_information(const struct command *command, int option /* OPTION_HELP or OPTION_VERSION */);
+int print_help(const struct command *command);
 int print_version(void);
 
+struct parsing {
+    uint32_t given; /* a bit for each option: one that takes a value may be given once */
+    int status;     /* the exit status if parsing stops */
+};
+
+#define PARSING_BEGINS \
+    { \
+        .status = STATUS_USAGE \
+    }
+
 /*
- * Returns the value of the next option, -1 after the last argument, or '?' after a message. An option that takes a
- * value may be given once; `given` has a bit for each, and begins as 0.
+ * Returns the value of the next option, or -1 after the last argument. '?' stops parsing: after a message, or
+ * after help or version were printed.
  */
 int next_option(const struct command *command, int argc, char **argv, const struct option *options,
-                uint32_t *given);
+                struct parsing *parsing);
 
 /* Each returns false after a message. */
 bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,

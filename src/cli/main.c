@@ -72,11 +72,10 @@ static int run_help(int argc, char **argv)
 {
     static const struct option options[] = {OPTIONS_OF_ALL};
     const struct command *command;
-    uint32_t given = 0;
-    int option = next_option(&help_command, argc, argv, options, &given);
+    struct parsing parsing = PARSING_BEGINS;
 
-    if (option != -1)
-        return option == '?' ? STATUS_USAGE : print_information(&help_command, option);
+    if (next_option(&help_command, argc, argv, options, &parsing) != -1)
+        return parsing.status;
     if (argc - optind > 1)
         return usage_error(&help_command, "help explains one command, and '%s' is one too many", argv[optind + 1]);
     if (argc == optind) {
@@ -84,7 +83,7 @@ static int run_help(int argc, char **argv)
         return STATUS_OK;
     }
     command = find_command(argv[optind]);
-    return command != NULL ? print_information(command, OPTION_HELP) : STATUS_USAGE;
+    return command != NULL ? print_help(command) : STATUS_USAGE;
 }
 
 const struct command help_command = {

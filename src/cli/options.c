@@ -55,10 +55,8 @@ int print_version(void)
     return STATUS_OK;
 }
 
-int print_information(const struct command *command, int option)
+int print_help(const struct command *command)
 {
-    if (option == OPTION_VERSION)
-        return print_version();
     fputs(command->help, stdout);
     return STATUS_OK;
 }
@@ -76,36 +74,34 @@ static void option_error(const struct command *command, int result, const char *
         usage_error(command, "unknown option '-%c'", optopt);
 }
 
-static bool is_first_value(const struct option *option, uint32_t *given)
+static bool is_first_value(const struct option *option, struct parsing *parsing)
 {
     uint32_t bit = UINT32_C(1) << (option->val - OPTION_HELP);
-    bool is_first = (*given & bit) == 0;
+    bool is_first = (parsing->given & bit) == 0;
 
-    *given |= bit;
+    parsing->given |= bit;
     return is_first || option->has_arg == no_argument;
 }
 
 int next_option(const struct command *command, int argc, char **argv, const struct option *options,
-                uint32_t *given)
+                struct parsing *parsing)
 {
     int index = 0;
     int option;
 
     opterr = 0;
     option = getopt_long(argc, argv, ":hV", options, &index);
-    if (option == 'h')
-        return OPTION_HELP;
-    if (option == 'V')
-        return OPTION_VERSION;
-    if (option == ':' || option == '?') {
+    if (option == 'h' || option == OPTION_HELP)
+        parsing->status = print_help(command);
+    else if (option == 'V' || option == OPTION_VERSION)
+        parsing->status = print_version();
+    else if (option == ':' || option == '?')
         option_error(command, option, argv[optind - 1]);
-        return '?';
-    }
-    if (option != -1 && !is_first_value(&options[index], given)) {
+    else if (option != -1 && !is_first_value(&options[index], parsing))
         usage_error(command, "'--%s' is given twice", options[index].name);
-        return '?';
-    }
-    return option;
+    else
+        return option;
+    return '?';
 }
 
 bool parse_number(const struct command *command, const char *option, const char *text, uint64_t min, uint64_t max,

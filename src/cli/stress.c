@@ -60,7 +60,6 @@ struct stress_options {
     uint64_t threads;
     uint64_t ops;
     bool json;
-    int information; /* OPTION_HELP or OPTION_VERSION if requested, else 0 */
 };
 
 struct stress_result {
@@ -95,8 +94,8 @@ static bool any_backend_is_wrong(const struct stress *stress)
     return false;
 }
 
-/* Returns false after a message. */
-static bool parse_options(int argc, char **argv, struct stress_options *parsed)
+/* False if parsing stops. */
+static bool parse_options(int argc, char **argv, struct stress_options *parsed, struct parsing *parsing)
 {
     static const struct option options[] = {
         {"backend", required_argument, NULL, OPTION_BACKEND},
@@ -106,17 +105,12 @@ static bool parse_options(int argc, char **argv, struct stress_options *parsed)
         OPTIONS_OF_ALL,
     };
     const struct command *self = &stress_command;
-    uint32_t given = 0;
     int option;
 
-    while ((option = next_option(self, argc, argv, options, &given)) != -1) {
+    while ((option = next_option(self, argc, argv, options, parsing)) != -1) {
         bool good = true;
 
         switch (option) {
-        case OPTION_HELP:
-        case OPTION_VERSION:
-            parsed->information = option;
-            return true;
         case OPTION_JSON:
             parsed->json = true;
             break;
@@ -290,12 +284,11 @@ static void report_bugs(const struct stress *stress)
 static int run(int argc, char **argv)
 {
     struct stress stress = {.options = {.backends = ALL_BACKENDS, .threads = DEFAULT_THREADS, .ops = DEFAULT_OPS}};
+    struct parsing parsing = PARSING_BEGINS;
     int status;
 
-    if (!parse_options(argc, argv, &stress.options))
-        return STATUS_USAGE;
-    if (stress.options.information)
-        return print_information(&stress_command, stress.options.information);
+    if (!parse_options(argc, argv, &stress.options, &parsing))
+        return parsing.status;
 
     status = open_lineup(&stress);
     if (status == STATUS_OK)
