@@ -4,7 +4,6 @@
 #include "sync/barrier.h"
 #include "sync/deadline.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -100,7 +99,6 @@ static uint32_t count_cpus(void)
 
 void tsc_cpu_detect(struct tsc_cpu_info *info)
 {
-    int saved_errno = errno;
     int cancellation;
 
     /* open() is a cancellation point. */
@@ -115,7 +113,6 @@ void tsc_cpu_detect(struct tsc_cpu_info *info)
     info->rseq_adds = info->rseq_cpu_offset != 0 && tsc_barrier_prepare();
 #endif
     pthread_setcancelstate(cancellation, NULL);
-    errno = saved_errno;
 }
 
 void tsc_cpu_use(const struct tsc_cpu_info *info)

@@ -40,7 +40,7 @@ struct tsc_cpu_info {
     bool getcpu_is_fast;
 };
 
-/* Takes milliseconds. Not a cancellation point; preserves errno. */
+/* Takes milliseconds. Not a cancellation point. */
 void tsc_cpu_detect(struct tsc_cpu_info *info);
 
 /* Sets the variables below. Called once, before any thread asks for its CPU. */

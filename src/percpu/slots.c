@@ -64,7 +64,6 @@ static size_t chunk_bytes(void)
 static struct tsc_slots_chunk *create_chunk(void)
 {
     struct tsc_slots_chunk *chunk = calloc(1, sizeof(*chunk));
-    int saved_errno;
 
     if (chunk == NULL)
         return NULL;
@@ -75,9 +74,7 @@ static struct tsc_slots_chunk *create_chunk(void)
         return NULL;
     }
     /* With huge pages, the first touch of one region would populate many. */
-    saved_errno = errno;
     (void)madvise(chunk->regions, chunk_bytes(), MADV_NOHUGEPAGE);
-    errno = saved_errno;
     tsc_sanitizer_release(chunk);
     return chunk;
 }

@@ -19,12 +19,8 @@ static long membarrier(int command)
 
 bool tsc_barrier_prepare(void)
 {
-    int saved_errno = errno;
-    bool prepared = membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
-                    membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
-
-    errno = saved_errno;
-    return prepared;
+    return membarrier(MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED) == 0 &&
+           membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED) == 0;
 }
 
 static void wait_until_stores_are_visible(void)

@@ -195,7 +195,6 @@ __attribute__((constructor)) static void install_handlers_at_load(void)
 
 int tsc_registry_add(struct tsc_object *object, const struct tsc_object_ops *ops)
 {
-    int saved_errno = errno;
     int error;
 
     object->ops = ops;
@@ -205,6 +204,5 @@ int tsc_registry_add(struct tsc_object *object, const struct tsc_object_ops *ops
     if (!error)
         link_object(object);
     tsc_registry_unlock();
-    errno = saved_errno;
     return error;
 }

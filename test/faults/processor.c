@@ -263,10 +263,8 @@ START_TEST(cpus_are_counted_to_the_highest_number)
     machine.configured = machines[_i].configured;
     machine.allowed = machines[_i].allowed;
     is_simulated = true;
-    errno = 77;
     tsc_cpu_detect(&processors);
     is_simulated = false; /* also for the coverage data written at exit */
-    ck_assert_int_eq(errno, 77);
     ck_assert_uint_eq(processors.count, machines[_i].count);
 }
 END_TEST
