@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* The mutex backend: a value that is changed under a lock, and read without it. */
-#include "callback.h"
 #include "config.h"
 #include "counter-internal.h"
+#include "join.h"
 #include "sequential.h"
 #include "sync/lock.h"
 #include "sync/watch.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The queue backend: an owner's thread holds the value, and other threads send it their changes. */
-#include "callback.h"
 #include "counter-internal.h"
+#include "join.h"
 #include "queue/delivery.h"
 #include "queue/life.h"
 #include "queue/send.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "queue/life.h"
 
-#include "callback.h"
+#include "join.h"
 #include "queue/delivery.h"
 #include "test-point.h"
 

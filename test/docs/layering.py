@@ -17,7 +17,7 @@ from pathlib import Path
 LAYERS = [
     ['compiler.h', 'sanitizer.h', 'test-point.h'],
     ['sync'],
-    ['attr.h', 'bounds.h', 'callback.h'],
+    ['attr.h', 'bounds.h', 'join.h'],
     ['percpu', 'queue'],
     ['backend', 'sequential.h', 'counter-internal.h'],
     ['*'],

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef TSC_CALLBACK_H
-#define TSC_CALLBACK_H
+#ifndef TSC_JOIN_H
+#define TSC_JOIN_H
 
 #include <stdbool.h>
 

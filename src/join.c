@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "callback.h"
+#include "join.h"
 
 #include "compiler.h"
 
