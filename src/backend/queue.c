@@ -145,7 +145,7 @@ static void apply_request(struct tsc_recipient *recipient, int64_t argument)
 static int send_request(struct tsc_counter *counter, struct request *request)
 {
     struct queue_counter *queue = to_queue(counter);
-    int error = tsc_owner_may_send(queue->owner);
+    int error = tsc_owner_check_send(queue->owner);
 
     if (error)
         return error;
@@ -173,7 +173,7 @@ TSC_COLD static int add_bounded(struct tsc_counter *counter, int64_t delta)
 
 static inline int check_addition(struct queue_counter *queue, int64_t delta)
 {
-    int error = tsc_owner_may_send(queue->owner);
+    int error = tsc_owner_check_send(queue->owner);
 
     if (tsc_unlikely(error))
         return error;
@@ -286,7 +286,7 @@ static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
 static int queue_close(struct tsc_counter *counter)
 {
     struct queue_counter *queue = to_queue(counter);
-    int error = tsc_owner_may_wait(queue->owner);
+    int error = tsc_owner_check_wait(queue->owner);
 
     if (error)
         return error;

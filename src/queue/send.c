@@ -20,7 +20,7 @@ static bool is_in_callback(struct tsc_owner *owner)
     return atomic_load_explicit(&owner->slow_path_flags, memory_order_seq_cst) & TSC_OWNER_IN_CALLBACK;
 }
 
-int tsc_owner_may_wait(struct tsc_owner *owner)
+int tsc_owner_check_wait(struct tsc_owner *owner)
 {
     /* relaxed: a thread that runs a callback has set the flag itself. */
     uint32_t flags = atomic_load_explicit(&owner->slow_path_flags, memory_order_relaxed);
@@ -28,14 +28,14 @@ int tsc_owner_may_wait(struct tsc_owner *owner)
     return tsc_unlikely(flags & TSC_OWNER_IN_CALLBACK) && tsc_owner_is_calling_thread(owner) ? -EDEADLK : 0;
 }
 
-TSC_COLD int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags)
+TSC_COLD int tsc_owner_check_send_slow(struct tsc_owner *owner, uint32_t flags)
 {
     int error = flags & TSC_OWNER_NOT_STARTED ? tsc_owner_restart(owner) : 0;
 
-    return error ? error : tsc_owner_may_wait(owner);
+    return error ? error : tsc_owner_check_wait(owner);
 }
 
-static bool has_room(void *arg)
+static bool help_until_room(void *arg)
 {
     struct tsc_owner *owner = arg;
 
@@ -46,7 +46,7 @@ static void wait_for_room(struct tsc_owner *owner)
 {
     uint32_t key;
 
-    if (tsc_spin_among_many_until(has_room, owner, TSC_OWNER_SPIN_NS))
+    if (tsc_spin_among_many_until(help_until_room, owner, TSC_OWNER_SPIN_NS))
         return;
     key = tsc_eventcount_prepare(&owner->room);
     TSC_TEST_POINT(eventcount_prepared);
@@ -91,7 +91,7 @@ static bool is_flushed(const struct flush *flush)
     return is_released(flush->owner, flush->end);
 }
 
-static bool is_flushed_with_help(void *arg)
+static bool help_until_flushed(void *arg)
 {
     const struct flush *flush = arg;
 
@@ -125,14 +125,14 @@ static bool sleep_until_progress(const struct flush *flush, int64_t deadline)
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
 {
     struct flush flush = {.owner = owner, .end = tsc_ring_tail(&owner->ring)};
-    int error = tsc_owner_may_wait(owner);
+    int error = tsc_owner_check_wait(owner);
 
     if (error)
         return error;
     TSC_TEST_POINT(flush_began);
-    if (is_flushed_with_help(&flush))
+    if (help_until_flushed(&flush))
         return 0;
-    tsc_spin_among_many_until(is_flushed_with_help, &flush, TSC_OWNER_SPIN_NS);
+    tsc_spin_among_many_until(help_until_flushed, &flush, TSC_OWNER_SPIN_NS);
     while (!is_flushed(&flush))
         if (!sleep_until_progress(&flush, deadline) && !is_flushed(&flush) && is_in_callback(owner))
             return -ETIMEDOUT;
@@ -144,7 +144,7 @@ struct awaited_reply {
     struct tsc_parker *parker;
 };
 
-static bool is_replied_with_help(void *arg)
+static bool help_until_replied(void *arg)
 {
     const struct awaited_reply *reply = arg;
 
@@ -158,7 +158,7 @@ void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker)
 {
     struct awaited_reply reply = {.owner = owner, .parker = parker};
 
-    if (is_replied_with_help(&reply) || tsc_spin_among_many_until(is_replied_with_help, &reply, TSC_OWNER_SPIN_NS))
+    if (help_until_replied(&reply) || tsc_spin_among_many_until(help_until_replied, &reply, TSC_OWNER_SPIN_NS))
         return;
     if (tsc_parker_prepare(parker))
         tsc_parker_commit(parker);

@@ -7,17 +7,17 @@
 /* For callers: send a message, wait for its reply, flush. */
 
 /* -EDEADLK inside one of the owner's callbacks, where waiting for the owner would deadlock. */
-int tsc_owner_may_wait(struct tsc_owner *owner);
+int tsc_owner_check_wait(struct tsc_owner *owner);
 
-int tsc_owner_may_send_slow(struct tsc_owner *owner, uint32_t flags);
+int tsc_owner_check_send_slow(struct tsc_owner *owner, uint32_t flags);
 
-/* Required before a send. As tsc_owner_may_wait(), or -EAGAIN if a forked child cannot start the thread. */
-static inline int tsc_owner_may_send(struct tsc_owner *owner)
+/* Required before a send. As tsc_owner_check_wait(), or -EAGAIN if a forked child cannot start the thread. */
+static inline int tsc_owner_check_send(struct tsc_owner *owner)
 {
     /* acquire: pairs with the release when the thread is started again. */
     uint32_t flags = atomic_load_explicit(&owner->slow_path_flags, memory_order_acquire);
 
-    return tsc_likely(flags == 0) ? 0 : tsc_owner_may_send_slow(owner, flags);
+    return tsc_likely(flags == 0) ? 0 : tsc_owner_check_send_slow(owner, flags);
 }
 
 static inline bool tsc_owner_try_reserve(struct tsc_owner *owner, uint64_t *position)
@@ -55,7 +55,7 @@ static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position,
 }
 
 /*
- * Waits until all messages that were reserved before are delivered. 0, -EDEADLK as tsc_owner_may_wait(), or
+ * Waits until all messages that were reserved before are delivered. 0, -EDEADLK as tsc_owner_check_wait(), or
  * -ETIMEDOUT if the deadline has passed and a callback is running; deliveries without a callback are waited for.
  */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);

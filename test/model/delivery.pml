@@ -13,8 +13,8 @@
  * Mirrors: src/queue/delivery.c: release deliver tsc_owner_deliver_batch tsc_owner_help
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
  * Mirrors: src/queue/thread.c: park has_work wait_for_publication deliver_available tsc_owner_run
- * Mirrors: src/queue/send.c: tsc_owner_help_or_wake tsc_owner_flush is_flushed_with_help
- * Mirrors: src/queue/send.c: tsc_owner_await_reply is_replied_with_help
+ * Mirrors: src/queue/send.c: tsc_owner_help_or_wake tsc_owner_flush help_until_flushed
+ * Mirrors: src/queue/send.c: tsc_owner_await_reply help_until_replied
  * Mirrors: src/queue/send.h: tsc_owner_publish
  * Mirrors: src/queue/ring.h: tsc_ring_publish tsc_ring_awaits_publication tsc_ring_release
  *

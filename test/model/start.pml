@@ -6,8 +6,8 @@
  *
  * Mirrors: src/queue/life.c: tsc_owner_restart start_thread tsc_owner_is_started run_start_function
  * Mirrors: src/queue/delivery.c: tsc_owner_begin_callback tsc_owner_end_callback
- * Mirrors: src/queue/send.c: tsc_owner_may_send_slow tsc_owner_may_wait
- * Mirrors: src/queue/send.h: tsc_owner_may_send
+ * Mirrors: src/queue/send.c: tsc_owner_check_send_slow tsc_owner_check_wait
+ * Mirrors: src/queue/send.h: tsc_owner_check_send
  *
  * Check:
  * Mutation: -DNO_LOCK: assertion: both threads start it

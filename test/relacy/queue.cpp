@@ -15,12 +15,12 @@
 
 void tsc_ring_backoff() {}
 
-int tsc_owner_may_send_slow(struct tsc_owner *, uint32_t)
+int tsc_owner_check_send_slow(struct tsc_owner *, uint32_t)
 {
     return 0;
 }
 
-int tsc_owner_may_wait(struct tsc_owner *)
+int tsc_owner_check_wait(struct tsc_owner *)
 {
     return 0;
 }

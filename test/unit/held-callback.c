@@ -15,8 +15,8 @@ static void run(struct tsc_recipient *recipient, int64_t argument)
 
     (void)argument;
     tsc_owner_begin_callback(callback->owner);
-    callback->wait_result = tsc_owner_may_wait(callback->owner);
-    callback->send_result = tsc_owner_may_send(callback->owner);
+    callback->wait_result = tsc_owner_check_wait(callback->owner);
+    callback->send_result = tsc_owner_check_send(callback->owner);
     tsc_parker_unpark(&callback->begun);
     wait_until_notified(&callback->may_end);
     tsc_owner_end_callback(callback->owner);

@@ -149,8 +149,8 @@ START_TEST(a_callback_may_neither_send_nor_wait)
 
     make_owner(16);
     held_callback_begin(&callback, owner);
-    ck_assert_int_eq(tsc_owner_may_wait(owner), 0);
-    ck_assert_int_eq(tsc_owner_may_send(owner), 0);
+    ck_assert_int_eq(tsc_owner_check_wait(owner), 0);
+    ck_assert_int_eq(tsc_owner_check_send(owner), 0);
     held_callback_release(&callback);
     tsc_owner_unref(owner);
     ck_assert_int_eq(callback.wait_result, -EDEADLK);
@@ -638,8 +638,8 @@ static void note_start(void *arg)
     struct start *start = arg;
 
     support_sem_wait(&start->may_return);
-    start->wait_result = tsc_owner_may_wait(owner);
-    start->send_result = tsc_owner_may_send(owner);
+    start->wait_result = tsc_owner_check_wait(owner);
+    start->send_result = tsc_owner_check_send(owner);
     start->thread = pthread_self();
     start->before_messages = after_start.sum == 0;
 }
