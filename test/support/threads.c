@@ -12,14 +12,14 @@
 enum { STACK_BYTES = 128 * 1024 };
 
 /*
- * A cancelled thread leaves its stack poisoned. AddressSanitizer then reports its own removal of the thread's
- * signal stack.
+ * A cancelled thread leaves the redzones of its frames on its stack. AddressSanitizer then reports its own use of
+ * that stack. So locals lie elsewhere, and threads have no signal stack that it removes.
  */
 const char *__asan_default_options(void);
 
 const char *__asan_default_options(void)
 {
-    return "use_sigaltstack=0";
+    return "use_sigaltstack=0:detect_stack_use_after_return=1";
 }
 
 enum gate_state { GATE_SHUT, GATE_OPEN, GATE_CALLED_OFF };
