@@ -124,6 +124,13 @@ int tsc_counter_add(tsc_counter_t *counter, int64_t delta)
     return counter->ops->add(counter, delta);
 }
 
+int tsc_counter_sub(tsc_counter_t *counter, int64_t amount)
+{
+    if (tsc_unlikely(counter == NULL || amount == INT64_MIN))
+        return -EINVAL;
+    return counter->ops->add(counter, -amount);
+}
+
 int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta)
 {
     if (tsc_unlikely(counter == NULL))

@@ -112,9 +112,9 @@ enum {
 #define TSC_CAP_UPDATE UINT64_C(16)
 /** add may return before it is applied. */
 #define TSC_CAP_ASYNC UINT64_C(32)
-/** inc, dec, add, try_add and get may be called in a signal handler. */
+/** inc, dec, add, sub, try_add and get may be called in a signal handler. */
 #define TSC_CAP_SIGNAL_SAFE UINT64_C(64)
-/** Of the threads in inc, dec, add, try_add and get one always makes progress, even if others are stopped. */
+/** Of the threads in inc, dec, add, sub, try_add and get one always makes progress, even if others are stopped. */
 #define TSC_CAP_LOCK_FREE UINT64_C(128)
 
 /**
@@ -199,6 +199,23 @@ TSC_API int tsc_counter_dec(tsc_counter_t *counter);
  * @since 1.0
  */
 TSC_API int tsc_counter_add(tsc_counter_t *counter, int64_t delta);
+
+/**
+ * Subtracts a number, as tsc_counter_add() does with `-amount`. A closed counter accepts a positive amount.
+ *
+ * Use it for unsigned amounts. If `n` is a `uint32_t`, `tsc_counter_add(counter, -n)` adds 2^32 - n, which is
+ * 4 GiB too much: `-n` is computed in 32 bits, then widened. gcc and clang do not warn of it with -Wall -Wextra.
+ *
+ * @param counter the counter
+ * @param amount the number; may be negative
+ * @return as a change, or:
+ * @retval -EINVAL `amount` is INT64_MIN, whose negation is no int64_t
+ * @retval -ESHUTDOWN the counter is closed and `amount` is negative
+ * @ordering release
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
+ * @since 1.0
+ */
+TSC_API int tsc_counter_sub(tsc_counter_t *counter, int64_t amount);
 
 /**
  * Adds a number without waiting. Otherwise like tsc_counter_add().

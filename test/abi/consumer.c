@@ -21,7 +21,7 @@ static int counts(tsc_counter_t *counter)
         if (tsc_guard_error(&guard) != 0 || tsc_counter_get(counter, &inside) != 0)
             return 0;
     }
-    if (tsc_counter_add(counter, 5) != 0 || tsc_counter_add(counter, -5) != 0 || tsc_counter_close(counter) != 0)
+    if (tsc_counter_add(counter, 5) != 0 || tsc_counter_sub(counter, 5) != 0 || tsc_counter_close(counter) != 0)
         return 0;
     if (tsc_counter_inc(counter) != -ESHUTDOWN || tsc_counter_wait_at_most(counter, 0, -1) != 0)
         return 0;

@@ -17,11 +17,16 @@ START_TEST(counting_moves_the_value)
     HOLDS(counter, 50);
     ANSWERS(0, tsc_counter_add(counter, -60));
     HOLDS(counter, -10);
+    ANSWERS(0, tsc_counter_sub(counter, 7));
+    HOLDS(counter, -17);
+    ANSWERS(0, tsc_counter_sub(counter, -7));
+    HOLDS(counter, -10);
     ANSWERS(0, tsc_counter_try_add(counter, 25));
     HOLDS(counter, 15);
     ANSWERS(0, tsc_counter_try_add(counter, -16));
     HOLDS(counter, -1);
     ANSWERS(0, tsc_counter_add(counter, 0));
+    ANSWERS(0, tsc_counter_sub(counter, 0));
     ANSWERS(0, tsc_counter_try_add(counter, 0));
     HOLDS(counter, -1);
     tsc_counter_unref(counter);
@@ -63,6 +68,45 @@ START_TEST(single_steps_wrap)
     HOLDS(counter, INT64_MIN);
     ANSWERS(0, tsc_counter_dec(counter));
     HOLDS(counter, INT64_MAX);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static const struct {
+    int64_t initial;
+    int64_t amount;
+    int64_t difference;
+} wrapping_differences[] = {
+    {INT64_MIN, 1, INT64_MAX},
+    {INT64_MAX, -1, INT64_MIN},
+    {-2, INT64_MAX, INT64_MAX},
+    {1, -INT64_MAX, INT64_MIN},
+};
+
+START_TEST(subtraction_wraps)
+{
+    for (size_t i = 0; i < sizeof wrapping_differences / sizeof wrapping_differences[0]; i++) {
+        const struct options options = {.initial = wrapping_differences[i].initial};
+        tsc_counter_t *counter = make_counter(&variants[_i], &options);
+
+        ANSWERS(0, tsc_counter_sub(counter, wrapping_differences[i].amount));
+        HOLDS(counter, wrapping_differences[i].difference);
+        tsc_counter_unref(counter);
+    }
+}
+END_TEST
+
+/* Its negation would be computed in 32 bits. */
+START_TEST(unsigned_amounts_are_subtracted)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 10});
+    uint32_t amount = 3;
+
+    ANSWERS(0, tsc_counter_sub(counter, amount));
+    HOLDS(counter, 7);
+    amount = UINT32_MAX;
+    ANSWERS(0, tsc_counter_sub(counter, amount));
+    HOLDS(counter, 7 - (int64_t)UINT32_MAX);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -194,6 +238,8 @@ void add_arithmetic_tests(Suite *suite)
     add_test(tcase, counting_moves_the_value, 0);
     add_test(tcase, arithmetic_wraps, 0);
     add_test(tcase, single_steps_wrap, 0);
+    add_test(tcase, subtraction_wraps, 0);
+    add_test(tcase, unsigned_amounts_are_subtracted, 0);
     add_test(tcase, interval_is_exact_at_rest, 0);
     add_test(tcase, interval_is_always_exact_if_linearizable, TSC_CAP_LINEARIZABLE);
     add_test(tcase, each_cursor_sees_every_change, 0);

@@ -31,8 +31,14 @@ static int by_single_step(tsc_counter_t *counter, int64_t delta)
     return tsc_counter_add(counter, delta);
 }
 
+static int by_sub(tsc_counter_t *counter, int64_t delta)
+{
+    return delta == INT64_MIN ? tsc_counter_add(counter, delta) : tsc_counter_sub(counter, -delta);
+}
+
 static const struct way ways_to_add[] = {
     {.change = tsc_counter_add},
+    {.change = by_sub},
     {.change = tsc_counter_try_add},
     {.change = by_single_step},
     {.needs = TSC_CAP_FETCH, .change = by_fetch_add},

@@ -62,10 +62,13 @@ START_TEST(decrements_pass)
     ANSWERS(0, tsc_counter_try_add(counter, -3));
     ANSWERS(0, tsc_counter_add(counter, 0));
     ANSWERS(0, tsc_counter_try_add(counter, 0));
+    ANSWERS(0, tsc_counter_sub(counter, 0));
+    ANSWERS(0, tsc_counter_sub(counter, 1));
     ANSWERS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
-    HOLDS(counter, 4);
+    ANSWERS(-ESHUTDOWN, tsc_counter_sub(counter, -1));
+    HOLDS(counter, 3);
     ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
-    HOLDS(counter, INT64_MIN + 4);
+    HOLDS(counter, INT64_MIN + 3);
     tsc_counter_unref(counter);
 }
 END_TEST

@@ -62,7 +62,7 @@ struct operation {
     bool cancellation_point;
 };
 
-enum { OPERATION_COUNT = 16 };
+enum { OPERATION_COUNT = 17 };
 
 extern const struct operation operations[OPERATION_COUNT];
 

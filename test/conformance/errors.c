@@ -55,6 +55,36 @@ START_TEST(outputs_are_needed)
 }
 END_TEST
 
+START_TEST(smallest_amount_is_refused)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
+
+    ANSWERS(-EINVAL, tsc_counter_sub(NULL, INT64_MIN));
+    ANSWERS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
+    HOLDS(counter, 4);
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
+    HOLDS(counter, 4);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+static int subtract_smallest(int64_t *value, void *counter)
+{
+    (void)value;
+    return tsc_counter_sub(counter, INT64_MIN);
+}
+
+START_TEST(smallest_amount_comes_before_the_deadlock)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+
+    ANSWERS(-EINVAL, tsc_counter_update(counter, subtract_smallest, counter));
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 static void check_lacking_operations(tsc_counter_t *counter, uint64_t caps)
 {
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
@@ -166,6 +196,8 @@ void add_error_tests(Suite *suite)
     tcase_add_test(tcase, operations_need_a_counter);
     tcase_add_test(tcase, peak_needs_a_counter);
     add_test(tcase, outputs_are_needed, 0);
+    add_test(tcase, smallest_amount_is_refused, 0);
+    add_test(tcase, smallest_amount_comes_before_the_deadlock, TSC_CAP_UPDATE);
     add_test(tcase, lacking_operations_are_not_supported, 0);
     add_test(tcase, untracked_peak_is_not_supported, 0);
     add_test(tcase, shutdown_comes_before_range, TSC_CAP_BOUNDS);

@@ -22,6 +22,13 @@ static int call_add(tsc_counter_t *counter, int64_t *output, int64_t *other_outp
     return tsc_counter_add(counter, 2);
 }
 
+static int call_sub(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
+{
+    (void)output;
+    (void)other_output;
+    return tsc_counter_sub(counter, 2);
+}
+
 static int call_try_add(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
 {
     (void)output;
@@ -120,6 +127,7 @@ const struct operation operations[] = {
     {.name = "inc", .call = call_inc, .refused_when_closed = true},
     {.name = "dec", .call = call_dec},
     {.name = "add", .call = call_add, .refused_when_closed = true},
+    {.name = "sub", .call = call_sub},
     {.name = "try_add", .call = call_try_add, .refused_when_closed = true},
     {.name = "get", .call = call_get},
     {.name = "get_interval", .call = call_get_interval},

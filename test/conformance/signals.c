@@ -85,7 +85,8 @@ static void count_in_handler(int signal)
     handler_failures += tsc_counter_inc(handled_counter) != 0;
     handler_failures += tsc_counter_dec(handled_counter) != 0;
     handler_failures += tsc_counter_add(handled_counter, 3) != 0;
-    handler_failures += tsc_counter_try_add(handled_counter, -2) != 0;
+    handler_failures += tsc_counter_try_add(handled_counter, -3) != 0;
+    handler_failures += tsc_counter_sub(handled_counter, -1) != 0;
     handler_failures += tsc_counter_get(handled_counter, &value) != 0;
     handler_failures += errno != saved_errno;
     signals_handled++;

@@ -199,7 +199,7 @@ def breakages(inputs):
     yield 'a missing note', page(add, '(1) Where', 'Where')
     yield 'a missing row', page(
         OVERVIEW, '.It Fn tsc_counter_wait_at_most Ta MT-Safe Ta AS-Unsafe Ta yes\n')
-    yield 'a reference to nothing', page(get, '.Xr tsc_counter_add 3', '.Xr tsc_counter_sub 3')
+    yield 'a reference to nothing', page(get, '.Xr tsc_counter_add 3', '.Xr tsc_counter_nothing 3')
     yield 'a page that does not name the library at its head', page(add, HEAD_AND_FOOT, '.Dt ')
     for name in inputs.pages:
         for section in SECTIONS[section_of(name)]:

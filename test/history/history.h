@@ -13,6 +13,7 @@ enum operation {
     INC,
     DEC,
     ADD,
+    SUB,
     TRY_ADD,
     GET,
     GET_INTERVAL,
@@ -38,9 +39,9 @@ struct call {
     enum operation operation;
     int result;
     /*
-     * inc, dec, add, try_add, fetch_add: the delta; set, exchange: the value; compare_exchange: expected and
-     * desired; update: the callback's addend and its result; get_delta: the cursor; wait_at_most: threshold and
-     * timeout.
+     * inc, dec, add, sub, try_add, fetch_add: the delta, of sub the negated amount; set, exchange: the value;
+     * compare_exchange: expected and desired; update: the callback's addend and its result; get_delta: the cursor;
+     * wait_at_most: threshold and timeout.
      */
     int64_t argument[2];
     /*
@@ -103,7 +104,7 @@ static inline int64_t wrapping_difference(int64_t a, int64_t b)
 /* Whether it adds its first argument. */
 static inline bool is_addition(enum operation operation)
 {
-    return operation == INC || operation == DEC || operation == ADD || operation == TRY_ADD ||
+    return operation == INC || operation == DEC || operation == ADD || operation == SUB || operation == TRY_ADD ||
            operation == FETCH_ADD;
 }
 

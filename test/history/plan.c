@@ -17,9 +17,22 @@ struct bias {
 
 /* How often each operation is drawn without a bias. Closes are drawn once for a round. */
 static const unsigned int usual_weights[OPERATIONS] = {
-    [INC] = 6,       [DEC] = 6,      [ADD] = 6,          [TRY_ADD] = 5, [GET] = 6,      [GET_INTERVAL] = 2,
-    [GET_DELTA] = 2, [GET_PEAK] = 2, [FETCH_ADD] = 6,    [SET] = 1,     [EXCHANGE] = 2, [COMPARE_EXCHANGE] = 4,
-    [UPDATE] = 3,    [FLUSH] = 1,    [WAIT_AT_MOST] = 1,
+    [INC] = 6,
+    [DEC] = 6,
+    [ADD] = 6,
+    [SUB] = 3,
+    [TRY_ADD] = 5,
+    [GET] = 6,
+    [GET_INTERVAL] = 2,
+    [GET_DELTA] = 2,
+    [GET_PEAK] = 2,
+    [FETCH_ADD] = 6,
+    [SET] = 1,
+    [EXCHANGE] = 2,
+    [COMPARE_EXCHANGE] = 4,
+    [UPDATE] = 3,
+    [FLUSH] = 1,
+    [WAIT_AT_MOST] = 1,
 };
 
 static bool one_in(uint64_t *random, uint64_t number)
@@ -172,6 +185,8 @@ static int64_t draw_addend(uint64_t *random, const struct life *life, const stru
 
     if (operation == INC || operation == DEC)
         return operation == INC ? 1 : -1;
+    if (operation == SUB && delta == INT64_MIN)
+        return 1; /* it would be refused */
     return bias->rises && delta < 0 ? wrapping_difference(0, delta) : delta;
 }
 

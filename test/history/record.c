@@ -67,6 +67,8 @@ static int make(tsc_counter_t *counter, struct call *call)
         return tsc_counter_dec(counter);
     case ADD:
         return tsc_counter_add(counter, argument[0]);
+    case SUB:
+        return tsc_counter_sub(counter, -argument[0]);
     case TRY_ADD:
         return tsc_counter_try_add(counter, argument[0]);
     case GET:

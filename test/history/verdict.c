@@ -44,6 +44,7 @@ static const struct {
     [INC] = {"inc", "", ""},
     [DEC] = {"dec", "", ""},
     [ADD] = {"add", "%1", ""},
+    [SUB] = {"sub", "-(%1)", ""},
     [TRY_ADD] = {"try_add", "%1", ""},
     [GET] = {"get", "", "value %3"},
     [GET_INTERVAL] = {"get_interval", "", "low %3, high %4"},

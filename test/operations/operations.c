@@ -79,7 +79,8 @@ static void change_all(struct worker *worker)
 
     worker->unexpected += tsc_counter_inc(worker->counter) != 0;
     worker->unexpected += tsc_counter_dec(worker->counter) != 0;
-    worker->unexpected += tsc_counter_add(worker->counter, 5) != 0;
+    worker->unexpected += tsc_counter_add(worker->counter, 8) != 0;
+    worker->unexpected += tsc_counter_sub(worker->counter, 3) != 0;
     do
         result = tsc_counter_try_add(worker->counter, -5);
     while (result == -EAGAIN);

@@ -177,6 +177,7 @@ static void without_bounds(tsc_backend_t backend)
     expect_hooks("create", backend, "");
     EXPECT_HOOKS("R", tsc_counter_inc(counter), 0);
     EXPECT_HOOKS("R", tsc_counter_add(counter, 5), 0);
+    EXPECT_HOOKS("R", tsc_counter_sub(counter, 2), 0);
     EXPECT_HOOKS("R", tsc_counter_try_add(counter, 5), 0);
     EXPECT_HOOKS("R", tsc_counter_dec(counter), 0);
     reads_are_acquires(counter, backend);
@@ -201,6 +202,7 @@ static void with_bounds(tsc_backend_t backend)
     EXPECT_HOOKS("RA", tsc_counter_inc(counter), 0);
     EXPECT_HOOKS("RA", tsc_counter_try_add(counter, 1), try_result);
     EXPECT_HOOKS("RA", tsc_counter_add(counter, 1000), -ERANGE);
+    EXPECT_HOOKS("RA", tsc_counter_sub(counter, 1000), -ERANGE);
     EXPECT_HOOKS("RA", tsc_counter_dec(counter), 0);
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);

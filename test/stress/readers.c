@@ -30,6 +30,11 @@ static int note_and_abandon(int64_t *value, void *arg)
     return -ECANCELED;
 }
 
+static int change_by_sub(tsc_counter_t *counter, int64_t delta)
+{
+    return tsc_counter_sub(counter, -delta);
+}
+
 static int change_by_try_add(tsc_counter_t *counter, int64_t delta)
 {
     int result = tsc_counter_try_add(counter, delta);
@@ -64,6 +69,7 @@ static const struct {
     uint64_t caps;
 } changes[] = {
     {tsc_counter_add, 0},
+    {change_by_sub, 0},
     {change_by_try_add, 0},
     {change_by_fetch_add, TSC_CAP_FETCH},
     {change_by_compare_exchange, TSC_CAP_FETCH},
