@@ -255,6 +255,24 @@ TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
 TSC_API int tsc_counter_get(tsc_counter_t *counter, int64_t *value);
 
 /**
+ * Returns the value, or 0 if tsc_counter_get() returns an error, as it does for NULL and inside an update
+ * callback. To tell such a 0 from the value 0, call tsc_counter_get().
+ *
+ * @param counter the counter, or NULL
+ * @return the value, or 0
+ * @ordering acquire
+ * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
+ * @since 1.0
+ */
+static inline int64_t tsc_counter_value(tsc_counter_t *counter)
+{
+    int64_t value = 0;
+
+    (void)tsc_counter_get(counter, &value);
+    return value;
+}
+
+/**
  * Reads an interval around the value.
  *
  * `*low` is at most, and `*high` at least, the value at some moment during the call, not necessarily the same

@@ -25,7 +25,7 @@ static int counts(tsc_counter_t *counter)
         return 0;
     if (tsc_counter_inc(counter) != -ESHUTDOWN || tsc_counter_wait_at_most(counter, 0, -1) != 0)
         return 0;
-    return tsc_counter_get(counter, &after) == 0 && inside == 1 && after == 0;
+    return tsc_counter_get(counter, &after) == 0 && inside == 1 && after == 0 && tsc_counter_value(counter) == 0;
 }
 
 int main(void)

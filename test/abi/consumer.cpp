@@ -20,6 +20,8 @@ static bool counts(tsc_counter_t *counter)
         if (guard || !moved || tsc_counter_get(counter, &inside) != 0)
             return false;
     }
+    if (tsc_counter_add(counter, 5) != 0 || tsc_counter_value(counter) != 5 || tsc_counter_sub(counter, 5) != 0)
+        return false;
     return tsc_counter_get(counter, &after) == 0 && inside == 1 && after == 0;
 }
 

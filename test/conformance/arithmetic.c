@@ -43,6 +43,32 @@ static const struct {
     {INT64_MAX - 1, 3, INT64_MIN + 1},
 };
 
+static int64_t read_value(tsc_counter_t *counter)
+{
+    int64_t value;
+    int error;
+
+    errno = UNTOUCHED;
+    value = tsc_counter_value(counter);
+    error = errno;
+    ck_assert_int_eq(error, UNTOUCHED);
+    return value;
+}
+
+START_TEST(value_is_returned)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MIN});
+
+    ck_assert_int_eq(read_value(counter), INT64_MIN);
+    ANSWERS(0, tsc_counter_add(counter, INT64_MAX));
+    ck_assert_int_eq(read_value(counter), -1);
+    ANSWERS(0, tsc_counter_close(counter));
+    ck_assert_int_eq(read_value(counter), -1);
+    tsc_counter_unref(counter);
+    ck_assert_int_eq(read_value(NULL), 0);
+}
+END_TEST
+
 START_TEST(arithmetic_wraps)
 {
     for (size_t i = 0; i < sizeof wraps / sizeof wraps[0]; i++) {
@@ -236,6 +262,7 @@ void add_arithmetic_tests(Suite *suite)
     TCase *tcase = support_add_case(suite, "arithmetic", 20);
 
     add_test(tcase, counting_moves_the_value, 0);
+    add_test(tcase, value_is_returned, 0);
     add_test(tcase, arithmetic_wraps, 0);
     add_test(tcase, single_steps_wrap, 0);
     add_test(tcase, subtraction_wraps, 0);

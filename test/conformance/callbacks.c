@@ -80,6 +80,22 @@ START_TEST(same_counter_returns_edeadlk)
 }
 END_TEST
 
+static int commit_the_value_read(int64_t *value, void *counter)
+{
+    *value = tsc_counter_value(counter);
+    return 0;
+}
+
+START_TEST(value_of_the_same_counter_is_0)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5});
+
+    ANSWERS(0, tsc_counter_update(counter, commit_the_value_read, counter));
+    HOLDS(counter, 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 static int read_peak(int64_t *value, void *arg)
 {
     return tsc_counter_get_peak(arg, value);
@@ -385,6 +401,7 @@ void add_callback_tests(Suite *suite)
     TCase *tcase = support_add_case(suite, "callbacks", 20);
 
     add_test(tcase, same_counter_returns_edeadlk, TSC_CAP_UPDATE);
+    add_test(tcase, value_of_the_same_counter_is_0, TSC_CAP_UPDATE);
     add_test(tcase, peak_of_the_same_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_PEAK);
     add_test(tcase, bounded_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
     add_test(tcase, same_owner_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);

@@ -294,6 +294,7 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_sub(counter, 1);
     (void)tsc_counter_try_add(counter, -2);
     (void)tsc_counter_get(counter, &numbers[0]);
+    (void)tsc_counter_value(counter);
     (void)tsc_counter_get_interval(counter, &numbers[0], &numbers[1]);
     (void)tsc_counter_get_delta(counter, &numbers[2], &numbers[1]);
     (void)tsc_counter_get_peak(counter, &numbers[0]);

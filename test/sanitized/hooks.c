@@ -119,6 +119,7 @@ static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
     int64_t cursor = 0;
 
     EXPECT_HOOKS("A", tsc_counter_get(counter, &low), 0);
+    EXPECT_HOOKS("A", tsc_counter_value(counter), low);
     EXPECT_HOOKS("A", tsc_counter_get_interval(counter, &low, &high), 0);
     EXPECT(low == high);
     EXPECT_HOOKS("A", tsc_counter_get_delta(counter, &cursor, &low), 0);

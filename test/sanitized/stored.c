@@ -57,6 +57,7 @@ static void reads(tsc_backend_t backend)
     use_the_stack();
     REQUIRE(tsc_counter_inc(counter) == 0 && tsc_counter_try_add(counter, 1) == 0);
     REQUIRE(tsc_counter_get(counter, &value) == 0 && value == 7);
+    REQUIRE(tsc_counter_value(counter) == 7);
     REQUIRE(tsc_counter_get_interval(counter, &low, &high) == 0 && low == 7 && high == 7);
     REQUIRE(tsc_counter_get_delta(counter, &cursor, &change) == 0 && change == 6);
     memset(&cursor, 0, sizeof(cursor));
