@@ -132,15 +132,25 @@ static bool is_utf8(const char *text)
     return true;
 }
 
-int tsc_counter_attr_set_name(tsc_counter_attr_t *attr, const char *name)
+static int set_text(char *copy, const char *text)
 {
     size_t bytes;
 
-    if (attr == NULL || name == NULL)
+    if (text == NULL)
         return -EINVAL;
-    bytes = strnlen(name, TSC_NAME_MAX_BYTES + 1);
-    if (bytes > TSC_NAME_MAX_BYTES || !is_utf8(name))
+    bytes = strnlen(text, TSC_TEXT_MAX_BYTES + 1);
+    if (bytes > TSC_TEXT_MAX_BYTES || !is_utf8(text))
         return -EINVAL;
-    memcpy(attr->name, name, bytes + 1);
+    memcpy(copy, text, bytes + 1);
     return 0;
+}
+
+int tsc_counter_attr_set_name(tsc_counter_attr_t *attr, const char *name)
+{
+    return attr == NULL ? -EINVAL : set_text(attr->name, name);
+}
+
+int tsc_counter_attr_set_help(tsc_counter_attr_t *attr, const char *help)
+{
+    return attr == NULL ? -EINVAL : set_text(attr->help, help);
 }

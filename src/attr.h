@@ -6,7 +6,7 @@
 
 #include <tscounter/attr.h>
 
-enum { TSC_NAME_MAX_BYTES = 255 };
+enum { TSC_TEXT_MAX_BYTES = 255 };
 
 struct tsc_counter_attr {
     int64_t initial;
@@ -14,7 +14,8 @@ struct tsc_counter_attr {
     bool track_peak;
     size_t queue_capacity;
     struct tsc_owner *owner;
-    char name[TSC_NAME_MAX_BYTES + 1];
+    char name[TSC_TEXT_MAX_BYTES + 1];
+    char help[TSC_TEXT_MAX_BYTES + 1];
 };
 
 extern const struct tsc_counter_attr tsc_counter_attr_default;

@@ -14,7 +14,7 @@
 /* What all counters have in common. Each backend's counter begins with it; all of it is read-mostly. */
 struct tsc_counter {
     const struct tsc_backend_ops *ops;
-    const char *name;
+    const char *name; /* the help follows its end */
     tsc_backend_t backend;
     struct tsc_object object;
 };

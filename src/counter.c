@@ -18,17 +18,21 @@ static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, co
     return 0;
 }
 
-/* The name follows the counter in memory. */
-static struct tsc_counter *allocate(size_t counter_size, const char *name)
+/* The name follows the counter in memory, and the help follows the name. */
+static struct tsc_counter *allocate(size_t counter_size, const char *name, const char *help)
 {
     size_t name_size = strlen(name) + 1;
+    size_t help_size = strlen(help) + 1;
     void *memory;
+    char *copy;
 
-    if (posix_memalign(&memory, TSC_CACHE_ALIGN, counter_size + name_size) != 0)
+    if (posix_memalign(&memory, TSC_CACHE_ALIGN, counter_size + name_size + help_size) != 0)
         return NULL;
     memset(memory, 0, counter_size);
-    ((struct tsc_counter *)memory)->name = memcpy((char *)memory + counter_size, name, name_size);
-    tsc_sanitizer_stored(memory, counter_size + name_size);
+    copy = memcpy((char *)memory + counter_size, name, name_size);
+    memcpy(copy + name_size, help, help_size);
+    ((struct tsc_counter *)memory)->name = copy;
+    tsc_sanitizer_stored(memory, counter_size + name_size + help_size);
     return memory;
 }
 
@@ -60,7 +64,7 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
 
     if (error)
         return error;
-    created = allocate(found->ops->counter_size, attr->name);
+    created = allocate(found->ops->counter_size, attr->name, attr->help);
     if (created == NULL)
         return -ENOMEM;
     created->ops = found->ops;
@@ -256,4 +260,9 @@ int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend)
 const char *tsc_counter_get_name(tsc_counter_t *counter)
 {
     return counter != NULL ? counter->name : NULL;
+}
+
+const char *tsc_counter_get_help(tsc_counter_t *counter)
+{
+    return counter != NULL ? counter->name + strlen(counter->name) + 1 : NULL;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file attr.h
- * Attributes of a counter: initial value, bounds, peak, queue, owner, name.
+ * Attributes of a counter: initial value, bounds, peak, queue, owner, name, help.
  *
  * tsc_counter_create() copies the attributes. The same attributes may be used for many counters, and changed or
  * destroyed while those live. The conventions of tscounter.h hold here too: on error the attributes are unchanged.
@@ -30,7 +30,7 @@ enum {
 };
 
 /**
- * Creates attributes: initial value 0, no bounds, no peak, a queue of 1024 messages, no name.
+ * Creates attributes: initial value 0, no bounds, no peak, a queue of 1024 messages, no name, no help.
  *
  * @param[out] attr the new attributes; the caller frees them with tsc_counter_attr_destroy()
  * @retval 0 success
@@ -124,6 +124,17 @@ TSC_API int tsc_counter_attr_set_owner(tsc_counter_attr_t *attr, tsc_owner_t *ow
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_name(tsc_counter_attr_t *attr, const char *name);
+
+/**
+ * Sets a help text: what the counter counts, in a sentence for people who read its value.
+ *
+ * @param attr the attributes
+ * @param help UTF-8, at most 255 bytes; copied
+ * @retval 0 success
+ * @retval -EINVAL `attr` or `help` is NULL, or `help` is too long or not UTF-8
+ * @since 1.0
+ */
+TSC_API int tsc_counter_attr_set_help(tsc_counter_attr_t *attr, const char *help);
 
 TSC_END_DECLS
 

@@ -126,7 +126,8 @@ enum {
  *
  * @param[out] counter the new counter; NULL on error
  * @param backend the backend
- * @param attr the attributes, or NULL: initial value 0, no bounds, no peak, a queue of 1024 messages, no name
+ * @param attr the attributes, or NULL: initial value 0, no bounds, no peak, a queue of 1024 messages, no name, no
+ *        help
  * @retval 0 success
  * @retval -EINVAL `counter` is NULL, `backend` is unknown, or `attr` names an owner and `backend` is not
  *         the queue
@@ -400,10 +401,10 @@ typedef int (*tsc_update_fn)(int64_t *value, void *arg);
  * leaves the callback, the counter is unlocked and unchanged. On the queue the callback runs on the owner's thread
  * while the caller waits, and must return.
  *
- * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), tsc_counter_get_name() and
- * tsc_counter_get_backend() work on this counter and on counters of the same owner. Callbacks that wait for each
- * other across owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a callback
- * the child may only exec or `_exit`.
+ * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), tsc_counter_get_name(), tsc_counter_get_help()
+ * and tsc_counter_get_backend() work on this counter and on counters of the same owner. Callbacks that wait for
+ * each other across owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a
+ * callback the child may only exec or `_exit`.
  *
  * The library checks that the counter is open, and the value within its bounds, after the callback has returned.
  *
@@ -494,6 +495,15 @@ TSC_API int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backe
  * @since 1.0
  */
 TSC_API const char *tsc_counter_get_name(tsc_counter_t *counter);
+
+/**
+ * Returns the help text of a counter. Callable inside an update callback.
+ *
+ * @param counter the counter, or NULL
+ * @return its help, valid as long as the counter; "" if none was set; NULL if `counter` is NULL
+ * @since 1.0
+ */
+TSC_API const char *tsc_counter_get_help(tsc_counter_t *counter);
 
 /**
  * Returns the name of a backend: "mutex", "atomic", "queue", "percpu".

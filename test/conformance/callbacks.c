@@ -15,6 +15,7 @@ struct attempt {
     int64_t outputs[OPERATION_COUNT][2];
     tsc_counter_t *referenced;
     const char *name;
+    const char *help;
 };
 
 static int attempt_all(int64_t *value, void *arg)
@@ -34,6 +35,7 @@ static int attempt_all(int64_t *value, void *arg)
     attempt->referenced = tsc_counter_ref(attempt->on);
     tsc_counter_unref(attempt->on);
     attempt->name = tsc_counter_get_name(attempt->on);
+    attempt->help = tsc_counter_get_help(attempt->on);
     return 0;
 }
 
@@ -57,6 +59,7 @@ static void check_attempt(const struct attempt *attempt, uint64_t caps, bool dea
     }
     ck_assert_ptr_eq(attempt->referenced, attempt->on);
     ck_assert_str_eq(attempt->name, "on");
+    ck_assert_str_eq(attempt->help, "is attempted on");
 }
 
 static void check_still_counts(tsc_counter_t *counter)
@@ -70,7 +73,8 @@ static void check_still_counts(tsc_counter_t *counter)
 
 START_TEST(same_counter_returns_edeadlk)
 {
-    struct attempt attempt = {.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
+    struct attempt attempt = {
+        .on = make_counter(&variants[_i], &(struct options){.name = "on", .help = "is attempted on"})};
 
     ANSWERS(0, tsc_counter_update(attempt.on, attempt_all, &attempt));
     check_attempt(&attempt, caps_of(&variants[_i]), true);
@@ -131,7 +135,7 @@ END_TEST
 
 START_TEST(same_owner_returns_edeadlk)
 {
-    struct options options = {.name = "on"};
+    struct options options = {.name = "on", .help = "is attempted on"};
     struct attempt attempt = {.ran = false};
     tsc_counter_t *counter;
 
@@ -158,7 +162,7 @@ START_TEST(unrelated_counters_work)
 
         if (!variant_is_built(&variants[i]))
             continue;
-        attempt.on = make_counter(&variants[i], &(struct options){.name = "on"});
+        attempt.on = make_counter(&variants[i], &(struct options){.name = "on", .help = "is attempted on"});
         ANSWERS(0, tsc_counter_update(counter, attempt_all, &attempt));
         check_attempt(&attempt, caps_of(&variants[i]), false);
         tsc_counter_unref(attempt.on);
@@ -186,7 +190,8 @@ static int update_the_inner(int64_t *value, void *arg)
 /* A callback of a mutex counter runs on the thread that is already inside the outer counter's callback. */
 START_TEST(outer_counter_returns_edeadlk)
 {
-    struct nesting nesting = {.attempt.on = make_counter(&variants[_i], &(struct options){.name = "on"})};
+    struct nesting nesting = {
+        .attempt.on = make_counter(&variants[_i], &(struct options){.name = "on", .help = "is attempted on"})};
     tsc_counter_t *outer = nesting.attempt.on;
 
     nesting.inner = make_counter(&variants[TSC_BACKEND_MUTEX], NULL);

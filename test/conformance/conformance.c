@@ -73,6 +73,8 @@ static tsc_counter_attr_t *make_attr(const struct variant *variant, const struct
         ck_assert_int_eq(tsc_counter_attr_set_queue_capacity(attr, options->queue_capacity), 0);
     if (options->name != NULL)
         ck_assert_int_eq(tsc_counter_attr_set_name(attr, options->name), 0);
+    if (options->help != NULL)
+        ck_assert_int_eq(tsc_counter_attr_set_help(attr, options->help), 0);
     set_owner(attr, variant, options);
     return attr;
 }

@@ -39,6 +39,7 @@ struct options {
     bool track_peak;
     size_t queue_capacity; /* 0: the default */
     const char *name;
+    const char *help;
     tsc_owner_t *owner; /* NULL: one of its own, or of the variant's */
 };
 

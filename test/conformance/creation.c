@@ -61,6 +61,7 @@ START_TEST(defaults_without_attributes)
     ANSWERS(0, tsc_counter_create(&counter, variants[_i].backend, NULL));
     HOLDS(counter, 0);
     ck_assert_str_eq(tsc_counter_get_name(counter), "");
+    ck_assert_str_eq(tsc_counter_get_help(counter), "");
     ANSWERS(0, tsc_counter_get_backend(counter, &backend));
     ck_assert_uint_eq(backend, variants[_i].backend);
     ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
@@ -77,25 +78,31 @@ START_TEST(attributes_are_copied)
     tsc_counter_t *first;
     tsc_counter_t *second;
     char name[] = "in flight";
+    char help[] = "Requests that are being served.";
 
     ANSWERS(0, tsc_counter_attr_create(&attr));
     ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
     ANSWERS(0, tsc_counter_attr_set_name(attr, name));
-    name[0] = '?';
+    ANSWERS(0, tsc_counter_attr_set_help(attr, help));
+    name[0] = help[0] = '?';
     ANSWERS(0, tsc_counter_create(&first, variants[_i].backend, attr));
     ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MAX));
     ANSWERS(0, tsc_counter_attr_set_name(attr, "waiting"));
+    ANSWERS(0, tsc_counter_attr_set_help(attr, "Requests in the queue."));
     ANSWERS(0, tsc_counter_create(&second, variants[_i].backend, attr));
     tsc_counter_attr_destroy(attr);
     HOLDS(first, INT64_MIN);
     HOLDS(second, INT64_MAX);
     ck_assert_str_eq(tsc_counter_get_name(first), "in flight");
     ck_assert_str_eq(tsc_counter_get_name(second), "waiting");
+    ck_assert_str_eq(tsc_counter_get_help(first), "Requests that are being served.");
+    ck_assert_str_eq(tsc_counter_get_help(second), "Requests in the queue.");
     ANSWERS(0, tsc_counter_inc(first));
     HOLDS(second, INT64_MAX);
     tsc_counter_unref(first);
     HOLDS(second, INT64_MAX);
     ck_assert_str_eq(tsc_counter_get_name(second), "waiting");
+    ck_assert_str_eq(tsc_counter_get_help(second), "Requests in the queue.");
     tsc_counter_unref(second);
 }
 END_TEST

@@ -7,7 +7,8 @@
 
 START_TEST(last_reference_ends_the_counter)
 {
-    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1, .name = "kept"});
+    tsc_counter_t *counter =
+        make_counter(&variants[_i], &(struct options){.initial = 1, .name = "kept", .help = "is kept"});
 
     ck_assert_ptr_eq(tsc_counter_ref(counter), counter);
     ck_assert_ptr_eq(tsc_counter_ref(counter), counter);
@@ -15,6 +16,7 @@ START_TEST(last_reference_ends_the_counter)
     tsc_counter_unref(counter);
     HOLDS(counter, 1);
     ck_assert_str_eq(tsc_counter_get_name(counter), "kept");
+    ck_assert_str_eq(tsc_counter_get_help(counter), "is kept");
     tsc_counter_unref(counter);
     ck_assert(support_threads_named_become("tscounter", 0));
 }
@@ -75,6 +77,7 @@ START_TEST(no_counter)
 {
     ck_assert_ptr_null(tsc_counter_ref(NULL));
     ck_assert_ptr_null(tsc_counter_get_name(NULL));
+    ck_assert_ptr_null(tsc_counter_get_help(NULL));
     tsc_counter_unref(NULL);
     tsc_counter_attr_destroy(NULL);
     ck_assert_ptr_null(tsc_owner_ref(NULL));

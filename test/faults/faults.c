@@ -105,6 +105,7 @@ static bool open_attribute_with_owner(void)
 static bool open_attributes(void)
 {
     return tsc_counter_attr_create(&attr) == 0 && tsc_counter_attr_set_name(attr, "requests in flight") == 0 &&
+           tsc_counter_attr_set_help(attr, "Requests that are being served.") == 0 &&
            tsc_counter_attr_create(&attr_with_owner) == 0 && (!TEST_BUILT_QUEUE || open_attribute_with_owner());
 }
 
@@ -309,6 +310,7 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_wait_at_most(counter, INT64_MIN + 1, 1000);
     (void)tsc_counter_get_backend(counter, &backend);
     (void)tsc_counter_get_name(counter);
+    (void)tsc_counter_get_help(counter);
     tsc_counter_unref(counter);
 }
 

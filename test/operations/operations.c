@@ -125,6 +125,7 @@ static tsc_counter_t *make_counter(tsc_backend_t backend, uint64_t caps, bool ca
 
     EXPECT(tsc_counter_attr_create(&attr) == 0);
     EXPECT(tsc_counter_attr_set_name(attr, "everything") == 0);
+    EXPECT(tsc_counter_attr_set_help(attr, "The sum of everything.") == 0);
     EXPECT(tsc_counter_attr_set_initial(attr, 7) == 0);
     if (careful && (caps & TSC_CAP_PEAK))
         EXPECT(tsc_counter_attr_set_track_peak(attr, 1) == 0);
@@ -166,6 +167,7 @@ static void try_alone(tsc_counter_t *counter, uint64_t caps)
     EXPECT(tsc_counter_close(counter) == 0);
     EXPECT(tsc_counter_inc(counter) == -ESHUTDOWN);
     EXPECT(strcmp(tsc_counter_get_name(counter), "everything") == 0);
+    EXPECT(strcmp(tsc_counter_get_help(counter), "The sum of everything.") == 0);
 }
 
 static void try_backend(tsc_backend_t backend, bool careful)

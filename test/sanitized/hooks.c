@@ -152,6 +152,7 @@ static void queries_call_no_hook(tsc_counter_t *counter, tsc_backend_t backend)
 {
     EXPECT_HOOKS("", tsc_counter_get_backend(counter, &backend), 0);
     EXPECT_HOOKS("", tsc_counter_get_name(counter)[0], '\0');
+    EXPECT_HOOKS("", tsc_counter_get_help(counter)[0], '\0');
 }
 
 /* For the references: a release by each unref, and acquires by the last one and to free the counter. */
@@ -337,6 +338,7 @@ static void try_backend(tsc_backend_t backend)
     forget();
     counter = new_counter(backend, false);
     EXPECT(is_stored(tsc_counter_get_name(counter), 1));
+    EXPECT(is_stored(tsc_counter_get_help(counter), 1));
     EXPECT_STORED(&found, tsc_counter_get_backend(counter, &found), 0);
     values(counter, caps);
     tsc_counter_unref(counter);

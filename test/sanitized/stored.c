@@ -19,6 +19,7 @@ __attribute__((noinline)) static void use_the_stack(void)
 static void set_all(tsc_counter_attr_t *attr)
 {
     REQUIRE(tsc_counter_attr_set_name(attr, "in flight") == 0);
+    REQUIRE(tsc_counter_attr_set_help(attr, "Requests that are being served.") == 0);
     REQUIRE(tsc_counter_attr_set_initial(attr, 5) == 0);
 }
 
@@ -41,6 +42,7 @@ static void names(tsc_backend_t backend)
     REQUIRE(tsc_backend_get_caps(backend, &caps) == 0);
     REQUIRE(caps != 0);
     REQUIRE(strcmp(tsc_counter_get_name(counter), "in flight") == 0);
+    REQUIRE(strcmp(tsc_counter_get_help(counter), "Requests that are being served.") == 0);
     REQUIRE(tsc_version_string()[0] != '\0');
     tsc_counter_unref(counter);
 }

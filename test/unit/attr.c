@@ -9,7 +9,7 @@
 #include "support/procfs.h"
 #include "support/suite.h"
 
-enum { LARGEST_QUEUE = 1 << 24, LONGEST_NAME = 255, LONGEST_THREAD_NAME = 15, SMALL_STACK = 1 << 18 };
+enum { LARGEST_QUEUE = 1 << 24, LONGEST_TEXT = 255, LONGEST_THREAD_NAME = 15, SMALL_STACK = 1 << 18 };
 
 static tsc_counter_attr_t *make_attr(void)
 {
@@ -41,6 +41,17 @@ static tsc_counter_t *make_counter(const tsc_counter_attr_t *attr)
     return counter;
 }
 
+/* Name and help are set and read alike. */
+static const struct text {
+    int (*set)(tsc_counter_attr_t *attr, const char *text);
+    const char *(*get)(tsc_counter_t *counter);
+} texts[] = {
+    {tsc_counter_attr_set_name, tsc_counter_get_name},
+    {tsc_counter_attr_set_help, tsc_counter_get_help},
+};
+
+enum { TEXTS = sizeof texts / sizeof texts[0] };
+
 START_TEST(attributes_need_an_output)
 {
     ANSWERS(-EINVAL, tsc_counter_attr_create(NULL));
@@ -56,6 +67,7 @@ START_TEST(setters_need_attributes)
     ANSWERS(-EINVAL, tsc_counter_attr_set_queue_capacity(NULL, 1));
     ANSWERS(-EINVAL, tsc_counter_attr_set_owner(NULL, NULL));
     ANSWERS(-EINVAL, tsc_counter_attr_set_name(NULL, "name"));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_help(NULL, "help"));
     ANSWERS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
     ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, "name"));
 }
@@ -68,6 +80,7 @@ START_TEST(setters_need_values)
 
     ANSWERS(-EINVAL, tsc_counter_attr_set_owner(attr, NULL));
     ANSWERS(-EINVAL, tsc_counter_attr_set_name(attr, NULL));
+    ANSWERS(-EINVAL, tsc_counter_attr_set_help(attr, NULL));
     ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(owner_attr, NULL));
     tsc_owner_attr_destroy(owner_attr);
     tsc_counter_attr_destroy(attr);
@@ -128,20 +141,25 @@ START_TEST(later_values_replace_earlier_ones)
     ANSWERS(0, tsc_counter_attr_set_bounds(attr, 5, 8, TSC_BOUNDS_REJECT));
     ANSWERS(0, tsc_counter_attr_set_name(attr, "a longer name"));
     ANSWERS(0, tsc_counter_attr_set_name(attr, "name"));
+    ANSWERS(0, tsc_counter_attr_set_help(attr, "a longer help"));
+    ANSWERS(0, tsc_counter_attr_set_help(attr, "help"));
     ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
     ANSWERS(0, tsc_counter_attr_set_track_peak(attr, -4));
     counter = make_counter(attr);
     HOLDS(counter, 7);
     ANSWERS(-ERANGE, tsc_counter_add(counter, 2));
     ck_assert_str_eq(tsc_counter_get_name(counter), "name");
+    ck_assert_str_eq(tsc_counter_get_help(counter), "help");
     ANSWERS(0, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, 7);
     tsc_counter_unref(counter);
     ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
     ANSWERS(0, tsc_counter_attr_set_name(attr, ""));
+    ANSWERS(0, tsc_counter_attr_set_help(attr, ""));
     counter = make_counter(attr);
     ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
     ck_assert_str_eq(tsc_counter_get_name(counter), "");
+    ck_assert_str_eq(tsc_counter_get_help(counter), "");
     tsc_counter_unref(counter);
     tsc_counter_attr_destroy(attr);
 }
@@ -173,7 +191,7 @@ START_TEST(queue_capacities_are_checked)
 }
 END_TEST
 
-static const char *const names[] = {
+static const char *const utf8[] = {
     "a",
     "in flight",
     "\x01\x7f",
@@ -188,20 +206,23 @@ static const char *const names[] = {
     "Z\xc3\xa4hler \xe2\x82\xac \xf0\x9f\x98\x80!",
 };
 
-START_TEST(utf8_names_are_kept)
+START_TEST(utf8_texts_are_kept)
 {
-    tsc_counter_attr_t *attr = make_attr();
-    tsc_counter_t *counter;
+    for (size_t i = 0; i < TEXTS; i++) {
+        tsc_counter_attr_t *attr = make_attr();
+        tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_counter_attr_set_name(attr, names[_i]));
-    counter = make_counter(attr);
-    tsc_counter_attr_destroy(attr);
-    ck_assert_str_eq(tsc_counter_get_name(counter), names[_i]);
-    tsc_counter_unref(counter);
+        ANSWERS(0, texts[i].set(attr, utf8[_i]));
+        counter = make_counter(attr);
+        tsc_counter_attr_destroy(attr);
+        ck_assert_str_eq(texts[i].get(counter), utf8[_i]);
+        ck_assert_str_eq(texts[TEXTS - 1 - i].get(counter), "");
+        tsc_counter_unref(counter);
+    }
 }
 END_TEST
 
-static const char *const not_names[] = {
+static const char *const not_utf8[] = {
     /* stray continuation bytes, and invalid bytes */
     "\x80",
     "\xbf",
@@ -244,42 +265,46 @@ static const char *const not_names[] = {
     "\xf0\x9f\x98\xff",
 };
 
-START_TEST(invalid_names_are_refused)
+START_TEST(invalid_texts_are_refused)
 {
-    tsc_counter_attr_t *attr = make_attr();
-    tsc_counter_t *counter;
+    for (size_t i = 0; i < TEXTS; i++) {
+        tsc_counter_attr_t *attr = make_attr();
+        tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_counter_attr_set_name(attr, "before"));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_name(attr, not_names[_i]));
-    counter = make_counter(attr);
-    ck_assert_str_eq(tsc_counter_get_name(counter), "before");
-    tsc_counter_unref(counter);
-    tsc_counter_attr_destroy(attr);
+        ANSWERS(0, texts[i].set(attr, "before"));
+        ANSWERS(-EINVAL, texts[i].set(attr, not_utf8[_i]));
+        counter = make_counter(attr);
+        ck_assert_str_eq(texts[i].get(counter), "before");
+        tsc_counter_unref(counter);
+        tsc_counter_attr_destroy(attr);
+    }
 }
 END_TEST
 
-static void check_name_of(size_t letters, const char *tail, int result)
+static void check_text_of(const struct text *kind, size_t letters, const char *tail, int result)
 {
     tsc_counter_attr_t *attr = make_attr();
     tsc_counter_t *counter;
-    char name[2 * LONGEST_NAME];
+    char text[2 * LONGEST_TEXT];
 
-    memset(name, 'n', letters);
-    strcpy(name + letters, tail);
-    ANSWERS(result, tsc_counter_attr_set_name(attr, name));
+    memset(text, 'n', letters);
+    strcpy(text + letters, tail);
+    ANSWERS(result, kind->set(attr, text));
     counter = make_counter(attr);
-    ck_assert_str_eq(tsc_counter_get_name(counter), result == 0 ? name : "");
+    ck_assert_str_eq(kind->get(counter), result == 0 ? text : "");
     tsc_counter_unref(counter);
     tsc_counter_attr_destroy(attr);
 }
 
-START_TEST(names_have_a_maximum_length)
+START_TEST(texts_have_a_maximum_length)
 {
-    check_name_of(LONGEST_NAME, "", 0);
-    check_name_of(LONGEST_NAME + 1, "", -EINVAL);
-    check_name_of(LONGEST_NAME - 2, "\xc3\xa4", 0);
-    check_name_of(LONGEST_NAME - 1, "\xc3\xa4", -EINVAL);
-    check_name_of(LONGEST_NAME - 1, "\xc3", -EINVAL);
+    for (size_t i = 0; i < TEXTS; i++) {
+        check_text_of(&texts[i], LONGEST_TEXT, "", 0);
+        check_text_of(&texts[i], LONGEST_TEXT + 1, "", -EINVAL);
+        check_text_of(&texts[i], LONGEST_TEXT - 2, "\xc3\xa4", 0);
+        check_text_of(&texts[i], LONGEST_TEXT - 1, "\xc3\xa4", -EINVAL);
+        check_text_of(&texts[i], LONGEST_TEXT - 1, "\xc3", -EINVAL);
+    }
 }
 END_TEST
 
@@ -360,9 +385,9 @@ int main(void)
     tcase_add_test(tcase, refused_bounds_change_nothing);
     tcase_add_test(tcase, later_values_replace_earlier_ones);
     ADD_FOR_EACH(tcase, queue_capacities_are_checked, capacities);
-    ADD_FOR_EACH(tcase, utf8_names_are_kept, names);
-    ADD_FOR_EACH(tcase, invalid_names_are_refused, not_names);
-    tcase_add_test(tcase, names_have_a_maximum_length);
+    ADD_FOR_EACH(tcase, utf8_texts_are_kept, utf8);
+    ADD_FOR_EACH(tcase, invalid_texts_are_refused, not_utf8);
+    tcase_add_test(tcase, texts_have_a_maximum_length);
     tcase_add_test(tcase, thread_names_have_a_maximum_length);
     tcase_add_test(tcase, stack_sizes_are_checked);
     tcase_add_test(tcase, an_owner_may_have_a_start_function);
