@@ -26,6 +26,12 @@ static inline int64_t tsc_wrapping_sub(int64_t value, int64_t delta)
     return (int64_t)((uint64_t)value - (uint64_t)delta);
 }
 
+static inline void tsc_bounds_get(const struct tsc_bounds *bounds, int64_t *min, int64_t *max)
+{
+    *min = bounds->min;
+    *max = bounds->max;
+}
+
 static inline int tsc_bounds_stop_at(const struct tsc_bounds *bounds, int64_t bound, int64_t *result)
 {
     if (!bounds->clamp)

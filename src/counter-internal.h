@@ -58,6 +58,10 @@ struct tsc_deferred {
 #define TSC_PEAK_OPERATIONS(OP, context) \
     OP(context, get_peak, (counter, peak), struct tsc_counter *counter, int64_t *peak)
 
+/* With TSC_CAP_BOUNDS. */
+#define TSC_BOUNDS_OPERATIONS(OP, context) \
+    OP(context, get_bounds, (counter, min, max), struct tsc_counter *counter, int64_t *min, int64_t *max)
+
 #define TSC_INTERVAL_OPERATIONS(OP, context) \
     OP(context, get_interval, (counter, low, high), struct tsc_counter *counter, int64_t *low, int64_t *high)
 
@@ -66,6 +70,7 @@ struct tsc_deferred {
     TSC_FETCH_OPERATIONS(OP, context) \
     TSC_UPDATE_OPERATIONS(OP, context) \
     TSC_PEAK_OPERATIONS(OP, context) \
+    TSC_BOUNDS_OPERATIONS(OP, context) \
     TSC_INTERVAL_OPERATIONS(OP, context)
 
 #define TSC_MEMBER(context, name, arguments, ...) int (*name)(__VA_ARGS__);
@@ -100,6 +105,7 @@ struct tsc_backend_ops {
     .compare_exchange = backend##_compare_exchange
 #define TSC_UPDATE(backend) .update = backend##_update
 #define TSC_PEAK(backend) .get_peak = backend##_get_peak
+#define TSC_BOUNDS(backend) .get_bounds = backend##_get_bounds
 #define TSC_INTERVAL(backend) .get_interval = backend##_get_interval
 
 struct tsc_backend {

@@ -190,6 +190,15 @@ int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak)
     return counter->ops->get_peak(counter, peak);
 }
 
+int tsc_counter_get_bounds(tsc_counter_t *counter, int64_t *min, int64_t *max)
+{
+    if (counter == NULL || min == NULL || max == NULL)
+        return -EINVAL;
+    if (counter->ops->get_bounds == NULL)
+        return -ENOTSUP;
+    return counter->ops->get_bounds(counter, min, max);
+}
+
 int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previous)
 {
     if (tsc_unlikely(counter == NULL || previous == NULL))

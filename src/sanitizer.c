@@ -34,7 +34,8 @@ static int stored(int result, const int64_t *output)
 /*
  * Each operation: whether it is a change, whether it was a read, and what it returns. Without bounds, an addition
  * that returns 0 says nothing about the counter and is no read; a refusal is one. With bounds an addition is also
- * a read: it may take the room that another thread's decrement has made.
+ * a read: it may take the room that another thread's decrement has made. The bounds are fixed at creation, so
+ * get_bounds is no read.
  */
 #define RULE_add true, result != 0 || counter->ops == &annotated[true], result
 #define RULE_try_add RULE_add
@@ -43,6 +44,7 @@ static int stored(int result, const int64_t *output)
 #define RULE_close true, false, result
 #define RULE_wait_at_most false, true, result
 #define RULE_get_peak false, true, stored(result, peak)
+#define RULE_get_bounds false, false, stored(stored(result, min), max)
 #define RULE_fetch_add true, true, stored(result, previous)
 #define RULE_exchange true, true, stored(result, previous)
 #define RULE_compare_exchange true, true, stored(result, expected)
@@ -66,6 +68,7 @@ static int stored(int result, const int64_t *output)
 
 TSC_REQUIRED_OPERATIONS(OPERATION, false)
 TSC_PEAK_OPERATIONS(OPERATION, true)
+TSC_BOUNDS_OPERATIONS(OPERATION, true)
 TSC_FETCH_OPERATIONS(OPERATION, true)
 
 static int annotated_get_interval(struct tsc_counter *counter, int64_t *low, int64_t *high)

@@ -319,6 +319,18 @@ TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64
 TSC_API int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak);
 
 /**
+ * Reads the bounds that were set with tsc_counter_attr_set_bounds().
+ *
+ * @param counter the counter, created with bounds
+ * @param[out] min the smallest value allowed
+ * @param[out] max the largest value allowed
+ * @return as an operation, or:
+ * @retval -ENOTSUP the counter has no bounds
+ * @since 1.0
+ */
+TSC_API int tsc_counter_get_bounds(tsc_counter_t *counter, int64_t *min, int64_t *max);
+
+/**
  * Adds a number and stores the previous value.
  *
  * Without bounds the sum wraps in two's complement. On the queue the call waits for the result.

@@ -241,6 +241,16 @@ static int atom_get_peak(struct tsc_counter *counter, int64_t *peak)
     return 0;
 }
 
+static int atom_get_bounds(struct tsc_counter *counter, int64_t *min, int64_t *max)
+{
+    struct atom_counter *atom = to_atom(counter);
+
+    if (!atom->bounds.bounded)
+        return -ENOTSUP;
+    tsc_bounds_get(&atom->bounds, min, max);
+    return 0;
+}
+
 static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct atom_counter *atom = to_atom(counter);
@@ -331,4 +341,5 @@ const struct tsc_backend_ops tsc_atomic_ops = {
     TSC_REQUIRED(atom, tsc_counter_free),
     TSC_FETCH(atom),
     TSC_PEAK(atom),
+    TSC_BOUNDS(atom),
 };

@@ -124,6 +124,19 @@ static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
     return 0;
 }
 
+/* Without the lock: the bounds are fixed at creation. */
+static int mutex_get_bounds(struct tsc_counter *counter, int64_t *min, int64_t *max)
+{
+    struct mutex_counter *mutex = to_mutex(counter);
+
+    if (!mutex->state.bounds.bounded)
+        return -ENOTSUP;
+    if (inside_own_callback(mutex))
+        return -EDEADLK;
+    tsc_bounds_get(&mutex->state.bounds, min, max);
+    return 0;
+}
+
 static int mutex_exchange(struct tsc_counter *counter, int64_t value, int64_t *previous)
 {
     struct mutex_counter *mutex = to_mutex(counter);
@@ -280,8 +293,5 @@ static void mutex_child(struct tsc_object *object)
 }
 
 const struct tsc_backend_ops tsc_mutex_ops = {
-    TSC_REQUIRED(mutex, tsc_counter_free),
-    TSC_FETCH(mutex),
-    TSC_UPDATE(mutex),
-    TSC_PEAK(mutex),
+    TSC_REQUIRED(mutex, tsc_counter_free), TSC_FETCH(mutex), TSC_UPDATE(mutex), TSC_PEAK(mutex), TSC_BOUNDS(mutex),
 };

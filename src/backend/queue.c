@@ -283,6 +283,20 @@ static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
     return error;
 }
 
+/* Sends nothing: the bounds are fixed at creation. */
+static int queue_get_bounds(struct tsc_counter *counter, int64_t *min, int64_t *max)
+{
+    struct queue_counter *queue = to_queue(counter);
+    int error;
+
+    if (!queue->bounded)
+        return -ENOTSUP;
+    error = tsc_owner_check_wait(queue->owner);
+    if (!error)
+        tsc_bounds_get(&queue->state.bounds, min, max);
+    return error;
+}
+
 static int queue_close(struct tsc_counter *counter)
 {
     struct queue_counter *queue = to_queue(counter);
@@ -370,5 +384,10 @@ static void queue_child(struct tsc_object *object)
 }
 
 const struct tsc_backend_ops tsc_queue_ops = {
-    TSC_REQUIRED(queue, queue_release), TSC_FETCH(queue), TSC_UPDATE(queue), TSC_PEAK(queue), .fini = queue_fini,
+    TSC_REQUIRED(queue, queue_release),
+    TSC_FETCH(queue),
+    TSC_UPDATE(queue),
+    TSC_PEAK(queue),
+    TSC_BOUNDS(queue),
+    .fini = queue_fini,
 };

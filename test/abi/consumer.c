@@ -15,7 +15,11 @@ static int counts(tsc_counter_t *counter)
 {
     int64_t inside = 0;
     int64_t after = 0;
+    int64_t min = 0;
+    int64_t max = 0;
 
+    if (tsc_counter_get_help(counter)[0] != '\0' || tsc_counter_get_bounds(counter, &min, &max) != -ENOTSUP)
+        return 0;
     {
         TSC_SCOPED_INC_OK(guard, counter);
         if (tsc_guard_error(&guard) != 0 || tsc_counter_get(counter, &inside) != 0)

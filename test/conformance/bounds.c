@@ -187,6 +187,40 @@ START_TEST(assignments_stay_inside)
 }
 END_TEST
 
+static const struct options bounds_to_read[] = {
+    {.bounded = true, .min = -3, .max = 8},
+    {.bounded = true, .min = 0, .max = 0},
+    {.bounded = true, .min = INT64_MIN, .max = INT64_MAX},
+    {.bounded = true, .min = INT64_MIN, .max = 0, .policy = TSC_BOUNDS_CLAMP},
+    {.bounded = true, .min = 0, .max = INT64_MAX, .policy = TSC_BOUNDS_CLAMP, .track_peak = true},
+};
+
+static void has_bounds(tsc_counter_t *counter, const struct options *options)
+{
+    int64_t min = UNTOUCHED;
+    int64_t max = UNTOUCHED;
+
+    ANSWERS(0, tsc_counter_get_bounds(counter, &min, &max));
+    ck_assert_int_eq(min, options->min);
+    ck_assert_int_eq(max, options->max);
+}
+
+START_TEST(bounds_are_read)
+{
+    for (size_t i = 0; i < sizeof bounds_to_read / sizeof bounds_to_read[0]; i++) {
+        const struct options *options = &bounds_to_read[i];
+        tsc_counter_t *counter = make_counter(&variants[_i], options);
+
+        has_bounds(counter, options);
+        (void)tsc_counter_add(counter, INT64_MAX);
+        has_bounds(counter, options);
+        ANSWERS(0, tsc_counter_close(counter));
+        has_bounds(counter, options);
+        tsc_counter_unref(counter);
+    }
+}
+END_TEST
+
 START_TEST(failed_compare_exchange_sees_no_bounds)
 {
     static const uint32_t policies[] = {TSC_BOUNDS_REJECT, TSC_BOUNDS_CLAMP};
@@ -227,6 +261,7 @@ void add_bounds_tests(Suite *suite)
 
     add_test(tcase, sums_stay_inside, TSC_CAP_BOUNDS);
     add_test(tcase, assignments_stay_inside, TSC_CAP_BOUNDS);
+    add_test(tcase, bounds_are_read, TSC_CAP_BOUNDS);
     add_test(tcase, failed_compare_exchange_sees_no_bounds, TSC_CAP_BOUNDS | TSC_CAP_FETCH);
     add_test(tcase, counter_works_on_after_a_refusal, TSC_CAP_BOUNDS);
 }

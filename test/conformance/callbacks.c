@@ -116,6 +116,59 @@ START_TEST(peak_of_the_same_counter_returns_edeadlk)
 }
 END_TEST
 
+struct bounds_query {
+    tsc_counter_t *of;
+    int64_t min;
+    int64_t max;
+};
+
+static int read_bounds(int64_t *value, void *arg)
+{
+    struct bounds_query *query = arg;
+
+    (void)value;
+    return tsc_counter_get_bounds(query->of, &query->min, &query->max);
+}
+
+static void check_bounds_query(tsc_counter_t *inside, tsc_counter_t *of, int expected)
+{
+    struct bounds_query query = {.of = of, .min = UNTOUCHED, .max = UNTOUCHED};
+
+    ANSWERS(expected, tsc_counter_update(inside, read_bounds, &query));
+    ck_assert_int_eq(query.min, expected == 0 ? -1 : UNTOUCHED);
+    ck_assert_int_eq(query.max, expected == 0 ? 9 : UNTOUCHED);
+}
+
+START_TEST(bounds_inside_a_callback)
+{
+    const struct options bounds = {.bounded = true, .min = -1, .max = 9};
+    tsc_counter_t *bounded = make_counter(&variants[_i], &bounds);
+    tsc_counter_t *unbounded = make_counter(&variants[_i], NULL);
+
+    check_bounds_query(bounded, bounded, -EDEADLK);
+    check_bounds_query(unbounded, unbounded, -ENOTSUP);
+    check_bounds_query(unbounded, bounded, 0);
+    tsc_counter_unref(unbounded);
+    tsc_counter_unref(bounded);
+}
+END_TEST
+
+START_TEST(bounds_on_the_same_owner_return_edeadlk)
+{
+    struct options options = {.bounded = true, .min = -1, .max = 9};
+    tsc_counter_t *counter;
+    tsc_counter_t *other;
+
+    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    counter = make_counter(&variants[_i], &options);
+    other = make_counter(&variants[_i], &options);
+    check_bounds_query(counter, other, -EDEADLK);
+    tsc_counter_unref(other);
+    tsc_counter_unref(counter);
+    tsc_owner_unref(options.owner);
+}
+END_TEST
+
 static int add_to_bounded(int64_t *value, void *arg)
 {
     (void)value;
@@ -408,6 +461,8 @@ void add_callback_tests(Suite *suite)
     add_test(tcase, same_counter_returns_edeadlk, TSC_CAP_UPDATE);
     add_test(tcase, value_of_the_same_counter_is_0, TSC_CAP_UPDATE);
     add_test(tcase, peak_of_the_same_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_PEAK);
+    add_test(tcase, bounds_inside_a_callback, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
+    add_test(tcase, bounds_on_the_same_owner_return_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
     add_test(tcase, bounded_counter_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_BOUNDS);
     add_test(tcase, same_owner_returns_edeadlk, TSC_CAP_UPDATE | TSC_CAP_ASYNC);
     add_test(tcase, unrelated_counters_work, TSC_CAP_UPDATE);

@@ -24,6 +24,17 @@ START_TEST(peak_needs_a_counter)
 }
 END_TEST
 
+START_TEST(bounds_need_a_counter)
+{
+    int64_t min = UNTOUCHED;
+    int64_t max = UNTOUCHED;
+
+    ANSWERS(-EINVAL, tsc_counter_get_bounds(NULL, &min, &max));
+    ck_assert_int_eq(min, UNTOUCHED);
+    ck_assert_int_eq(max, UNTOUCHED);
+}
+END_TEST
+
 /* -EINVAL even if the backend does not support the operation, and even if the counter is closed. */
 static void check_missing_outputs(tsc_counter_t *counter)
 {
@@ -35,6 +46,8 @@ static void check_missing_outputs(tsc_counter_t *counter)
     ANSWERS(-EINVAL, tsc_counter_get_delta(counter, &other, NULL));
     ANSWERS(-EINVAL, tsc_counter_get_delta(counter, NULL, &other));
     ANSWERS(-EINVAL, tsc_counter_get_peak(counter, NULL));
+    ANSWERS(-EINVAL, tsc_counter_get_bounds(counter, NULL, &other));
+    ANSWERS(-EINVAL, tsc_counter_get_bounds(counter, &other, NULL));
     ANSWERS(-EINVAL, tsc_counter_fetch_add(counter, 1, NULL));
     ANSWERS(-EINVAL, tsc_counter_exchange(counter, 1, NULL));
     ANSWERS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
@@ -123,6 +136,21 @@ START_TEST(untracked_peak_is_not_supported)
 }
 END_TEST
 
+START_TEST(missing_bounds_are_not_supported)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
+    int64_t min = UNTOUCHED;
+    int64_t max = UNTOUCHED;
+
+    ANSWERS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
+    ANSWERS(0, tsc_counter_close(counter));
+    ANSWERS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
+    ck_assert_int_eq(min, UNTOUCHED);
+    ck_assert_int_eq(max, UNTOUCHED);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(shutdown_comes_before_range)
 {
     const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
@@ -195,11 +223,13 @@ void add_error_tests(Suite *suite)
 
     tcase_add_test(tcase, operations_need_a_counter);
     tcase_add_test(tcase, peak_needs_a_counter);
+    tcase_add_test(tcase, bounds_need_a_counter);
     add_test(tcase, outputs_are_needed, 0);
     add_test(tcase, smallest_amount_is_refused, 0);
     add_test(tcase, smallest_amount_comes_before_the_deadlock, TSC_CAP_UPDATE);
     add_test(tcase, lacking_operations_are_not_supported, 0);
     add_test(tcase, untracked_peak_is_not_supported, 0);
+    add_test(tcase, missing_bounds_are_not_supported, 0);
     add_test(tcase, shutdown_comes_before_range, TSC_CAP_BOUNDS);
     add_test(tcase, shutdown_comes_before_range_of_assignments, TSC_CAP_BOUNDS | TSC_CAP_FETCH);
     add_test(tcase, shutdown_comes_before_range_of_updates, TSC_CAP_BOUNDS | TSC_CAP_UPDATE);

@@ -299,6 +299,7 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_get_interval(counter, &numbers[0], &numbers[1]);
     (void)tsc_counter_get_delta(counter, &numbers[2], &numbers[1]);
     (void)tsc_counter_get_peak(counter, &numbers[0]);
+    (void)tsc_counter_get_bounds(counter, &numbers[0], &numbers[1]);
     (void)tsc_counter_fetch_add(counter, 1, &numbers[0]);
     (void)tsc_counter_fetch_add(counter, -1, &numbers[0]);
     (void)tsc_counter_set(counter, 1);

@@ -65,6 +65,16 @@ static void first_get_peak(tsc_counter_t *counter)
     CHILD_CHECK((result == 0 || result == -ENOTSUP) && peak == HIGHEST);
 }
 
+static void first_get_bounds(tsc_counter_t *counter)
+{
+    int64_t min = 0;
+    int64_t max = 0;
+    int result = tsc_counter_get_bounds(counter, &min, &max);
+
+    CHILD_CHECK(result == 0 || result == -ENOTSUP);
+    CHILD_CHECK(result != 0 || (min <= INITIAL && max >= INITIAL));
+}
+
 static void first_fetch_add(tsc_counter_t *counter)
 {
     int64_t previous = 0;
@@ -143,6 +153,7 @@ static const struct first_use {
     {first_get_interval, 0},
     {first_get_delta, 0},
     {first_get_peak, 0},
+    {first_get_bounds, 0},
     {first_fetch_add, TSC_CAP_FETCH},
     {first_set, TSC_CAP_FETCH},
     {first_exchange, TSC_CAP_FETCH},

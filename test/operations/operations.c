@@ -57,6 +57,11 @@ static int peak_result(const struct worker *worker)
     return worker->careful ? expected(worker->caps, TSC_CAP_PEAK) : -ENOTSUP;
 }
 
+static int bounds_result(const struct worker *worker)
+{
+    return worker->careful ? expected(worker->caps, TSC_CAP_BOUNDS) : -ENOTSUP;
+}
+
 static void read_all(struct worker *worker, int64_t *cursor)
 {
     int64_t low = 0;
@@ -67,6 +72,7 @@ static void read_all(struct worker *worker, int64_t *cursor)
     worker->unexpected += tsc_counter_get_interval(worker->counter, &low, &high) != 0 || low > high;
     worker->unexpected += tsc_counter_get_delta(worker->counter, cursor, &value) != 0;
     worker->unexpected += tsc_counter_get_peak(worker->counter, &value) != peak_result(worker);
+    worker->unexpected += tsc_counter_get_bounds(worker->counter, &low, &high) != bounds_result(worker);
     value = tsc_counter_wait_at_most(worker->counter, -1000000, STAY_NS);
     worker->unexpected += value != -ETIMEDOUT;
 }

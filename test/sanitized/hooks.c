@@ -150,9 +150,13 @@ static void updates_are_both(tsc_counter_t *counter, tsc_backend_t backend)
 
 static void queries_call_no_hook(tsc_counter_t *counter, tsc_backend_t backend)
 {
+    int64_t min;
+    int64_t max;
+
     EXPECT_HOOKS("", tsc_counter_get_backend(counter, &backend), 0);
     EXPECT_HOOKS("", tsc_counter_get_name(counter)[0], '\0');
     EXPECT_HOOKS("", tsc_counter_get_help(counter)[0], '\0');
+    EXPECT_HOOKS("", tsc_counter_get_bounds(counter, &min, &max), -ENOTSUP);
 }
 
 /* For the references: a release by each unref, and acquires by the last one and to free the counter. */
@@ -196,6 +200,8 @@ static void without_bounds(tsc_backend_t backend)
 static void with_bounds(tsc_backend_t backend)
 {
     tsc_counter_t *counter;
+    int64_t min;
+    int64_t max;
     int try_result = backend == TSC_BACKEND_QUEUE ? -ENOTSUP : 0;
 
     if (result_of(backend, TSC_CAP_BOUNDS) != 0)
@@ -206,6 +212,7 @@ static void with_bounds(tsc_backend_t backend)
     EXPECT_HOOKS("RA", tsc_counter_add(counter, 1000), -ERANGE);
     EXPECT_HOOKS("RA", tsc_counter_sub(counter, 1000), -ERANGE);
     EXPECT_HOOKS("RA", tsc_counter_dec(counter), 0);
+    EXPECT_HOOKS("", tsc_counter_get_bounds(counter, &min, &max), 0);
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);
     unref_releases_and_acquires(counter, backend);
@@ -305,6 +312,17 @@ static void values(tsc_counter_t *counter, uint64_t caps)
     EXPECT_STORED(&value, tsc_counter_exchange(counter, 1, &value), fetch == 0 ? -ESHUTDOWN : fetch);
 }
 
+static void bounds(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = new_counter(backend, true);
+    int64_t min;
+    int64_t max;
+
+    EXPECT_STORED(&min, tsc_counter_get_bounds(counter, &min, &max), 0);
+    EXPECT(is_stored(&max, sizeof(max)));
+    tsc_counter_unref(counter);
+}
+
 static void handles(void)
 {
     tsc_counter_t *counter;
@@ -342,6 +360,8 @@ static void try_backend(tsc_backend_t backend)
     EXPECT_STORED(&found, tsc_counter_get_backend(counter, &found), 0);
     values(counter, caps);
     tsc_counter_unref(counter);
+    if (caps & TSC_CAP_BOUNDS)
+        bounds(backend);
     handles();
 }
 

@@ -86,10 +86,13 @@ static void peaks(tsc_backend_t backend)
 {
     tsc_counter_t *counter = new_counter_with(backend, set_bounds_and_peak);
     int64_t peak;
+    int64_t min;
+    int64_t max;
 
     use_the_stack();
     REQUIRE(tsc_counter_add(counter, 11) == 1);
     REQUIRE(tsc_counter_get_peak(counter, &peak) == 0 && peak == 10);
+    REQUIRE(tsc_counter_get_bounds(counter, &min, &max) == 0 && min == 0 && max == 10);
     tsc_counter_unref(counter);
 }
 

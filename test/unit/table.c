@@ -20,6 +20,7 @@ START_TEST(a_backend_has_the_groups_of_its_row)
     TSC_FETCH_OPERATIONS(ASSERT_PRESENT, (backend->caps & TSC_CAP_FETCH) != 0)
     TSC_UPDATE_OPERATIONS(ASSERT_PRESENT, (backend->caps & TSC_CAP_UPDATE) != 0)
     TSC_PEAK_OPERATIONS(ASSERT_PRESENT, (backend->caps & TSC_CAP_PEAK) != 0)
+    TSC_BOUNDS_OPERATIONS(ASSERT_PRESENT, (backend->caps & TSC_CAP_BOUNDS) != 0)
     if ((backend->caps & TSC_CAP_LINEARIZABLE) == 0)
         TSC_INTERVAL_OPERATIONS(ASSERT_PRESENT, true)
 }
