@@ -48,7 +48,7 @@ static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position,
                                      enum tsc_message_kind kind, int64_t argument)
 {
     TSC_TEST_POINT(message_reserved);
-    tsc_ring_publish(&owner->ring, position, (char *)recipient + kind, argument);
+    tsc_ring_publish(&owner->ring, position, (void *)((uintptr_t)recipient + kind), argument);
     TSC_TEST_POINT(message_published);
     if (tsc_unlikely(tsc_parker_is_parked(&owner->parker)))
         tsc_owner_help_or_wake(owner, position);
