@@ -118,16 +118,28 @@ static struct handle *attr_set_owner(struct program *program, uint8_t choice)
     return NULL;
 }
 
-static struct handle *attr_set_name(struct program *program, uint8_t choice)
+static struct handle *set_text(struct program *program, uint8_t choice,
+                               int (*in_model)(struct model_attr *attr, const char *text),
+                               int (*call)(tsc_counter_attr_t *attr, const char *text))
 {
     struct model_attr *model;
     tsc_counter_attr_t *attr = attr_to_set(program, choice, &model);
-    char *name = choice == NO_OUTPUT ? NULL : program_take_text(program);
-    int expected = model == NULL || name == NULL ? -EINVAL : model_attr_set_name(model, name);
+    char *text = choice == NO_OUTPUT ? NULL : program_take_text(program);
+    int expected = model == NULL || text == NULL ? -EINVAL : in_model(model, text);
 
-    RETURNS(expected, tsc_counter_attr_set_name(attr, name));
-    free(name);
+    RETURNS(expected, call(attr, text));
+    free(text);
     return NULL;
+}
+
+static struct handle *attr_set_name(struct program *program, uint8_t choice)
+{
+    return set_text(program, choice, model_attr_set_name, tsc_counter_attr_set_name);
+}
+
+static struct handle *attr_set_help(struct program *program, uint8_t choice)
+{
+    return set_text(program, choice, model_attr_set_help, tsc_counter_attr_set_help);
 }
 
 /* -------- owners -------- */
@@ -353,6 +365,7 @@ const struct operation attr_operations[] = {
     {"attr_set_queue_capacity", attr_set_queue_capacity},
     {"attr_set_owner", attr_set_owner},
     {"attr_set_name", attr_set_name},
+    {"attr_set_help", attr_set_help},
     {"owner_create", owner_create},
     {"owner_attr_null", owner_attr_null},
     {"owner_ref", owner_ref},

@@ -45,18 +45,21 @@ static struct handle *query(struct program *program, uint8_t choice)
     struct handle *handle = program_choose_handle(program, choice);
     tsc_backend_t backend = UNTOUCHED;
     const char *name;
+    const char *help;
 
     RETURNS(-EINVAL, tsc_counter_get_backend(handle->counter, NULL));
     LEAVES_ERRNO(name = tsc_counter_get_name(handle->counter));
+    LEAVES_ERRNO(help = tsc_counter_get_help(handle->counter));
     if (handle->counter == NULL) {
         RETURNS(-EINVAL, tsc_counter_get_backend(NULL, &backend));
         EQUAL(UNTOUCHED, backend);
-        HOLDS(name == NULL);
+        HOLDS(name == NULL && help == NULL);
         return NULL;
     }
     RETURNS(0, tsc_counter_get_backend(handle->counter, &backend));
     EQUAL(handle->model->backend, backend);
     HOLDS(name != NULL && strcmp(name, handle->model->attr.name) == 0);
+    HOLDS(help != NULL && strcmp(help, handle->model->attr.help) == 0);
     return handle;
 }
 
@@ -124,6 +127,22 @@ static struct handle *add(struct program *program, uint8_t choice)
     struct handle *handle = program_choose_handle(program, choice);
 
     return add_number(program, handle, program_take_number(program, handle->model), tsc_counter_add);
+}
+
+static int call_sub(tsc_counter_t *counter, int64_t delta)
+{
+    return tsc_counter_sub(counter, -delta);
+}
+
+static struct handle *subtract(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t amount = program_take_number(program, handle->model);
+
+    if (amount != INT64_MIN)
+        return add_number(program, handle, -amount, call_sub);
+    RETURNS(-EINVAL, tsc_counter_sub(handle->counter, amount));
+    return check_unless_message(handle);
 }
 
 static int call_inc(tsc_counter_t *counter, int64_t delta)
@@ -237,6 +256,10 @@ static struct handle *get(struct program *program, uint8_t choice)
         return NULL;
     RETURNS(expected, tsc_counter_get(handle->counter, choice == NO_OUTPUT ? NULL : &value));
     EQUAL(expected == 0 ? handle->model->reference.value : UNTOUCHED, value);
+    if (choice == NO_OUTPUT)
+        return handle;
+    LEAVES_ERRNO(value = tsc_counter_value(handle->counter));
+    EQUAL(expected == 0 ? handle->model->reference.value : 0, value);
     return handle;
 }
 
@@ -290,6 +313,26 @@ static struct handle *get_peak(struct program *program, uint8_t choice)
         return NULL;
     RETURNS(expected, tsc_counter_get_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
     EQUAL(expected == 0 ? handle->model->reference.peak : UNTOUCHED, peak);
+    return handle;
+}
+
+static struct handle *get_bounds(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t min = UNTOUCHED;
+    int64_t max = UNTOUCHED;
+    bool without_min = choice == NO_OUTPUT;
+    bool without_max = input_byte(&program->input) == UINT8_MAX;
+    int expected = program_obstacle(program, handle, without_min || without_max, TSC_CAP_BOUNDS);
+
+    if (expected != -EINVAL && !handle->model->reference.bounds.set)
+        expected = -ENOTSUP;
+    if (expected == WOULD_HANG)
+        return NULL;
+    RETURNS(expected,
+            tsc_counter_get_bounds(handle->counter, without_min ? NULL : &min, without_max ? NULL : &max));
+    EQUAL(expected == 0 ? handle->model->reference.bounds.min : UNTOUCHED, min);
+    EQUAL(expected == 0 ? handle->model->reference.bounds.max : UNTOUCHED, max);
     return handle;
 }
 
@@ -524,12 +567,14 @@ const struct operation counter_operations[] = {
     {"add", add},
     {"inc", inc},
     {"dec", dec},
+    {"sub", subtract},
     {"try_add", try_add},
     {"fetch_add", fetch_add},
     {"get", get},
     {"get_interval", get_interval},
     {"get_delta", get_delta},
     {"get_peak", get_peak},
+    {"get_bounds", get_bounds},
     {"set", set},
     {"exchange", exchange},
     {"compare_exchange", compare_exchange},

@@ -70,16 +70,26 @@ static int32_t decode_utf8(const unsigned char **text)
     return point;
 }
 
-int model_attr_set_name(struct model_attr *attr, const char *name)
+static int set_text(char *copy, const char *text)
 {
-    if (strlen(name) > MODEL_NAME_MAX_BYTES)
+    if (strlen(text) > MODEL_TEXT_MAX_BYTES)
         return -EINVAL;
-    for (const unsigned char *text = (const unsigned char *)name; *text != '\0';) {
-        if (decode_utf8(&text) < 0)
+    for (const unsigned char *next = (const unsigned char *)text; *next != '\0';) {
+        if (decode_utf8(&next) < 0)
             return -EINVAL;
     }
-    strcpy(attr->name, name);
+    strcpy(copy, text);
     return 0;
+}
+
+int model_attr_set_name(struct model_attr *attr, const char *name)
+{
+    return set_text(attr->name, name);
+}
+
+int model_attr_set_help(struct model_attr *attr, const char *help)
+{
+    return set_text(attr->help, help);
 }
 
 int model_check_capacity(size_t messages)

@@ -14,7 +14,7 @@
 
 #include "support/reference.h"
 
-enum { MODEL_NAME_MAX_BYTES = 255, MODEL_THREAD_NAME_MAX_BYTES = 15, MODEL_DELAYED_MAX = 16 };
+enum { MODEL_TEXT_MAX_BYTES = 255, MODEL_THREAD_NAME_MAX_BYTES = 15, MODEL_DELAYED_MAX = 16 };
 
 struct model_counter;
 
@@ -36,7 +36,8 @@ struct model_attr {
     bool track_peak;
     size_t capacity;
     struct model_owner *owner;
-    char name[MODEL_NAME_MAX_BYTES + 1];
+    char name[MODEL_TEXT_MAX_BYTES + 1];
+    char help[MODEL_TEXT_MAX_BYTES + 1];
 };
 
 struct model_counter {
@@ -58,6 +59,7 @@ extern const size_t model_default_capacity;
 void model_attr_init(struct model_attr *attr);
 int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uint32_t policy);
 int model_attr_set_name(struct model_attr *attr, const char *name);
+int model_attr_set_help(struct model_attr *attr, const char *help);
 int model_check_capacity(size_t messages);
 size_t model_capacity(size_t messages);
 
