@@ -8,26 +8,26 @@ START_TEST(counting_moves_the_value)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 40});
 
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, 41);
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     HOLDS(counter, 39);
-    ANSWERS(0, tsc_counter_add(counter, 11));
+    RETURNS(0, tsc_counter_add(counter, 11));
     HOLDS(counter, 50);
-    ANSWERS(0, tsc_counter_add(counter, -60));
+    RETURNS(0, tsc_counter_add(counter, -60));
     HOLDS(counter, -10);
-    ANSWERS(0, tsc_counter_sub(counter, 7));
+    RETURNS(0, tsc_counter_sub(counter, 7));
     HOLDS(counter, -17);
-    ANSWERS(0, tsc_counter_sub(counter, -7));
+    RETURNS(0, tsc_counter_sub(counter, -7));
     HOLDS(counter, -10);
-    ANSWERS(0, tsc_counter_try_add(counter, 25));
+    RETURNS(0, tsc_counter_try_add(counter, 25));
     HOLDS(counter, 15);
-    ANSWERS(0, tsc_counter_try_add(counter, -16));
+    RETURNS(0, tsc_counter_try_add(counter, -16));
     HOLDS(counter, -1);
-    ANSWERS(0, tsc_counter_add(counter, 0));
-    ANSWERS(0, tsc_counter_sub(counter, 0));
-    ANSWERS(0, tsc_counter_try_add(counter, 0));
+    RETURNS(0, tsc_counter_add(counter, 0));
+    RETURNS(0, tsc_counter_sub(counter, 0));
+    RETURNS(0, tsc_counter_try_add(counter, 0));
     HOLDS(counter, -1);
     tsc_counter_unref(counter);
 }
@@ -60,9 +60,9 @@ START_TEST(value_is_returned)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MIN});
 
     ck_assert_int_eq(read_value(counter), INT64_MIN);
-    ANSWERS(0, tsc_counter_add(counter, INT64_MAX));
+    RETURNS(0, tsc_counter_add(counter, INT64_MAX));
     ck_assert_int_eq(read_value(counter), -1);
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     ck_assert_int_eq(read_value(counter), -1);
     tsc_counter_unref(counter);
     ck_assert_int_eq(read_value(NULL), 0);
@@ -76,9 +76,9 @@ START_TEST(arithmetic_wraps)
         tsc_counter_t *added = make_counter(&variants[_i], &options);
         tsc_counter_t *tried = make_counter(&variants[_i], &options);
 
-        ANSWERS(0, tsc_counter_add(added, wraps[i].delta));
+        RETURNS(0, tsc_counter_add(added, wraps[i].delta));
         HOLDS(added, wraps[i].sum);
-        ANSWERS(0, tsc_counter_try_add(tried, wraps[i].delta));
+        RETURNS(0, tsc_counter_try_add(tried, wraps[i].delta));
         HOLDS(tried, wraps[i].sum);
         tsc_counter_unref(tried);
         tsc_counter_unref(added);
@@ -90,9 +90,9 @@ START_TEST(single_steps_wrap)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
 
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, INT64_MIN);
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     HOLDS(counter, INT64_MAX);
     tsc_counter_unref(counter);
 }
@@ -115,7 +115,7 @@ START_TEST(subtraction_wraps)
         const struct options options = {.initial = wrapping_differences[i].initial};
         tsc_counter_t *counter = make_counter(&variants[_i], &options);
 
-        ANSWERS(0, tsc_counter_sub(counter, wrapping_differences[i].amount));
+        RETURNS(0, tsc_counter_sub(counter, wrapping_differences[i].amount));
         HOLDS(counter, wrapping_differences[i].difference);
         tsc_counter_unref(counter);
     }
@@ -128,10 +128,10 @@ START_TEST(unsigned_amounts_are_subtracted)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 10});
     uint32_t amount = 3;
 
-    ANSWERS(0, tsc_counter_sub(counter, amount));
+    RETURNS(0, tsc_counter_sub(counter, amount));
     HOLDS(counter, 7);
     amount = UINT32_MAX;
-    ANSWERS(0, tsc_counter_sub(counter, amount));
+    RETURNS(0, tsc_counter_sub(counter, amount));
     HOLDS(counter, 7 - (int64_t)UINT32_MAX);
     tsc_counter_unref(counter);
 }
@@ -143,9 +143,9 @@ START_TEST(interval_is_exact_at_rest)
     int64_t low = UNTOUCHED;
     int64_t high = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_add(counter, 10));
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_get_interval(counter, &low, &high));
+    RETURNS(0, tsc_counter_add(counter, 10));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_get_interval(counter, &low, &high));
     ck_assert_int_eq(low, 6);
     ck_assert_int_eq(high, 6);
     tsc_counter_unref(counter);
@@ -192,21 +192,21 @@ START_TEST(each_cursor_sees_every_change)
     int64_t late = 0;
     int64_t delta = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get_delta(counter, &early, &delta));
+    RETURNS(0, tsc_counter_get_delta(counter, &early, &delta));
     ck_assert_int_eq(delta, 5);
     ck_assert_int_eq(early, 5);
-    ANSWERS(0, tsc_counter_add(counter, 7));
-    ANSWERS(0, tsc_counter_get_delta(counter, &early, &delta));
+    RETURNS(0, tsc_counter_add(counter, 7));
+    RETURNS(0, tsc_counter_get_delta(counter, &early, &delta));
     ck_assert_int_eq(delta, 7);
-    ANSWERS(0, tsc_counter_get_delta(counter, &late, &delta));
+    RETURNS(0, tsc_counter_get_delta(counter, &late, &delta));
     ck_assert_int_eq(delta, 12);
-    ANSWERS(0, tsc_counter_add(counter, -20));
-    ANSWERS(0, tsc_counter_get_delta(counter, &late, &delta));
+    RETURNS(0, tsc_counter_add(counter, -20));
+    RETURNS(0, tsc_counter_get_delta(counter, &late, &delta));
     ck_assert_int_eq(delta, -20);
     ck_assert_int_eq(late, -8);
-    ANSWERS(0, tsc_counter_get_delta(counter, &late, &delta));
+    RETURNS(0, tsc_counter_get_delta(counter, &late, &delta));
     ck_assert_int_eq(delta, 0);
-    ANSWERS(0, tsc_counter_get_delta(counter, &early, &delta));
+    RETURNS(0, tsc_counter_get_delta(counter, &early, &delta));
     ck_assert_int_eq(delta, -20);
     HOLDS(counter, -8);
     tsc_counter_unref(counter);
@@ -219,11 +219,11 @@ START_TEST(deltas_wrap)
     int64_t cursor = INT64_MIN;
     int64_t delta = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get_delta(counter, &cursor, &delta));
+    RETURNS(0, tsc_counter_get_delta(counter, &cursor, &delta));
     ck_assert_int_eq(delta, -1);
     ck_assert_int_eq(cursor, INT64_MAX);
-    ANSWERS(0, tsc_counter_add(counter, 2));
-    ANSWERS(0, tsc_counter_get_delta(counter, &cursor, &delta));
+    RETURNS(0, tsc_counter_add(counter, 2));
+    RETURNS(0, tsc_counter_get_delta(counter, &cursor, &delta));
     ck_assert_int_eq(delta, 2);
     ck_assert_int_eq(cursor, INT64_MIN + 1);
     tsc_counter_unref(counter);

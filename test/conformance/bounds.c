@@ -16,7 +16,7 @@ static int by_fetch_add(tsc_counter_t *counter, int64_t delta)
     int64_t previous = UNTOUCHED;
     int result;
 
-    ANSWERS(0, tsc_counter_get(counter, &value));
+    RETURNS(0, tsc_counter_get(counter, &value));
     result = tsc_counter_fetch_add(counter, delta, &previous);
     ck_assert_int_eq(previous, result < 0 ? UNTOUCHED : value);
     return result;
@@ -50,7 +50,7 @@ static int by_exchange(tsc_counter_t *counter, int64_t new_value)
     int64_t previous = UNTOUCHED;
     int result;
 
-    ANSWERS(0, tsc_counter_get(counter, &value));
+    RETURNS(0, tsc_counter_get(counter, &value));
     result = tsc_counter_exchange(counter, new_value, &previous);
     ck_assert_int_eq(previous, result < 0 ? UNTOUCHED : value);
     return result;
@@ -62,7 +62,7 @@ static int by_compare_exchange(tsc_counter_t *counter, int64_t new_value)
     int64_t value;
     int result;
 
-    ANSWERS(0, tsc_counter_get(counter, &expected));
+    RETURNS(0, tsc_counter_get(counter, &expected));
     value = expected;
     result = tsc_counter_compare_exchange(counter, &expected, new_value);
     ck_assert_int_eq(expected, value);
@@ -137,7 +137,7 @@ static void check_sum(const struct variant *variant, const struct way *way, cons
         .initial = sum->initial, .bounded = true, .min = sum->min, .max = sum->max, .policy = policy};
     tsc_counter_t *counter = make_counter(variant, &options);
 
-    ANSWERS(sum->inside ? way->done : result_at_bound(policy), way->change(counter, sum->delta));
+    RETURNS(sum->inside ? way->done : result_at_bound(policy), way->change(counter, sum->delta));
     HOLDS(counter, sum->inside || policy == TSC_BOUNDS_CLAMP ? sum->clamped : sum->initial);
     tsc_counter_unref(counter);
 }
@@ -170,7 +170,7 @@ static void check_assignments(const struct variant *variant, const struct way *w
         tsc_counter_t *counter = make_counter(variant, &options);
         bool inside = assignments[i].value == assignments[i].clamped;
 
-        ANSWERS(inside ? way->done : result_at_bound(policy), way->change(counter, assignments[i].value));
+        RETURNS(inside ? way->done : result_at_bound(policy), way->change(counter, assignments[i].value));
         HOLDS(counter, inside || policy == TSC_BOUNDS_CLAMP ? assignments[i].clamped : 2);
         tsc_counter_unref(counter);
     }
@@ -200,7 +200,7 @@ static void has_bounds(tsc_counter_t *counter, const struct options *options)
     int64_t min = UNTOUCHED;
     int64_t max = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get_bounds(counter, &min, &max));
+    RETURNS(0, tsc_counter_get_bounds(counter, &min, &max));
     ck_assert_int_eq(min, options->min);
     ck_assert_int_eq(max, options->max);
 }
@@ -214,7 +214,7 @@ START_TEST(bounds_are_read)
         has_bounds(counter, options);
         (void)tsc_counter_add(counter, INT64_MAX);
         has_bounds(counter, options);
-        ANSWERS(0, tsc_counter_close(counter));
+        RETURNS(0, tsc_counter_close(counter));
         has_bounds(counter, options);
         tsc_counter_unref(counter);
     }
@@ -230,7 +230,7 @@ START_TEST(failed_compare_exchange_sees_no_bounds)
         tsc_counter_t *counter = make_counter(&variants[_i], &options);
         int64_t expected = 1;
 
-        ANSWERS(0, tsc_counter_compare_exchange(counter, &expected, 100));
+        RETURNS(0, tsc_counter_compare_exchange(counter, &expected, 100));
         ck_assert_int_eq(expected, 2);
         HOLDS(counter, 2);
         tsc_counter_unref(counter);
@@ -243,13 +243,13 @@ START_TEST(counter_works_on_after_a_refusal)
     const struct options options = {.bounded = true, .min = 0, .max = 2};
     tsc_counter_t *counter = make_counter(&variants[_i], &options);
 
-    ANSWERS(-ERANGE, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_inc(counter));
-    ANSWERS(0, tsc_counter_inc(counter));
-    ANSWERS(-ERANGE, tsc_counter_inc(counter));
-    ANSWERS(-ERANGE, tsc_counter_add(counter, -3));
-    ANSWERS(0, tsc_counter_add(counter, -2));
-    ANSWERS(-ERANGE, tsc_counter_dec(counter));
+    RETURNS(-ERANGE, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
+    RETURNS(-ERANGE, tsc_counter_inc(counter));
+    RETURNS(-ERANGE, tsc_counter_add(counter, -3));
+    RETURNS(0, tsc_counter_add(counter, -2));
+    RETURNS(-ERANGE, tsc_counter_dec(counter));
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }

@@ -66,8 +66,8 @@ static void check_still_counts(tsc_counter_t *counter)
 {
     int64_t before = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get(counter, &before));
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_get(counter, &before));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, before + 1);
 }
 
@@ -76,7 +76,7 @@ START_TEST(same_counter_returns_edeadlk)
     struct attempt attempt = {
         .on = make_counter(&variants[_i], &(struct options){.name = "on", .help = "is attempted on"})};
 
-    ANSWERS(0, tsc_counter_update(attempt.on, attempt_all, &attempt));
+    RETURNS(0, tsc_counter_update(attempt.on, attempt_all, &attempt));
     check_attempt(&attempt, caps_of(&variants[_i]), true);
     HOLDS(attempt.on, 0);
     check_still_counts(attempt.on);
@@ -94,7 +94,7 @@ START_TEST(value_of_the_same_counter_is_0)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5});
 
-    ANSWERS(0, tsc_counter_update(counter, commit_the_value_read, counter));
+    RETURNS(0, tsc_counter_update(counter, commit_the_value_read, counter));
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
@@ -109,8 +109,8 @@ START_TEST(peak_of_the_same_counter_returns_edeadlk)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5, .track_peak = true});
 
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(-EDEADLK, tsc_counter_update(counter, read_peak, counter));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(-EDEADLK, tsc_counter_update(counter, read_peak, counter));
     HOLDS(counter, 4);
     tsc_counter_unref(counter);
 }
@@ -134,7 +134,7 @@ static void check_bounds_query(tsc_counter_t *inside, tsc_counter_t *of, int exp
 {
     struct bounds_query query = {.of = of, .min = UNTOUCHED, .max = UNTOUCHED};
 
-    ANSWERS(expected, tsc_counter_update(inside, read_bounds, &query));
+    RETURNS(expected, tsc_counter_update(inside, read_bounds, &query));
     ck_assert_int_eq(query.min, expected == 0 ? -1 : UNTOUCHED);
     ck_assert_int_eq(query.max, expected == 0 ? 9 : UNTOUCHED);
 }
@@ -159,7 +159,7 @@ START_TEST(bounds_on_the_same_owner_return_edeadlk)
     tsc_counter_t *counter;
     tsc_counter_t *other;
 
-    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    RETURNS(0, tsc_owner_create(&options.owner, NULL));
     counter = make_counter(&variants[_i], &options);
     other = make_counter(&variants[_i], &options);
     check_bounds_query(counter, other, -EDEADLK);
@@ -179,8 +179,8 @@ START_TEST(bounded_counter_returns_edeadlk)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.bounded = true, .max = 5});
 
-    ANSWERS(-EDEADLK, tsc_counter_update(counter, add_to_bounded, counter));
-    ANSWERS(0, tsc_counter_add(counter, 5));
+    RETURNS(-EDEADLK, tsc_counter_update(counter, add_to_bounded, counter));
+    RETURNS(0, tsc_counter_add(counter, 5));
     HOLDS(counter, 5);
     tsc_counter_unref(counter);
 }
@@ -192,10 +192,10 @@ START_TEST(same_owner_returns_edeadlk)
     struct attempt attempt = {.ran = false};
     tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    RETURNS(0, tsc_owner_create(&options.owner, NULL));
     attempt.on = make_counter(&variants[_i], &options);
     counter = make_counter(&variants[_i], &options);
-    ANSWERS(0, tsc_counter_update(counter, attempt_all, &attempt));
+    RETURNS(0, tsc_counter_update(counter, attempt_all, &attempt));
     check_attempt(&attempt, caps_of(&variants[_i]), true);
     HOLDS(attempt.on, 0);
     check_still_counts(attempt.on);
@@ -216,7 +216,7 @@ START_TEST(unrelated_counters_work)
         if (!variant_is_built(&variants[i]))
             continue;
         attempt.on = make_counter(&variants[i], &(struct options){.name = "on", .help = "is attempted on"});
-        ANSWERS(0, tsc_counter_update(counter, attempt_all, &attempt));
+        RETURNS(0, tsc_counter_update(counter, attempt_all, &attempt));
         check_attempt(&attempt, caps_of(&variants[i]), false);
         tsc_counter_unref(attempt.on);
     }
@@ -248,7 +248,7 @@ START_TEST(outer_counter_returns_edeadlk)
     tsc_counter_t *outer = nesting.attempt.on;
 
     nesting.inner = make_counter(&variants[TSC_BACKEND_MUTEX], NULL);
-    ANSWERS(0, tsc_counter_update(outer, update_the_inner, &nesting));
+    RETURNS(0, tsc_counter_update(outer, update_the_inner, &nesting));
     ck_assert_int_eq(nesting.inner_result, 0);
     check_attempt(&nesting.attempt, caps_of(&variants[_i]), true);
     check_still_counts(nesting.inner);
@@ -273,7 +273,7 @@ START_TEST(other_threads_wait_for_the_callback)
     struct sleeper changer;
 
     occupation_begin(&occupation, counter);
-    ANSWERS(queued ? 0 : -EAGAIN, tsc_counter_try_add(counter, 5));
+    RETURNS(queued ? 0 : -EAGAIN, tsc_counter_try_add(counter, 5));
     sleeper_start(&changer, counter, exchange_value);
     occupation_end(&occupation);
     ck_assert_int_eq(sleeper_join(&changer), 0);
@@ -321,7 +321,7 @@ START_TEST(readers_of_a_mutex_wait_for_no_callback)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = COMMITTED});
     struct reading reading = {.counter = counter, .cursor = 2};
 
-    ANSWERS(0, tsc_counter_update(counter, have_another_thread_read, &reading));
+    RETURNS(0, tsc_counter_update(counter, have_another_thread_read, &reading));
     for (int i = 0; i < 3; i++)
         ck_assert_int_eq(reading.results[i], 0);
     ck_assert_int_eq(reading.value, COMMITTED);
@@ -361,7 +361,7 @@ START_TEST(last_reference_goes_in_its_own_callback)
         struct last_unref last_unref = {.counter = make_counter(&variants[_i], NULL),
                                         .result = last_unrefs[i].callback};
 
-        ANSWERS(last_unrefs[i].update, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
+        RETURNS(last_unrefs[i].update, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
     }
     ck_assert(support_threads_named_become("tscounter", 0));
 }
@@ -371,9 +371,9 @@ START_TEST(last_reference_on_owner_goes_in_a_callback)
 {
     struct last_unref last_unref = {.result = 0};
 
-    ANSWERS(0, tsc_owner_create(&last_unref.owner, NULL));
+    RETURNS(0, tsc_owner_create(&last_unref.owner, NULL));
     last_unref.counter = make_counter(&variants[_i], &(struct options){.owner = last_unref.owner});
-    ANSWERS(0, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
+    RETURNS(0, tsc_counter_update(last_unref.counter, drop_references, &last_unref));
     ck_assert(support_threads_named_become("tscounter", 0));
 }
 END_TEST
@@ -395,7 +395,7 @@ START_TEST(references_move_in_a_callback)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
     tsc_counter_ref(counter);
-    ANSWERS(0, tsc_counter_update(counter, swap_references, counter));
+    RETURNS(0, tsc_counter_update(counter, swap_references, counter));
     tsc_counter_unref(counter);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
@@ -411,13 +411,13 @@ START_TEST(unref_of_another_counter_never_waits)
     struct occupation occupation;
     tsc_counter_t *busy;
 
-    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    RETURNS(0, tsc_owner_create(&options.owner, NULL));
     busy = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
     last_unref.counter = make_counter(&variants[TSC_BACKEND_QUEUE], &options);
     last_unref.owner = options.owner;
     occupation_begin(&occupation, busy);
-    ANSWERS(0, tsc_counter_add(last_unref.counter, 3));
-    ANSWERS(0, tsc_counter_update(counter, drop_references, &last_unref));
+    RETURNS(0, tsc_counter_add(last_unref.counter, 3));
+    RETURNS(0, tsc_counter_update(counter, drop_references, &last_unref));
     occupation_end(&occupation);
     check_still_counts(busy);
     check_still_counts(counter);
@@ -445,8 +445,8 @@ START_TEST(another_counter_goes_in_a_callback)
             continue;
         other = make_counter(&variants[i], NULL);
         for (int added = 0; added < 100; added++)
-            ANSWERS(0, tsc_counter_inc(other));
-        ANSWERS(0, tsc_counter_update(counter, drop_another, other));
+            RETURNS(0, tsc_counter_inc(other));
+        RETURNS(0, tsc_counter_update(counter, drop_another, other));
     }
     check_still_counts(counter);
     tsc_counter_unref(counter);

@@ -19,8 +19,8 @@ START_TEST(closed_counter_refuses_what_raises)
         if ((caps & operation->needs) != operation->needs)
             continue;
         counter = make_counter(&variants[_i], &(struct options){.initial = 2});
-        ANSWERS(0, tsc_counter_close(counter));
-        ANSWERS(expected, operation->call(counter, &outputs[0], &outputs[1]));
+        RETURNS(0, tsc_counter_close(counter));
+        RETURNS(expected, operation->call(counter, &outputs[0], &outputs[1]));
         if (operation->refused_when_closed) {
             ck_assert_int_eq(outputs[0], UNTOUCHED);
             ck_assert_int_eq(outputs[1], UNTOUCHED);
@@ -38,14 +38,14 @@ START_TEST(assignments_are_refused_even_downwards)
     int64_t expected = 20;
     int64_t unexpected = 19;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 1));
-    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 20));
-    ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 1, &previous));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_set(counter, 1));
+    RETURNS(-ESHUTDOWN, tsc_counter_set(counter, 20));
+    RETURNS(-ESHUTDOWN, tsc_counter_exchange(counter, 1, &previous));
     ck_assert_int_eq(previous, UNTOUCHED);
-    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 1));
+    RETURNS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 1));
     ck_assert_int_eq(expected, 20);
-    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &unexpected, 1));
+    RETURNS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &unexpected, 1));
     ck_assert_int_eq(unexpected, 19);
     HOLDS(counter, 20);
     tsc_counter_unref(counter);
@@ -56,18 +56,18 @@ START_TEST(decrements_pass)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 10});
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_add(counter, -2));
-    ANSWERS(0, tsc_counter_try_add(counter, -3));
-    ANSWERS(0, tsc_counter_add(counter, 0));
-    ANSWERS(0, tsc_counter_try_add(counter, 0));
-    ANSWERS(0, tsc_counter_sub(counter, 0));
-    ANSWERS(0, tsc_counter_sub(counter, 1));
-    ANSWERS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
-    ANSWERS(-ESHUTDOWN, tsc_counter_sub(counter, -1));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_add(counter, -2));
+    RETURNS(0, tsc_counter_try_add(counter, -3));
+    RETURNS(0, tsc_counter_add(counter, 0));
+    RETURNS(0, tsc_counter_try_add(counter, 0));
+    RETURNS(0, tsc_counter_sub(counter, 0));
+    RETURNS(0, tsc_counter_sub(counter, 1));
+    RETURNS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
+    RETURNS(-ESHUTDOWN, tsc_counter_sub(counter, -1));
     HOLDS(counter, 3);
-    ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
+    RETURNS(0, tsc_counter_add(counter, INT64_MIN));
     HOLDS(counter, INT64_MIN + 3);
     tsc_counter_unref(counter);
 }
@@ -78,10 +78,10 @@ START_TEST(fetched_decrements_pass)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 10});
     int64_t previous = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(0, tsc_counter_fetch_add(counter, -4, &previous));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_fetch_add(counter, -4, &previous));
     ck_assert_int_eq(previous, 10);
-    ANSWERS(0, tsc_counter_fetch_add(counter, 0, &previous));
+    RETURNS(0, tsc_counter_fetch_add(counter, 0, &previous));
     ck_assert_int_eq(previous, 6);
     HOLDS(counter, 6);
     tsc_counter_unref(counter);
@@ -92,9 +92,9 @@ START_TEST(closing_twice_is_no_error)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
@@ -105,9 +105,9 @@ START_TEST(adds_before_the_close_count)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
     for (int i = 0; i < 3000; i++)
-        ANSWERS(0, tsc_counter_inc(counter));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
+        RETURNS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
     HOLDS(counter, 3000);
     tsc_counter_unref(counter);
 }
@@ -127,14 +127,14 @@ START_TEST(updates_may_not_raise)
     int64_t same = 5;
     int64_t lower = -5;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &higher));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &higher));
     HOLDS(counter, 5);
-    ANSWERS(-EBUSY, tsc_counter_update(counter, abandon, NULL));
-    ANSWERS(0, tsc_counter_update(counter, commit_value, &same));
-    ANSWERS(0, tsc_counter_update(counter, commit_value, &lower));
+    RETURNS(-EBUSY, tsc_counter_update(counter, abandon, NULL));
+    RETURNS(0, tsc_counter_update(counter, commit_value, &same));
+    RETURNS(0, tsc_counter_update(counter, commit_value, &lower));
     HOLDS(counter, -5);
-    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &same));
+    RETURNS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &same));
     HOLDS(counter, -5);
     tsc_counter_unref(counter);
 }
@@ -146,18 +146,18 @@ START_TEST(bounds_hold_on_a_closed_counter)
     struct options clamping = rejecting;
     tsc_counter_t *counter = make_counter(&variants[_i], &rejecting);
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
-    ANSWERS(-ERANGE, tsc_counter_add(counter, -2));
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(-ERANGE, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(-ERANGE, tsc_counter_add(counter, -2));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(-ERANGE, tsc_counter_dec(counter));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
     clamping.policy = TSC_BOUNDS_CLAMP;
     counter = make_counter(&variants[_i], &clamping);
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
-    ANSWERS(1, tsc_counter_add(counter, -100));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(1, tsc_counter_add(counter, -100));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
 }
@@ -174,20 +174,20 @@ START_TEST(updates_that_stop_at_the_value_pass)
     int64_t far_above = 100;
     int64_t far_below = -100;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(1, tsc_counter_update(counter, commit_value, &far_above));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(1, tsc_counter_update(counter, commit_value, &far_above));
     HOLDS(counter, 2);
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
     HOLDS(counter, 1);
-    ANSWERS(1, tsc_counter_update(counter, commit_value, &far_below));
+    RETURNS(1, tsc_counter_update(counter, commit_value, &far_below));
     HOLDS(counter, -1);
     tsc_counter_unref(counter);
     options.policy = TSC_BOUNDS_REJECT;
     counter = make_counter(&variants[_i], &options);
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
-    ANSWERS(-ERANGE, tsc_counter_update(counter, commit_value, &far_below));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &far_above));
+    RETURNS(-ERANGE, tsc_counter_update(counter, commit_value, &far_below));
     HOLDS(counter, 2);
     tsc_counter_unref(counter);
 }

@@ -12,7 +12,7 @@
 
 #include <tscounter/tscounter.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/variants.h"
 
 /* The backends by default, and a queue on a shared owner; the tests choose peaks and bounds themselves. */

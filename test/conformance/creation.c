@@ -27,7 +27,7 @@ START_TEST(backends_left_out_return_enotsup)
     tsc_counter_t *counter = (tsc_counter_t *)&counter;
     int expected = variant_is_built(variant) ? 0 : -ENOTSUP;
 
-    ANSWERS(expected, tsc_counter_create(&counter, variant->backend, NULL));
+    RETURNS(expected, tsc_counter_create(&counter, variant->backend, NULL));
     ck_assert_int_eq(counter != NULL, variant_is_built(variant));
     tsc_counter_unref(counter);
     if (!variant_is_built(variant) && !variant->shared_owner)
@@ -41,14 +41,14 @@ START_TEST(owners_need_the_queue)
     tsc_owner_t *owner = untouched;
 
     if (TEST_BUILT_QUEUE) {
-        ANSWERS(0, tsc_owner_create(&owner, NULL));
+        RETURNS(0, tsc_owner_create(&owner, NULL));
         ck_assert_ptr_ne(owner, untouched);
         tsc_owner_unref(owner);
     } else {
-        ANSWERS(-ENOTSUP, tsc_owner_create(&owner, NULL));
+        RETURNS(-ENOTSUP, tsc_owner_create(&owner, NULL));
         ck_assert_ptr_eq(owner, untouched);
     }
-    ANSWERS(-EINVAL, tsc_owner_create(NULL, NULL));
+    RETURNS(-EINVAL, tsc_owner_create(NULL, NULL));
 }
 END_TEST
 
@@ -58,15 +58,15 @@ START_TEST(defaults_without_attributes)
     tsc_backend_t backend = UNTOUCHED;
     int64_t peak = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_create(&counter, variants[_i].backend, NULL));
+    RETURNS(0, tsc_counter_create(&counter, variants[_i].backend, NULL));
     HOLDS(counter, 0);
     ck_assert_str_eq(tsc_counter_get_name(counter), "");
     ck_assert_str_eq(tsc_counter_get_help(counter), "");
-    ANSWERS(0, tsc_counter_get_backend(counter, &backend));
+    RETURNS(0, tsc_counter_get_backend(counter, &backend));
     ck_assert_uint_eq(backend, variants[_i].backend);
-    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
-    ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
+    RETURNS(0, tsc_counter_add(counter, INT64_MIN));
     HOLDS(counter, INT64_MIN);
     tsc_counter_unref(counter);
 }
@@ -80,16 +80,16 @@ START_TEST(attributes_are_copied)
     char name[] = "in flight";
     char help[] = "Requests that are being served.";
 
-    ANSWERS(0, tsc_counter_attr_create(&attr));
-    ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
-    ANSWERS(0, tsc_counter_attr_set_name(attr, name));
-    ANSWERS(0, tsc_counter_attr_set_help(attr, help));
+    RETURNS(0, tsc_counter_attr_create(&attr));
+    RETURNS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
+    RETURNS(0, tsc_counter_attr_set_name(attr, name));
+    RETURNS(0, tsc_counter_attr_set_help(attr, help));
     name[0] = help[0] = '?';
-    ANSWERS(0, tsc_counter_create(&first, variants[_i].backend, attr));
-    ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MAX));
-    ANSWERS(0, tsc_counter_attr_set_name(attr, "waiting"));
-    ANSWERS(0, tsc_counter_attr_set_help(attr, "Requests in the queue."));
-    ANSWERS(0, tsc_counter_create(&second, variants[_i].backend, attr));
+    RETURNS(0, tsc_counter_create(&first, variants[_i].backend, attr));
+    RETURNS(0, tsc_counter_attr_set_initial(attr, INT64_MAX));
+    RETURNS(0, tsc_counter_attr_set_name(attr, "waiting"));
+    RETURNS(0, tsc_counter_attr_set_help(attr, "Requests in the queue."));
+    RETURNS(0, tsc_counter_create(&second, variants[_i].backend, attr));
     tsc_counter_attr_destroy(attr);
     HOLDS(first, INT64_MIN);
     HOLDS(second, INT64_MAX);
@@ -97,7 +97,7 @@ START_TEST(attributes_are_copied)
     ck_assert_str_eq(tsc_counter_get_name(second), "waiting");
     ck_assert_str_eq(tsc_counter_get_help(first), "Requests that are being served.");
     ck_assert_str_eq(tsc_counter_get_help(second), "Requests in the queue.");
-    ANSWERS(0, tsc_counter_inc(first));
+    RETURNS(0, tsc_counter_inc(first));
     HOLDS(second, INT64_MAX);
     tsc_counter_unref(first);
     HOLDS(second, INT64_MAX);
@@ -112,7 +112,7 @@ START_TEST(variants_return_their_backend)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.name = variants[_i].name});
     tsc_backend_t backend = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get_backend(counter, &backend));
+    RETURNS(0, tsc_counter_get_backend(counter, &backend));
     ck_assert_uint_eq(backend, variants[_i].backend);
     ck_assert_str_eq(tsc_counter_get_name(counter), variants[_i].name);
     tsc_counter_unref(counter);
@@ -179,10 +179,10 @@ START_TEST(creation_needs_an_output)
 {
     tsc_counter_attr_t *attr;
 
-    ANSWERS(-EINVAL, tsc_counter_create(NULL, variants[_i].backend, NULL));
-    ANSWERS(-EINVAL, tsc_counter_create(NULL, UINT32_MAX, NULL));
-    ANSWERS(0, tsc_counter_attr_create(&attr));
-    ANSWERS(-EINVAL, tsc_counter_create(NULL, variants[_i].backend, attr));
+    RETURNS(-EINVAL, tsc_counter_create(NULL, variants[_i].backend, NULL));
+    RETURNS(-EINVAL, tsc_counter_create(NULL, UINT32_MAX, NULL));
+    RETURNS(0, tsc_counter_attr_create(&attr));
+    RETURNS(-EINVAL, tsc_counter_create(NULL, variants[_i].backend, attr));
     tsc_counter_attr_destroy(attr);
 }
 END_TEST
@@ -195,7 +195,7 @@ START_TEST(owners_are_for_the_queue)
 
     if (variant->backend == TSC_BACKEND_QUEUE)
         return;
-    ANSWERS(0, tsc_owner_create(&options.owner, NULL));
+    RETURNS(0, tsc_owner_create(&options.owner, NULL));
     creation_fails(-EINVAL, variant, &options);
     creation_fails(-EINVAL, variant, &(struct options){.owner = options.owner});
     creation_fails(-EINVAL, variant, &(struct options){.owner = options.owner, .track_peak = true});

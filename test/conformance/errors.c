@@ -8,7 +8,7 @@ START_TEST(operations_need_a_counter)
     for (size_t i = 0; i < OPERATION_COUNT; i++) {
         int64_t outputs[2] = {UNTOUCHED, UNTOUCHED};
 
-        ANSWERS(-EINVAL, operations[i].call(NULL, &outputs[0], &outputs[1]));
+        RETURNS(-EINVAL, operations[i].call(NULL, &outputs[0], &outputs[1]));
         ck_assert_int_eq(outputs[0], UNTOUCHED);
         ck_assert_int_eq(outputs[1], UNTOUCHED);
     }
@@ -19,7 +19,7 @@ START_TEST(peak_needs_a_counter)
 {
     int64_t peak = UNTOUCHED;
 
-    ANSWERS(-EINVAL, tsc_counter_get_peak(NULL, &peak));
+    RETURNS(-EINVAL, tsc_counter_get_peak(NULL, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
 }
 END_TEST
@@ -29,7 +29,7 @@ START_TEST(bounds_need_a_counter)
     int64_t min = UNTOUCHED;
     int64_t max = UNTOUCHED;
 
-    ANSWERS(-EINVAL, tsc_counter_get_bounds(NULL, &min, &max));
+    RETURNS(-EINVAL, tsc_counter_get_bounds(NULL, &min, &max));
     ck_assert_int_eq(min, UNTOUCHED);
     ck_assert_int_eq(max, UNTOUCHED);
 }
@@ -40,19 +40,19 @@ static void check_missing_outputs(tsc_counter_t *counter)
 {
     int64_t other = UNTOUCHED;
 
-    ANSWERS(-EINVAL, tsc_counter_get(counter, NULL));
-    ANSWERS(-EINVAL, tsc_counter_get_interval(counter, &other, NULL));
-    ANSWERS(-EINVAL, tsc_counter_get_interval(counter, NULL, &other));
-    ANSWERS(-EINVAL, tsc_counter_get_delta(counter, &other, NULL));
-    ANSWERS(-EINVAL, tsc_counter_get_delta(counter, NULL, &other));
-    ANSWERS(-EINVAL, tsc_counter_get_peak(counter, NULL));
-    ANSWERS(-EINVAL, tsc_counter_get_bounds(counter, NULL, &other));
-    ANSWERS(-EINVAL, tsc_counter_get_bounds(counter, &other, NULL));
-    ANSWERS(-EINVAL, tsc_counter_fetch_add(counter, 1, NULL));
-    ANSWERS(-EINVAL, tsc_counter_exchange(counter, 1, NULL));
-    ANSWERS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
-    ANSWERS(-EINVAL, tsc_counter_update(counter, NULL, &other));
-    ANSWERS(-EINVAL, tsc_counter_get_backend(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_interval(counter, &other, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_interval(counter, NULL, &other));
+    RETURNS(-EINVAL, tsc_counter_get_delta(counter, &other, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_delta(counter, NULL, &other));
+    RETURNS(-EINVAL, tsc_counter_get_peak(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_bounds(counter, NULL, &other));
+    RETURNS(-EINVAL, tsc_counter_get_bounds(counter, &other, NULL));
+    RETURNS(-EINVAL, tsc_counter_fetch_add(counter, 1, NULL));
+    RETURNS(-EINVAL, tsc_counter_exchange(counter, 1, NULL));
+    RETURNS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
+    RETURNS(-EINVAL, tsc_counter_update(counter, NULL, &other));
+    RETURNS(-EINVAL, tsc_counter_get_backend(counter, NULL));
     ck_assert_int_eq(other, UNTOUCHED);
     HOLDS(counter, 4);
 }
@@ -62,7 +62,7 @@ START_TEST(outputs_are_needed)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
 
     check_missing_outputs(counter);
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     check_missing_outputs(counter);
     tsc_counter_unref(counter);
 }
@@ -72,11 +72,11 @@ START_TEST(smallest_amount_is_refused)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
 
-    ANSWERS(-EINVAL, tsc_counter_sub(NULL, INT64_MIN));
-    ANSWERS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
+    RETURNS(-EINVAL, tsc_counter_sub(NULL, INT64_MIN));
+    RETURNS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
     HOLDS(counter, 4);
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-EINVAL, tsc_counter_sub(counter, INT64_MIN));
     HOLDS(counter, 4);
     tsc_counter_unref(counter);
 }
@@ -92,7 +92,7 @@ START_TEST(smallest_amount_comes_before_the_deadlock)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
-    ANSWERS(-EINVAL, tsc_counter_update(counter, subtract_smallest, counter));
+    RETURNS(-EINVAL, tsc_counter_update(counter, subtract_smallest, counter));
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
@@ -105,7 +105,7 @@ static void check_lacking_operations(tsc_counter_t *counter, uint64_t caps)
 
         if ((caps & operations[i].needs) == operations[i].needs)
             continue;
-        ANSWERS(-ENOTSUP, operations[i].call(counter, &outputs[0], &outputs[1]));
+        RETURNS(-ENOTSUP, operations[i].call(counter, &outputs[0], &outputs[1]));
         ck_assert_int_eq(outputs[0], UNTOUCHED);
         ck_assert_int_eq(outputs[1], UNTOUCHED);
         HOLDS(counter, 4);
@@ -117,7 +117,7 @@ START_TEST(lacking_operations_are_not_supported)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
 
     check_lacking_operations(counter, caps_of(&variants[_i]));
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     check_lacking_operations(counter, caps_of(&variants[_i]));
     tsc_counter_unref(counter);
 }
@@ -128,9 +128,9 @@ START_TEST(untracked_peak_is_not_supported)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     int64_t peak = UNTOUCHED;
 
-    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
     tsc_counter_unref(counter);
 }
@@ -142,9 +142,9 @@ START_TEST(missing_bounds_are_not_supported)
     int64_t min = UNTOUCHED;
     int64_t max = UNTOUCHED;
 
-    ANSWERS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
+    RETURNS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
     ck_assert_int_eq(min, UNTOUCHED);
     ck_assert_int_eq(max, UNTOUCHED);
     tsc_counter_unref(counter);
@@ -156,10 +156,10 @@ START_TEST(shutdown_comes_before_range)
     const struct options options = {.initial = 1, .bounded = true, .min = 0, .max = 1};
     tsc_counter_t *counter = make_counter(&variants[_i], &options);
 
-    ANSWERS(-ERANGE, tsc_counter_inc(counter));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
+    RETURNS(-ERANGE, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_add(counter, INT64_MAX));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
 }
@@ -172,12 +172,12 @@ START_TEST(shutdown_comes_before_range_of_assignments)
     int64_t expected = 1;
     int64_t previous = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_fetch_add(counter, 5, &previous));
-    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 5));
-    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, -5));
-    ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &previous));
-    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_fetch_add(counter, 5, &previous));
+    RETURNS(-ESHUTDOWN, tsc_counter_set(counter, 5));
+    RETURNS(-ESHUTDOWN, tsc_counter_set(counter, -5));
+    RETURNS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &previous));
+    RETURNS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
     ck_assert_int_eq(previous, UNTOUCHED);
     ck_assert_int_eq(expected, 1);
     HOLDS(counter, 1);
@@ -192,9 +192,9 @@ START_TEST(shutdown_comes_before_range_of_updates)
     int64_t high = 5;
     int64_t low = -5;
 
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &high));
-    ANSWERS(-ERANGE, tsc_counter_update(counter, commit_value, &low));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_update(counter, commit_value, &high));
+    RETURNS(-ERANGE, tsc_counter_update(counter, commit_value, &low));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
 }
@@ -207,10 +207,10 @@ START_TEST(refused_operations_leave_their_outputs)
     int64_t previous = UNTOUCHED;
     int64_t expected = 1;
 
-    ANSWERS(-ERANGE, tsc_counter_fetch_add(counter, 1, &previous));
-    ANSWERS(-ERANGE, tsc_counter_exchange(counter, 2, &previous));
+    RETURNS(-ERANGE, tsc_counter_fetch_add(counter, 1, &previous));
+    RETURNS(-ERANGE, tsc_counter_exchange(counter, 2, &previous));
     ck_assert_int_eq(previous, UNTOUCHED);
-    ANSWERS(-ERANGE, tsc_counter_compare_exchange(counter, &expected, 2));
+    RETURNS(-ERANGE, tsc_counter_compare_exchange(counter, &expected, 2));
     ck_assert_int_eq(expected, 1);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);

@@ -3,7 +3,7 @@
 
 #include <tscounter/tscounter.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -42,8 +42,8 @@ tsc_counter_t *make_mutex_counter(int64_t value)
 {
     tsc_counter_t *counter = nullptr;
 
-    ANSWERS(0, tsc_counter_create(&counter, TSC_BACKEND_MUTEX, nullptr));
-    ANSWERS(0, tsc_counter_set(counter, value));
+    RETURNS(0, tsc_counter_create(&counter, TSC_BACKEND_MUTEX, nullptr));
+    RETURNS(0, tsc_counter_set(counter, value));
     return counter;
 }
 
@@ -60,7 +60,7 @@ START_TEST(exception_leaves_the_counter_unlocked_and_unchanged)
     HOLDS(counter, 5);
     support_run_threads(2, add_one, counter);
     HOLDS(counter, 7);
-    ANSWERS(0, tsc_counter_update(counter, increment, nullptr));
+    RETURNS(0, tsc_counter_update(counter, increment, nullptr));
     HOLDS(counter, 8);
     tsc_counter_unref(counter);
 }
@@ -74,8 +74,8 @@ START_TEST(exception_leaves_nested_updates)
     ck_assert(update_throws(outer, throw_inside_an_inner_update, inner));
     HOLDS(outer, 1);
     HOLDS(inner, 2);
-    ANSWERS(0, tsc_counter_update(outer, increment, nullptr));
-    ANSWERS(0, tsc_counter_update(inner, increment, nullptr));
+    RETURNS(0, tsc_counter_update(outer, increment, nullptr));
+    RETURNS(0, tsc_counter_update(inner, increment, nullptr));
     HOLDS(outer, 2);
     HOLDS(inner, 3);
     tsc_counter_unref(inner);

@@ -11,16 +11,16 @@ START_TEST(fetch_add_outputs_the_previous_value)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = INT64_MAX});
     int64_t previous = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_fetch_add(counter, 2, &previous));
+    RETURNS(0, tsc_counter_fetch_add(counter, 2, &previous));
     ck_assert_int_eq(previous, INT64_MAX);
-    ANSWERS(0, tsc_counter_fetch_add(counter, INT64_MIN, &previous));
+    RETURNS(0, tsc_counter_fetch_add(counter, INT64_MIN, &previous));
     ck_assert_int_eq(previous, INT64_MIN + 1);
-    ANSWERS(0, tsc_counter_fetch_add(counter, -5, &previous));
+    RETURNS(0, tsc_counter_fetch_add(counter, -5, &previous));
     ck_assert_int_eq(previous, 1);
-    ANSWERS(0, tsc_counter_fetch_add(counter, 0, &previous));
+    RETURNS(0, tsc_counter_fetch_add(counter, 0, &previous));
     ck_assert_int_eq(previous, -4);
-    ANSWERS(0, tsc_counter_add(counter, 4));
-    ANSWERS(0, tsc_counter_fetch_add(counter, 1, &previous));
+    RETURNS(0, tsc_counter_add(counter, 4));
+    RETURNS(0, tsc_counter_fetch_add(counter, 1, &previous));
     ck_assert_int_eq(previous, 0);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
@@ -32,12 +32,12 @@ START_TEST(set_and_exchange_replace_the_value)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     int64_t previous = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_add(counter, 3));
-    ANSWERS(0, tsc_counter_set(counter, INT64_MIN));
+    RETURNS(0, tsc_counter_add(counter, 3));
+    RETURNS(0, tsc_counter_set(counter, INT64_MIN));
     HOLDS(counter, INT64_MIN);
-    ANSWERS(0, tsc_counter_exchange(counter, INT64_MAX, &previous));
+    RETURNS(0, tsc_counter_exchange(counter, INT64_MAX, &previous));
     ck_assert_int_eq(previous, INT64_MIN);
-    ANSWERS(0, tsc_counter_exchange(counter, 7, &previous));
+    RETURNS(0, tsc_counter_exchange(counter, 7, &previous));
     ck_assert_int_eq(previous, INT64_MAX);
     HOLDS(counter, 7);
     tsc_counter_unref(counter);
@@ -49,15 +49,15 @@ START_TEST(compare_exchange_needs_the_expected_value)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = -1});
     int64_t expected = 0;
 
-    ANSWERS(0, tsc_counter_compare_exchange(counter, &expected, 50));
+    RETURNS(0, tsc_counter_compare_exchange(counter, &expected, 50));
     ck_assert_int_eq(expected, -1);
     HOLDS(counter, -1);
-    ANSWERS(1, tsc_counter_compare_exchange(counter, &expected, INT64_MAX));
+    RETURNS(1, tsc_counter_compare_exchange(counter, &expected, INT64_MAX));
     ck_assert_int_eq(expected, -1);
     HOLDS(counter, INT64_MAX);
-    ANSWERS(0, tsc_counter_compare_exchange(counter, &expected, 50));
+    RETURNS(0, tsc_counter_compare_exchange(counter, &expected, 50));
     ck_assert_int_eq(expected, INT64_MAX);
-    ANSWERS(1, tsc_counter_compare_exchange(counter, &expected, INT64_MAX));
+    RETURNS(1, tsc_counter_compare_exchange(counter, &expected, INT64_MAX));
     HOLDS(counter, INT64_MAX);
     tsc_counter_unref(counter);
 }

@@ -13,11 +13,11 @@ START_TEST(bounded_queue_has_no_try_add)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.bounded = true, .max = 9});
 
-    ANSWERS(-ENOTSUP, tsc_counter_try_add(counter, 1));
-    ANSWERS(-ENOTSUP, tsc_counter_try_add(counter, 0));
-    ANSWERS(-ENOTSUP, tsc_counter_try_add(counter, -1));
-    ANSWERS(0, tsc_counter_close(counter));
-    ANSWERS(-ENOTSUP, tsc_counter_try_add(counter, 1));
+    RETURNS(-ENOTSUP, tsc_counter_try_add(counter, 1));
+    RETURNS(-ENOTSUP, tsc_counter_try_add(counter, 0));
+    RETURNS(-ENOTSUP, tsc_counter_try_add(counter, -1));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ENOTSUP, tsc_counter_try_add(counter, 1));
     HOLDS(counter, 0);
     tsc_counter_unref(counter);
 }
@@ -42,12 +42,12 @@ START_TEST(full_queue_refuses_try_add)
         while ((result = tsc_counter_try_add(counter, 1)) == 0 && queued <= capacities[i].rounded)
             queued++;
         ck_assert_int_eq(result, -EAGAIN);
-        ANSWERS(-EAGAIN, tsc_counter_try_add(counter, -1));
+        RETURNS(-EAGAIN, tsc_counter_try_add(counter, -1));
         ck_assert_int_le(queued, capacities[i].rounded);
         ck_assert_int_ge(queued, capacities[i].rounded - 1);
         occupation_end(&occupation);
         HOLDS(counter, queued);
-        ANSWERS(0, tsc_counter_try_add(counter, 1));
+        RETURNS(0, tsc_counter_try_add(counter, 1));
         HOLDS(counter, queued + 1);
         tsc_counter_unref(counter);
     }
@@ -62,9 +62,9 @@ START_TEST(capacity_is_the_owners)
     struct occupation occupation;
     int queued = 0;
 
-    ANSWERS(0, tsc_owner_attr_create(&attr));
-    ANSWERS(0, tsc_owner_attr_set_queue_capacity(attr, 4));
-    ANSWERS(0, tsc_owner_create(&options.owner, attr));
+    RETURNS(0, tsc_owner_attr_create(&attr));
+    RETURNS(0, tsc_owner_attr_set_queue_capacity(attr, 4));
+    RETURNS(0, tsc_owner_create(&options.owner, attr));
     tsc_owner_attr_destroy(attr);
     counter = make_counter(&variants[_i], &options);
     occupation_begin(&occupation, counter);
@@ -145,10 +145,10 @@ START_TEST(reads_include_all_earlier_adds)
         int64_t peak = UNTOUCHED;
 
         for (int64_t added = 0; added < i % 5; added++)
-            ANSWERS(0, tsc_counter_inc(counter));
-        ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+            RETURNS(0, tsc_counter_inc(counter));
+        RETURNS(0, tsc_counter_get_peak(counter, &peak));
         ck_assert_int_eq(peak, i % 5);
-        ANSWERS(0, tsc_counter_get_delta(counter, &cursor, &delta));
+        RETURNS(0, tsc_counter_get_delta(counter, &cursor, &delta));
         ck_assert_int_eq(delta, i % 5);
         tsc_counter_unref(counter);
         counter = make_counter(&variants[_i], &(struct options){.track_peak = true});
@@ -165,10 +165,10 @@ START_TEST(adds_keep_their_order)
     int64_t peak = UNTOUCHED;
 
     for (uint64_t i = 0; i < rounds; i++) {
-        ANSWERS(0, tsc_counter_inc(counter));
-        ANSWERS(0, tsc_counter_dec(counter));
+        RETURNS(0, tsc_counter_inc(counter));
+        RETURNS(0, tsc_counter_dec(counter));
     }
-    ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+    RETURNS(0, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, 1);
     tsc_counter_unref(counter);
 }
@@ -188,7 +188,7 @@ START_TEST(flush_waits_for_the_owner)
     struct sleeper flusher;
 
     occupation_begin(&occupation, counter);
-    ANSWERS(0, tsc_counter_add(counter, 3));
+    RETURNS(0, tsc_counter_add(counter, 3));
     sleeper_start(&flusher, counter, flush);
     occupation_end(&occupation);
     ck_assert_int_eq(sleeper_join(&flusher), 0);
@@ -233,7 +233,7 @@ START_TEST(close_has_one_position)
 
     occupation_begin(&occupation, counter);
     sleeper_start(&updater, counter, raise_by_update);
-    ANSWERS(0, tsc_counter_add(counter, 10));
+    RETURNS(0, tsc_counter_add(counter, 10));
     sleeper_start(&closer, counter, close_counter);
     occupation_end(&occupation);
     result = sleeper_join(&updater);
@@ -257,7 +257,7 @@ START_TEST(every_counter_has_its_owner)
     check_threads("tscounter", 2);
     tsc_counter_unref(first);
     check_threads("tscounter", 1);
-    ANSWERS(0, tsc_counter_inc(second));
+    RETURNS(0, tsc_counter_inc(second));
     HOLDS(second, 1);
     tsc_counter_unref(second);
     check_threads("tscounter", 0);
@@ -269,10 +269,10 @@ static tsc_owner_t *make_named_owner(const char *name)
     tsc_owner_attr_t *attr;
     tsc_owner_t *owner;
 
-    ANSWERS(0, tsc_owner_attr_create(&attr));
-    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, name));
-    ANSWERS(0, tsc_owner_create(&owner, attr));
-    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, "changed"));
+    RETURNS(0, tsc_owner_attr_create(&attr));
+    RETURNS(0, tsc_owner_attr_set_thread_name(attr, name));
+    RETURNS(0, tsc_owner_create(&owner, attr));
+    RETURNS(0, tsc_owner_attr_set_thread_name(attr, "changed"));
     tsc_owner_attr_destroy(attr);
     return owner;
 }
@@ -286,21 +286,21 @@ START_TEST(counters_share_an_owner)
 
     check_threads(name, 1);
     check_threads("tscounter", 0);
-    ANSWERS(0, tsc_counter_add(first, 2));
-    ANSWERS(0, tsc_counter_add(second, 3));
+    RETURNS(0, tsc_counter_add(first, 2));
+    RETURNS(0, tsc_counter_add(second, 3));
     HOLDS(first, 2);
     HOLDS(second, 3);
-    ANSWERS(0, tsc_counter_close(first));
-    ANSWERS(0, tsc_counter_inc(second));
+    RETURNS(0, tsc_counter_close(first));
+    RETURNS(0, tsc_counter_inc(second));
     tsc_counter_unref(first);
     HOLDS(second, 4);
     tsc_counter_unref(second);
     check_threads(name, 1);
     first = make_counter(&variants[_i], &options);
-    ANSWERS(0, tsc_counter_inc(first));
+    RETURNS(0, tsc_counter_inc(first));
     HOLDS(first, 1);
     tsc_owner_unref(options.owner);
-    ANSWERS(0, tsc_counter_inc(first));
+    RETURNS(0, tsc_counter_inc(first));
     HOLDS(first, 2);
     check_threads(name, 1);
     tsc_counter_unref(first);
@@ -330,14 +330,14 @@ START_TEST(attributes_hold_their_owner)
     tsc_owner_t *second = make_named_owner("second");
     tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_counter_attr_create(&attr));
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, first));
+    RETURNS(0, tsc_counter_attr_create(&attr));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, first));
     tsc_owner_unref(first);
     check_threads("first", 1);
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, first));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, first));
     check_threads("first", 1);
-    ANSWERS(0, tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr));
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, second));
+    RETURNS(0, tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, second));
     tsc_owner_unref(second);
     check_threads("first", 1);
     tsc_counter_unref(counter);
@@ -364,7 +364,7 @@ START_TEST(owner_threads_block_all_signals)
         expected &= ~(UINT64_C(1) << (signal - 1));
     check_threads("unsignalled", 1);
     /* A thread that has delivered a message has its final mask; a new thread may not have it yet. */
-    ANSWERS(0, tsc_counter_set(counter, 1));
+    RETURNS(0, tsc_counter_set(counter, 1));
     blocked = support_signals_blocked_by("unsignalled");
     ck_assert_uint_eq(blocked & expected, expected);
     tsc_counter_unref(counter);
@@ -382,7 +382,7 @@ START_TEST(callers_signals_stay_as_they_were)
     sigaddset(&before, SIGUSR2);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     counter = make_counter(&variants[_i], NULL);
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
     pthread_sigmask(SIG_SETMASK, NULL, &after);
@@ -397,13 +397,13 @@ START_TEST(idle_owner_takes_no_cpu_time)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     int64_t begin;
 
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, 1);
     begin = support_cpu_time_ns();
     nanosleep(&pause, NULL);
     ck_assert_int_lt(support_cpu_time_ns() - begin,
                      30 * SUPPORT_MILLISECOND_NS * (int64_t)support_timeout_scale());
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     HOLDS(counter, 2);
     tsc_counter_unref(counter);
 }

@@ -9,7 +9,7 @@
 
 #include <tscounter/tscounter.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -67,9 +67,9 @@ static tsc_counter_t *make_counter(void)
     tsc_counter_attr_t *attr;
     tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_counter_attr_create(&attr));
-    ANSWERS(0, tsc_counter_attr_set_initial(attr, INITIAL));
-    ANSWERS(0, tsc_counter_create(&counter, TSC_BACKEND_MUTEX, attr));
+    RETURNS(0, tsc_counter_attr_create(&attr));
+    RETURNS(0, tsc_counter_attr_set_initial(attr, INITIAL));
+    RETURNS(0, tsc_counter_create(&counter, TSC_BACKEND_MUTEX, attr));
     tsc_counter_attr_destroy(attr);
     return counter;
 }
@@ -81,8 +81,8 @@ START_TEST(unwinding_leaves_the_counter_unlocked_and_unchanged)
     for (int round = 0; round < 3; round++) {
         ck_assert(update_is_left(counter));
         HOLDS(counter, INITIAL + 2 * round);
-        ANSWERS(0, tsc_counter_try_add(counter, 1));
-        ANSWERS(0, tsc_counter_update(counter, increment, NULL));
+        RETURNS(0, tsc_counter_try_add(counter, 1));
+        RETURNS(0, tsc_counter_update(counter, increment, NULL));
     }
     tsc_counter_unref(counter);
 }
@@ -104,7 +104,7 @@ START_TEST(thread_ends_after_unwinding)
     pthread_join(support_start_thread(unwind_then_end, counter), &result);
     ck_assert_ptr_null(result);
     HOLDS(counter, INITIAL);
-    ANSWERS(0, tsc_counter_try_add(counter, 1));
+    RETURNS(0, tsc_counter_try_add(counter, 1));
     tsc_counter_unref(counter);
 }
 END_TEST

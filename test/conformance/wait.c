@@ -18,7 +18,7 @@ START_TEST(low_value_needs_no_wait)
         tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = met[i].value});
 
         for (size_t t = 0; t < sizeof timeouts / sizeof timeouts[0]; t++)
-            ANSWERS(0, tsc_counter_wait_at_most(counter, met[i].threshold, timeouts[t]));
+            RETURNS(0, tsc_counter_wait_at_most(counter, met[i].threshold, timeouts[t]));
         HOLDS(counter, met[i].value);
         tsc_counter_unref(counter);
     }
@@ -36,7 +36,7 @@ START_TEST(zero_timeout_polls_once)
     for (size_t i = 0; i < sizeof unmet / sizeof unmet[0]; i++) {
         tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = unmet[i].value});
 
-        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, unmet[i].threshold, 0));
+        RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, unmet[i].threshold, 0));
         HOLDS(counter, unmet[i].value);
         tsc_counter_unref(counter);
     }
@@ -48,10 +48,10 @@ START_TEST(poll_sees_own_adds)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
 
     for (int i = 0; i < 500; i++)
-        ANSWERS(0, tsc_counter_inc(counter));
-    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 499, 0));
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_wait_at_most(counter, 499, 0));
+        RETURNS(0, tsc_counter_inc(counter));
+    RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 499, 0));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_wait_at_most(counter, 499, 0));
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -66,7 +66,7 @@ START_TEST(wait_ends_at_its_timeout)
         int64_t begin = support_now_ns();
         int64_t elapsed;
 
-        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, short_timeouts[i]));
+        RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, short_timeouts[i]));
         elapsed = support_now_ns() - begin;
         ck_assert_int_ge(elapsed, short_timeouts[i]);
         ck_assert_int_lt(elapsed, short_timeouts[i] + tolerance);
@@ -82,9 +82,9 @@ START_TEST(waiting_takes_no_cpu_time)
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 1});
     int64_t begin;
 
-    ANSWERS(0, tsc_counter_flush(counter));
+    RETURNS(0, tsc_counter_flush(counter));
     begin = support_cpu_time_ns();
-    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, timeout));
+    RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, timeout));
     ck_assert_int_lt(support_cpu_time_ns() - begin, timeout / 10 * (int64_t)support_timeout_scale());
     tsc_counter_unref(counter);
 }
@@ -165,7 +165,7 @@ static void check_waking(const struct variant *variant, int (*lower)(tsc_counter
     struct sleeper waiter;
 
     waiter_start(&waiter, counter, 1, timeout);
-    ANSWERS(0, lower(counter));
+    RETURNS(0, lower(counter));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
@@ -191,7 +191,7 @@ START_TEST(clamped_decrement_wakes)
     struct sleeper waiter;
 
     waiter_start(&waiter, counter, 0, -1);
-    ANSWERS(1, tsc_counter_add(counter, -100));
+    RETURNS(1, tsc_counter_add(counter, -100));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
     tsc_counter_unref(counter);
 }
@@ -203,7 +203,7 @@ START_TEST(wrapping_increment_wakes)
     struct sleeper waiter;
 
     waiter_start(&waiter, counter, 0, -1);
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
     tsc_counter_unref(counter);
 }
@@ -215,12 +215,12 @@ START_TEST(wait_continues_above_the_threshold)
     struct sleeper waiter;
 
     waiter_start(&waiter, counter, 1, -1);
-    ANSWERS(0, tsc_counter_dec(counter));
-    ANSWERS(0, tsc_counter_inc(counter));
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     HOLDS(counter, 2);
     sleeper_sleeps_on(&waiter);
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
     tsc_counter_unref(counter);
 }
@@ -236,7 +236,7 @@ START_TEST(all_waiters_wake)
     for (int i = 0; i < WAITERS; i++)
         waiter_start(&waiters[i], counter, i / 2, i % 2 ? -1 : INT64_MAX);
     for (int i = 0; i < WAITERS; i++)
-        ANSWERS(0, tsc_counter_dec(counter));
+        RETURNS(0, tsc_counter_dec(counter));
     for (int i = 0; i < WAITERS; i++)
         ck_assert_int_eq(sleeper_join(&waiters[i]), 0);
     HOLDS(counter, 0);
@@ -252,10 +252,10 @@ START_TEST(waiters_with_low_thresholds_sleep_on)
 
     waiter_start(&far, counter, 0, -1);
     waiter_start(&near, counter, 1, -1);
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     ck_assert_int_eq(sleeper_join(&near), 0);
     sleeper_sleeps_on(&far);
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     ck_assert_int_eq(sleeper_join(&far), 0);
     tsc_counter_unref(counter);
 }
@@ -272,10 +272,10 @@ START_TEST(waiter_blocks_no_other_thread)
         int64_t outputs[2] = {UNTOUCHED, UNTOUCHED};
 
         if ((caps & operations[i].needs) == operations[i].needs)
-            ANSWERS(0, operations[i].call(counter, &outputs[0], &outputs[1]));
+            RETURNS(0, operations[i].call(counter, &outputs[0], &outputs[1]));
     }
     sleeper_sleeps_on(&waiter);
-    ANSWERS(0, tsc_counter_add(counter, -3000));
+    RETURNS(0, tsc_counter_add(counter, -3000));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
     tsc_counter_unref(counter);
 }
@@ -288,7 +288,7 @@ START_TEST(wait_ends_at_its_timeout_during_a_callback)
     struct occupation occupation;
 
     occupation_begin(&occupation, counter);
-    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 20 * SUPPORT_MILLISECOND_NS));
+    RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 20 * SUPPORT_MILLISECOND_NS));
     occupation_end(&occupation);
     tsc_counter_unref(counter);
 }
@@ -301,9 +301,9 @@ START_TEST(poll_does_not_wait_for_a_callback)
     struct occupation occupation;
 
     occupation_begin(&occupation, counter);
-    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 0));
+    RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, 0, 0));
     occupation_end(&occupation);
-    ANSWERS(0, tsc_counter_wait_at_most(counter, 1, 0));
+    RETURNS(0, tsc_counter_wait_at_most(counter, 1, 0));
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -319,12 +319,12 @@ START_TEST(unread_values_end_no_wait)
 
     occupation_begin(&occupation, counter);
     for (int64_t timeout = 0; timeout <= 20 * SUPPORT_MILLISECOND_NS; timeout += 20 * SUPPORT_MILLISECOND_NS) {
-        ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX - 1, timeout));
+        RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX - 1, timeout));
         if (waits_for_the_owner)
-            ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX, timeout));
+            RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MAX, timeout));
     }
     occupation_end(&occupation);
-    ANSWERS(0, tsc_counter_wait_at_most(counter, INT64_MAX, 0));
+    RETURNS(0, tsc_counter_wait_at_most(counter, INT64_MAX, 0));
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -336,11 +336,11 @@ START_TEST(waiter_wakes_on_a_closed_counter)
     struct sleeper after;
 
     waiter_start(&before, counter, 0, -1);
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     waiter_start(&after, counter, 0, -1);
     sleeper_sleeps_on(&before);
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
-    ANSWERS(0, tsc_counter_dec(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_dec(counter));
     ck_assert_int_eq(sleeper_join(&before), 0);
     ck_assert_int_eq(sleeper_join(&after), 0);
     tsc_counter_unref(counter);
@@ -353,11 +353,11 @@ START_TEST(lowest_threshold_of_all)
     tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     struct sleeper waiter;
 
-    ANSWERS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MIN, SUPPORT_MILLISECOND_NS));
+    RETURNS(-ETIMEDOUT, tsc_counter_wait_at_most(counter, INT64_MIN, SUPPORT_MILLISECOND_NS));
     waiter_start(&waiter, counter, INT64_MIN, -1);
-    ANSWERS(0, tsc_counter_add(counter, INT64_MIN));
+    RETURNS(0, tsc_counter_add(counter, INT64_MIN));
     ck_assert_int_eq(sleeper_join(&waiter), 0);
-    ANSWERS(0, tsc_counter_wait_at_most(counter, INT64_MIN, -1));
+    RETURNS(0, tsc_counter_wait_at_most(counter, INT64_MIN, -1));
     tsc_counter_unref(counter);
 }
 END_TEST

@@ -6,9 +6,9 @@
 
 #include "fork/child.h"
 #include "injection.h"
-#include "support/answers.h"
 #include "support/backends.h"
 #include "support/procfs.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 

@@ -5,9 +5,9 @@
 #include <tscounter/tscounter.h>
 
 #include "fork/child.h"
-#include "support/answers.h"
 #include "support/backends.h"
 #include "support/procfs.h"
+#include "support/results.h"
 #include "support/suite.h"
 
 static bool is_short = true;
@@ -35,13 +35,13 @@ START_TEST(creation_fails_until_there_are_handlers)
 
     if (!support_is_built(backend))
         return;
-    ANSWERS(-ENOMEM, tsc_counter_create(&counter, backend, NULL));
+    RETURNS(-ENOMEM, tsc_counter_create(&counter, backend, NULL));
     ck_assert_ptr_null(counter);
     ck_assert(support_threads_named_become("tscounter", 0));
     is_short = false;
-    ANSWERS(0, tsc_counter_create(&counter, backend, NULL));
+    RETURNS(0, tsc_counter_create(&counter, backend, NULL));
     wait_for_owner(counter);
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     ck_assert_int_eq(child_run(count_in_child, counter), 0);
     tsc_counter_unref(counter);
 }
@@ -53,10 +53,10 @@ START_TEST(owners_are_not_made_without_handlers)
 
     if (!support_is_built(TSC_BACKEND_QUEUE))
         return;
-    ANSWERS(-ENOMEM, tsc_owner_create(&owner, NULL));
+    RETURNS(-ENOMEM, tsc_owner_create(&owner, NULL));
     ck_assert(support_threads_named_become("tscounter", 0));
     is_short = false;
-    ANSWERS(0, tsc_owner_create(&owner, NULL));
+    RETURNS(0, tsc_owner_create(&owner, NULL));
     tsc_owner_unref(owner);
 }
 END_TEST

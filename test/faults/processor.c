@@ -14,8 +14,8 @@
 #include <tscounter/tscounter.h>
 
 #include "percpu/add.h"
-#include "support/answers.h"
 #include "support/backends.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 #include "sync/spin.h"

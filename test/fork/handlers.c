@@ -7,7 +7,7 @@
 
 #include "child.h"
 #include "subject.h"
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 

@@ -10,9 +10,9 @@
 #include "point.h"
 #include "queue/owner.h"
 #include "stopped.h"
-#include "support/answers.h"
 #include "support/backends.h"
 #include "support/procfs.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -104,7 +104,7 @@ START_TEST(refused_addition_wakes_the_drain)
     struct call drainer = {.make = drain, .counter = counter};
 
     ck_assert(call_stops(&inc, "atomic_added"));
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     call_falls_asleep(&drainer);
     call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
@@ -118,7 +118,7 @@ START_TEST(addition_after_the_close_changes_nothing)
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
     struct call inc = {.make = add, .counter = counter, .operand = 1};
 
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     ck_assert(!call_stops(&inc, "atomic_added"));
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
     tsc_counter_unref(counter);
@@ -217,8 +217,8 @@ START_TEST(close_does_not_wait_for_a_change_out_of_bounds)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 1);
 
-    ANSWERS(-ERANGE, tsc_counter_add(counter, 2));
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(-ERANGE, tsc_counter_add(counter, 2));
+    RETURNS(0, tsc_counter_close(counter));
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -247,9 +247,9 @@ START_TEST(each_decrease_within_bounds_wakes)
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
     struct call drainer = {.make = drain, .counter = counter};
 
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     call_falls_asleep(&drainer);
-    ANSWERS(0, ways_to_lower[_i](counter));
+    RETURNS(0, ways_to_lower[_i](counter));
     ck_assert_int_eq(call_ends(&drainer), 0);
     tsc_counter_unref(counter);
 }
@@ -272,12 +272,12 @@ START_TEST(watch_is_armed_for_the_highest_threshold)
     struct call first = {.make = wait_for_operand, .counter = counter, .operand = _i == 0 ? 0 : 3};
     struct call second = {.make = wait_for_operand, .counter = counter, .operand = _i == 0 ? 3 : 0};
 
-    ANSWERS(0, tsc_counter_set(counter, 5));
+    RETURNS(0, tsc_counter_set(counter, 5));
     call_falls_asleep(&first);
     call_falls_asleep(&second);
-    ANSWERS(0, tsc_counter_set(counter, 3));
+    RETURNS(0, tsc_counter_set(counter, 3));
     ck_assert_int_eq(call_ends(_i == 0 ? &second : &first), 0);
-    ANSWERS(0, tsc_counter_set(counter, 0));
+    RETURNS(0, tsc_counter_set(counter, 0));
     ck_assert_int_eq(call_ends(_i == 0 ? &first : &second), 0);
     tsc_counter_unref(counter);
 }
@@ -292,16 +292,16 @@ START_TEST(watch_is_disarmed_before_waiters_wake)
     struct call decrease = {.make = set_to_operand, .counter = counter, .operand = 0};
     struct call second = {.make = wait_for_operand, .counter = counter, .operand = 3};
 
-    ANSWERS(0, tsc_counter_set(counter, 5));
+    RETURNS(0, tsc_counter_set(counter, 5));
     call_falls_asleep(&first);
     ck_assert(call_stops(&decrease, "eventcount_waking"));
-    ANSWERS(0, tsc_counter_set(counter, 5));
+    RETURNS(0, tsc_counter_set(counter, 5));
     call_falls_asleep(&second);
     call_continues(&decrease);
     ck_assert_int_eq(call_ends(&decrease), 0);
-    ANSWERS(0, tsc_counter_set(counter, 3));
+    RETURNS(0, tsc_counter_set(counter, 3));
     ck_assert_int_eq(call_ends(&second), 0);
-    ANSWERS(0, tsc_counter_set(counter, 0));
+    RETURNS(0, tsc_counter_set(counter, 0));
     ck_assert_int_eq(call_ends(&first), 0);
     tsc_counter_unref(counter);
 }
@@ -318,13 +318,13 @@ START_TEST(late_change_does_not_lower_the_peak)
     struct call stale = {.make = add, .counter = counter, .operand = -1};
     int64_t peak = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_add(counter, BETWEEN - LOW));
+    RETURNS(0, tsc_counter_add(counter, BETWEEN - LOW));
     ck_assert(call_stops(&stale, "atomic_raising"));
-    ANSWERS(0, tsc_counter_add(counter, HIGH - BETWEEN));
-    ANSWERS(0, tsc_counter_add(counter, -HIGH));
+    RETURNS(0, tsc_counter_add(counter, HIGH - BETWEEN));
+    RETURNS(0, tsc_counter_add(counter, -HIGH));
     call_continues(&stale);
     ck_assert_int_eq(call_ends(&stale), 0);
-    ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+    RETURNS(0, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, HIGH);
     tsc_counter_unref(counter);
 }
@@ -351,7 +351,7 @@ static void close_before_the_recheck(tsc_counter_t *counter)
     struct call inc = {.make = add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&inc, "percpu_added"));
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_close(counter));
     call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
     HOLDS(counter, 0);
@@ -396,8 +396,8 @@ START_TEST(interval_contains_a_value_of_its_time)
     for (uint32_t slot = 0; slot < (uint32_t)_i * tsc_slot_count(); slot++)
         ck_assert(call_stops_again(&reader, "percpu_slot"));
     for (int visit = 0; visit < 2; visit++) {
-        ANSWERS(0, tsc_counter_inc(counter));
-        ANSWERS(0, tsc_counter_dec(counter));
+        RETURNS(0, tsc_counter_inc(counter));
+        RETURNS(0, tsc_counter_dec(counter));
     }
     call_continues(&reader);
     ck_assert_int_eq(call_ends(&reader), 0);
@@ -443,9 +443,9 @@ START_TEST(refusal_fixes_the_close)
     int64_t expected = 0;
 
     ck_assert(call_stops(&closer, "queue_closed"));
-    ANSWERS(-ESHUTDOWN, tsc_counter_inc(counter));
-    ANSWERS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &expected));
-    ANSWERS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
+    RETURNS(-ESHUTDOWN, tsc_counter_inc(counter));
+    RETURNS(-ESHUTDOWN, tsc_counter_exchange(counter, 5, &expected));
+    RETURNS(-ESHUTDOWN, tsc_counter_compare_exchange(counter, &expected, 5));
     call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     HOLDS(counter, 0);
@@ -459,8 +459,8 @@ START_TEST(refusal_of_try_add_fixes_the_close)
     struct call closer = {.make = close_it, .counter = counter};
 
     ck_assert(call_stops(&closer, "queue_closed"));
-    ANSWERS(-ESHUTDOWN, tsc_counter_try_add(counter, 1));
-    ANSWERS(-ESHUTDOWN, tsc_counter_set(counter, 5));
+    RETURNS(-ESHUTDOWN, tsc_counter_try_add(counter, 1));
+    RETURNS(-ESHUTDOWN, tsc_counter_set(counter, 5));
     call_continues(&closer);
     ck_assert_int_eq(call_ends(&closer), 0);
     tsc_counter_unref(counter);
@@ -556,8 +556,8 @@ START_TEST(peak_includes_all_earlier_adds)
     make_occupied(&first, &second, &occupation, &hold);
     reader.counter = second;
     occupation_begins(&occupation, &hold);
-    ANSWERS(0, tsc_counter_add(second, HIGH));
-    ANSWERS(0, tsc_counter_add(second, -HIGH));
+    RETURNS(0, tsc_counter_add(second, HIGH));
+    RETURNS(0, tsc_counter_add(second, -HIGH));
     call_falls_asleep(&reader);
     occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&reader), 0);
@@ -585,7 +585,7 @@ START_TEST(last_unref_waits_for_sent_messages)
     make_occupied(&first, &second, &occupation, &hold);
     dropper.counter = second;
     occupation_begins(&occupation, &hold);
-    ANSWERS(0, tsc_counter_inc(second));
+    RETURNS(0, tsc_counter_inc(second));
     call_falls_asleep(&dropper);
     occupation_ends(&occupation, &hold);
     ck_assert_int_eq(call_ends(&dropper), 0);
@@ -601,7 +601,7 @@ START_TEST(two_senders_reserve_at_the_same_time)
     struct call slower = {.make = add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&slower, "ring_reserving"));
-    ANSWERS(0, tsc_counter_add(counter, 2));
+    RETURNS(0, tsc_counter_add(counter, 2));
     call_continues(&slower);
     ck_assert_int_eq(call_ends(&slower), 0);
     HOLDS(counter, 3);
@@ -618,7 +618,7 @@ START_TEST(owner_awaits_a_reserved_message)
 
     others_stop("owner_awaits_publication");
     ck_assert(call_stops(&first, "message_reserved"));
-    ANSWERS(0, tsc_counter_inc(counter));
+    RETURNS(0, tsc_counter_inc(counter));
     others_have_stopped();
     call_continues(&first);
     ck_assert_int_eq(call_ends(&first), 0);

@@ -7,7 +7,7 @@
 
 #include "crew.h"
 #include "fork/child.h"
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/threads.h"
 #include "ways.h"
 

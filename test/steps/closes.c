@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"

@@ -8,8 +8,8 @@
 
 #include "costs.h"
 #include "fork/child.h"
-#include "support/answers.h"
 #include "support/procfs.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"

@@ -3,8 +3,8 @@
 #include <errno.h>
 
 #include "fork/child.h"
-#include "support/answers.h"
 #include "support/callbacks.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <sched.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* A peak is read, or the value falls, between two instructions of a change. steps/handlers has the rest. */
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"

@@ -3,7 +3,7 @@
  * other behind the slot that the scan has reached. */
 #include <sched.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "walk.h"

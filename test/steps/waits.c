@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/stepper.h"
 #include "support/suite.h"
 #include "support/threads.h"

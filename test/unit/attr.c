@@ -4,9 +4,9 @@
 
 #include <tscounter/tscounter.h>
 
-#include "support/answers.h"
 #include "support/backends.h"
 #include "support/procfs.h"
+#include "support/results.h"
 #include "support/suite.h"
 
 enum { LARGEST_QUEUE = 1 << 24, LONGEST_TEXT = 255, LONGEST_THREAD_NAME = 15, SMALL_STACK = 1 << 18 };
@@ -15,7 +15,7 @@ static tsc_counter_attr_t *make_attr(void)
 {
     tsc_counter_attr_t *attr = NULL;
 
-    ANSWERS(0, tsc_counter_attr_create(&attr));
+    RETURNS(0, tsc_counter_attr_create(&attr));
     ck_assert_ptr_nonnull(attr);
     return attr;
 }
@@ -24,7 +24,7 @@ static tsc_owner_attr_t *make_owner_attr(void)
 {
     tsc_owner_attr_t *attr = NULL;
 
-    ANSWERS(0, tsc_owner_attr_create(&attr));
+    RETURNS(0, tsc_owner_attr_create(&attr));
     ck_assert_ptr_nonnull(attr);
     return attr;
 }
@@ -37,7 +37,7 @@ static tsc_counter_t *make_counter(const tsc_counter_attr_t *attr)
 
     while (!support_is_built(backend))
         backend++;
-    ANSWERS(0, tsc_counter_create(&counter, backend, attr));
+    RETURNS(0, tsc_counter_create(&counter, backend, attr));
     return counter;
 }
 
@@ -54,22 +54,22 @@ enum { TEXTS = sizeof texts / sizeof texts[0] };
 
 START_TEST(attributes_need_an_output)
 {
-    ANSWERS(-EINVAL, tsc_counter_attr_create(NULL));
-    ANSWERS(-EINVAL, tsc_owner_attr_create(NULL));
+    RETURNS(-EINVAL, tsc_counter_attr_create(NULL));
+    RETURNS(-EINVAL, tsc_owner_attr_create(NULL));
 }
 END_TEST
 
 START_TEST(setters_need_attributes)
 {
-    ANSWERS(-EINVAL, tsc_counter_attr_set_initial(NULL, 1));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(NULL, 0, 1, TSC_BOUNDS_REJECT));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_track_peak(NULL, 1));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_queue_capacity(NULL, 1));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_owner(NULL, NULL));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_name(NULL, "name"));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_help(NULL, "help"));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, "name"));
+    RETURNS(-EINVAL, tsc_counter_attr_set_initial(NULL, 1));
+    RETURNS(-EINVAL, tsc_counter_attr_set_bounds(NULL, 0, 1, TSC_BOUNDS_REJECT));
+    RETURNS(-EINVAL, tsc_counter_attr_set_track_peak(NULL, 1));
+    RETURNS(-EINVAL, tsc_counter_attr_set_queue_capacity(NULL, 1));
+    RETURNS(-EINVAL, tsc_counter_attr_set_owner(NULL, NULL));
+    RETURNS(-EINVAL, tsc_counter_attr_set_name(NULL, "name"));
+    RETURNS(-EINVAL, tsc_counter_attr_set_help(NULL, "help"));
+    RETURNS(-EINVAL, tsc_owner_attr_set_queue_capacity(NULL, 1));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(NULL, "name"));
 }
 END_TEST
 
@@ -78,10 +78,10 @@ START_TEST(setters_need_values)
     tsc_counter_attr_t *attr = make_attr();
     tsc_owner_attr_t *owner_attr = make_owner_attr();
 
-    ANSWERS(-EINVAL, tsc_counter_attr_set_owner(attr, NULL));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_name(attr, NULL));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_help(attr, NULL));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(owner_attr, NULL));
+    RETURNS(-EINVAL, tsc_counter_attr_set_owner(attr, NULL));
+    RETURNS(-EINVAL, tsc_counter_attr_set_name(attr, NULL));
+    RETURNS(-EINVAL, tsc_counter_attr_set_help(attr, NULL));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(owner_attr, NULL));
     tsc_owner_attr_destroy(owner_attr);
     tsc_counter_attr_destroy(attr);
 }
@@ -107,7 +107,7 @@ START_TEST(bounds_are_checked)
 {
     tsc_counter_attr_t *attr = make_attr();
 
-    ANSWERS(bounds[_i].result,
+    RETURNS(bounds[_i].result,
             tsc_counter_attr_set_bounds(attr, bounds[_i].min, bounds[_i].max, bounds[_i].policy));
     tsc_counter_attr_destroy(attr);
 }
@@ -118,11 +118,11 @@ START_TEST(refused_bounds_change_nothing)
     tsc_counter_attr_t *attr = make_attr();
     tsc_counter_t *counter;
 
-    ANSWERS(0, tsc_counter_attr_set_bounds(attr, -1, 1, TSC_BOUNDS_CLAMP));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(attr, 9, 8, TSC_BOUNDS_REJECT));
-    ANSWERS(-EINVAL, tsc_counter_attr_set_bounds(attr, 8, 9, UINT32_MAX));
+    RETURNS(0, tsc_counter_attr_set_bounds(attr, -1, 1, TSC_BOUNDS_CLAMP));
+    RETURNS(-EINVAL, tsc_counter_attr_set_bounds(attr, 9, 8, TSC_BOUNDS_REJECT));
+    RETURNS(-EINVAL, tsc_counter_attr_set_bounds(attr, 8, 9, UINT32_MAX));
     counter = make_counter(attr);
-    ANSWERS(1, tsc_counter_add(counter, 5));
+    RETURNS(1, tsc_counter_add(counter, 5));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
     tsc_counter_attr_destroy(attr);
@@ -135,29 +135,29 @@ START_TEST(later_values_replace_earlier_ones)
     tsc_counter_t *counter;
     int64_t peak = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
-    ANSWERS(0, tsc_counter_attr_set_initial(attr, 7));
-    ANSWERS(0, tsc_counter_attr_set_bounds(attr, 0, 1, TSC_BOUNDS_CLAMP));
-    ANSWERS(0, tsc_counter_attr_set_bounds(attr, 5, 8, TSC_BOUNDS_REJECT));
-    ANSWERS(0, tsc_counter_attr_set_name(attr, "a longer name"));
-    ANSWERS(0, tsc_counter_attr_set_name(attr, "name"));
-    ANSWERS(0, tsc_counter_attr_set_help(attr, "a longer help"));
-    ANSWERS(0, tsc_counter_attr_set_help(attr, "help"));
-    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
-    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, -4));
+    RETURNS(0, tsc_counter_attr_set_initial(attr, INT64_MIN));
+    RETURNS(0, tsc_counter_attr_set_initial(attr, 7));
+    RETURNS(0, tsc_counter_attr_set_bounds(attr, 0, 1, TSC_BOUNDS_CLAMP));
+    RETURNS(0, tsc_counter_attr_set_bounds(attr, 5, 8, TSC_BOUNDS_REJECT));
+    RETURNS(0, tsc_counter_attr_set_name(attr, "a longer name"));
+    RETURNS(0, tsc_counter_attr_set_name(attr, "name"));
+    RETURNS(0, tsc_counter_attr_set_help(attr, "a longer help"));
+    RETURNS(0, tsc_counter_attr_set_help(attr, "help"));
+    RETURNS(0, tsc_counter_attr_set_track_peak(attr, 0));
+    RETURNS(0, tsc_counter_attr_set_track_peak(attr, -4));
     counter = make_counter(attr);
     HOLDS(counter, 7);
-    ANSWERS(-ERANGE, tsc_counter_add(counter, 2));
+    RETURNS(-ERANGE, tsc_counter_add(counter, 2));
     ck_assert_str_eq(tsc_counter_get_name(counter), "name");
     ck_assert_str_eq(tsc_counter_get_help(counter), "help");
-    ANSWERS(0, tsc_counter_get_peak(counter, &peak));
+    RETURNS(0, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, 7);
     tsc_counter_unref(counter);
-    ANSWERS(0, tsc_counter_attr_set_track_peak(attr, 0));
-    ANSWERS(0, tsc_counter_attr_set_name(attr, ""));
-    ANSWERS(0, tsc_counter_attr_set_help(attr, ""));
+    RETURNS(0, tsc_counter_attr_set_track_peak(attr, 0));
+    RETURNS(0, tsc_counter_attr_set_name(attr, ""));
+    RETURNS(0, tsc_counter_attr_set_help(attr, ""));
     counter = make_counter(attr);
-    ANSWERS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
     ck_assert_str_eq(tsc_counter_get_name(counter), "");
     ck_assert_str_eq(tsc_counter_get_help(counter), "");
     tsc_counter_unref(counter);
@@ -184,8 +184,8 @@ START_TEST(queue_capacities_are_checked)
     tsc_counter_attr_t *attr = make_attr();
     tsc_owner_attr_t *owner_attr = make_owner_attr();
 
-    ANSWERS(capacities[_i].result, tsc_counter_attr_set_queue_capacity(attr, capacities[_i].messages));
-    ANSWERS(capacities[_i].result, tsc_owner_attr_set_queue_capacity(owner_attr, capacities[_i].messages));
+    RETURNS(capacities[_i].result, tsc_counter_attr_set_queue_capacity(attr, capacities[_i].messages));
+    RETURNS(capacities[_i].result, tsc_owner_attr_set_queue_capacity(owner_attr, capacities[_i].messages));
     tsc_owner_attr_destroy(owner_attr);
     tsc_counter_attr_destroy(attr);
 }
@@ -212,7 +212,7 @@ START_TEST(utf8_texts_are_kept)
         tsc_counter_attr_t *attr = make_attr();
         tsc_counter_t *counter;
 
-        ANSWERS(0, texts[i].set(attr, utf8[_i]));
+        RETURNS(0, texts[i].set(attr, utf8[_i]));
         counter = make_counter(attr);
         tsc_counter_attr_destroy(attr);
         ck_assert_str_eq(texts[i].get(counter), utf8[_i]);
@@ -271,8 +271,8 @@ START_TEST(invalid_texts_are_refused)
         tsc_counter_attr_t *attr = make_attr();
         tsc_counter_t *counter;
 
-        ANSWERS(0, texts[i].set(attr, "before"));
-        ANSWERS(-EINVAL, texts[i].set(attr, not_utf8[_i]));
+        RETURNS(0, texts[i].set(attr, "before"));
+        RETURNS(-EINVAL, texts[i].set(attr, not_utf8[_i]));
         counter = make_counter(attr);
         ck_assert_str_eq(texts[i].get(counter), "before");
         tsc_counter_unref(counter);
@@ -289,7 +289,7 @@ static void check_text_of(const struct text *kind, size_t letters, const char *t
 
     memset(text, 'n', letters);
     strcpy(text + letters, tail);
-    ANSWERS(result, kind->set(attr, text));
+    RETURNS(result, kind->set(attr, text));
     counter = make_counter(attr);
     ck_assert_str_eq(kind->get(counter), result == 0 ? text : "");
     tsc_counter_unref(counter);
@@ -312,11 +312,11 @@ START_TEST(thread_names_have_a_maximum_length)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
-    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, ""));
-    ANSWERS(0, tsc_owner_attr_set_thread_name(attr, "fifteen letters"));
+    RETURNS(0, tsc_owner_attr_set_thread_name(attr, ""));
+    RETURNS(0, tsc_owner_attr_set_thread_name(attr, "fifteen letters"));
     ck_assert_uint_eq(strlen("fifteen letters"), LONGEST_THREAD_NAME);
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "sixteen letters!"));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "many more letters than sixteen"));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "sixteen letters!"));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_name(attr, "many more letters than sixteen"));
     tsc_owner_attr_destroy(attr);
 }
 END_TEST
@@ -330,10 +330,10 @@ START_TEST(stack_sizes_are_checked)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
-    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(NULL, SMALL_STACK));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 0));
-    ANSWERS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 1));
-    ANSWERS(0, tsc_owner_attr_set_stack_size(attr, SMALL_STACK));
+    RETURNS(-EINVAL, tsc_owner_attr_set_stack_size(NULL, SMALL_STACK));
+    RETURNS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 0));
+    RETURNS(-EINVAL, tsc_owner_attr_set_stack_size(attr, 1));
+    RETURNS(0, tsc_owner_attr_set_stack_size(attr, SMALL_STACK));
     tsc_owner_attr_destroy(attr);
 }
 END_TEST
@@ -342,9 +342,9 @@ START_TEST(an_owner_may_have_a_start_function)
 {
     tsc_owner_attr_t *attr = make_owner_attr();
 
-    ANSWERS(-EINVAL, tsc_owner_attr_set_thread_start(NULL, start, NULL));
-    ANSWERS(0, tsc_owner_attr_set_thread_start(attr, start, NULL));
-    ANSWERS(0, tsc_owner_attr_set_thread_start(attr, NULL, NULL));
+    RETURNS(-EINVAL, tsc_owner_attr_set_thread_start(NULL, start, NULL));
+    RETURNS(0, tsc_owner_attr_set_thread_start(attr, start, NULL));
+    RETURNS(0, tsc_owner_attr_set_thread_start(attr, NULL, NULL));
     tsc_owner_attr_destroy(attr);
 }
 END_TEST
@@ -355,14 +355,14 @@ START_TEST(an_attribute_references_its_owner)
     tsc_counter_attr_t *attr = make_attr();
     tsc_owner_t *owner;
 
-    ANSWERS(0, tsc_owner_create(&owner, NULL));
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    RETURNS(0, tsc_owner_create(&owner, NULL));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, owner));
     tsc_owner_unref(owner);
     ck_assert(support_threads_named_become("tscounter", 1));
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, owner));
     ck_assert(support_threads_named_become("tscounter", 1));
-    ANSWERS(0, tsc_owner_create(&owner, NULL));
-    ANSWERS(0, tsc_counter_attr_set_owner(attr, owner));
+    RETURNS(0, tsc_owner_create(&owner, NULL));
+    RETURNS(0, tsc_counter_attr_set_owner(attr, owner));
     tsc_owner_unref(owner);
     ck_assert(support_threads_named_become("tscounter", 1));
     tsc_counter_attr_destroy(attr);

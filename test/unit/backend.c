@@ -6,7 +6,7 @@
 #include <tscounter/tscounter.h>
 
 #include "../../src/backend/list.h"
-#include "support/answers.h"
+#include "support/results.h"
 #include "support/suite.h"
 
 #define CAPS_OF_ALL_EXACT (TSC_CAP_LINEARIZABLE | TSC_CAP_FETCH | TSC_CAP_BOUNDS | TSC_CAP_PEAK)
@@ -33,7 +33,7 @@ START_TEST(backends_have_names)
     tsc_backend_t backend = UNTOUCHED;
 
     ck_assert_str_eq(tsc_backend_name(backends[_i].backend), backends[_i].name);
-    ANSWERS(0, tsc_backend_from_name(backends[_i].name, &backend));
+    RETURNS(0, tsc_backend_from_name(backends[_i].name, &backend));
     ck_assert_uint_eq(backend, backends[_i].backend);
 }
 END_TEST
@@ -45,7 +45,7 @@ START_TEST(backends_have_capabilities)
     uint64_t if_lock_free = backends[_i].caps_if_lock_free;
     uint64_t caps = UNTOUCHED;
 
-    ANSWERS(0, tsc_backend_get_caps(backends[_i].backend, &caps));
+    RETURNS(0, tsc_backend_get_caps(backends[_i].backend, &caps));
     ck_assert_uint_eq(caps & ~if_lock_free, backends[_i].caps);
     if (ATOMIC_LLONG_LOCK_FREE == 2)
         ck_assert_uint_eq(caps & if_lock_free, if_lock_free);
@@ -62,7 +62,7 @@ START_TEST(other_backends_are_unknown)
         uint64_t caps = UNTOUCHED;
 
         ck_assert_ptr_null(tsc_backend_name(unknown[i]));
-        ANSWERS(-EINVAL, tsc_backend_get_caps(unknown[i], &caps));
+        RETURNS(-EINVAL, tsc_backend_get_caps(unknown[i], &caps));
         ck_assert_uint_eq(caps, UNTOUCHED);
     }
 }
@@ -74,19 +74,19 @@ START_TEST(other_names_are_unknown)
     tsc_backend_t backend = UNTOUCHED;
 
     for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
-        ANSWERS(-EINVAL, tsc_backend_from_name(unknown[i], &backend));
-    ANSWERS(-EINVAL, tsc_backend_from_name(NULL, &backend));
+        RETURNS(-EINVAL, tsc_backend_from_name(unknown[i], &backend));
+    RETURNS(-EINVAL, tsc_backend_from_name(NULL, &backend));
     ck_assert_uint_eq(backend, UNTOUCHED);
 }
 END_TEST
 
 START_TEST(outputs_are_needed)
 {
-    ANSWERS(-EINVAL, tsc_backend_from_name("mutex", NULL));
-    ANSWERS(-EINVAL, tsc_backend_from_name("none", NULL));
-    ANSWERS(-EINVAL, tsc_backend_from_name(NULL, NULL));
-    ANSWERS(-EINVAL, tsc_backend_get_caps(TSC_BACKEND_MUTEX, NULL));
-    ANSWERS(-EINVAL, tsc_backend_get_caps(UINT32_MAX, NULL));
+    RETURNS(-EINVAL, tsc_backend_from_name("mutex", NULL));
+    RETURNS(-EINVAL, tsc_backend_from_name("none", NULL));
+    RETURNS(-EINVAL, tsc_backend_from_name(NULL, NULL));
+    RETURNS(-EINVAL, tsc_backend_get_caps(TSC_BACKEND_MUTEX, NULL));
+    RETURNS(-EINVAL, tsc_backend_get_caps(UINT32_MAX, NULL));
 }
 END_TEST
 

@@ -4,8 +4,8 @@
 
 #include <tscounter/guard.h>
 
-#include "support/answers.h"
 #include "support/backends.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -17,7 +17,7 @@ static void make_counter(void)
 
     while (!support_is_built(backend))
         backend++;
-    ANSWERS(0, tsc_counter_create(&counter, backend, NULL));
+    RETURNS(0, tsc_counter_create(&counter, backend, NULL));
 }
 
 static void drop_counter(void)
@@ -162,8 +162,8 @@ END_TEST
 
 START_TEST(refused_guard_changes_nothing)
 {
-    ANSWERS(0, tsc_counter_add(counter, 2));
-    ANSWERS(0, tsc_counter_close(counter));
+    RETURNS(0, tsc_counter_add(counter, 2));
+    RETURNS(0, tsc_counter_close(counter));
     {
         TSC_SCOPED_INC_OK(guard, counter);
         TSC_SCOPED_INC(counter);
@@ -189,10 +189,10 @@ START_TEST(clamped_guard_does_not_decrement)
     tsc_counter_t *clamped;
     tsc_backend_t backend = UNTOUCHED;
 
-    ANSWERS(0, tsc_counter_get_backend(counter, &backend));
-    ANSWERS(0, tsc_counter_attr_create(&attr));
-    ANSWERS(0, tsc_counter_attr_set_bounds(attr, -5, 0, TSC_BOUNDS_CLAMP));
-    ANSWERS(0, tsc_counter_create(&clamped, backend, attr));
+    RETURNS(0, tsc_counter_get_backend(counter, &backend));
+    RETURNS(0, tsc_counter_attr_create(&attr));
+    RETURNS(0, tsc_counter_attr_set_bounds(attr, -5, 0, TSC_BOUNDS_CLAMP));
+    RETURNS(0, tsc_counter_create(&clamped, backend, attr));
     tsc_counter_attr_destroy(attr);
     {
         TSC_SCOPED_INC_OK(guard, clamped);

@@ -4,8 +4,8 @@
 #include <stdatomic.h>
 
 #include "counter-internal.h"
-#include "support/answers.h"
 #include "support/backends.h"
+#include "support/results.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
@@ -56,8 +56,8 @@ static void check_last_unref(tsc_backend_t backend, int result)
     struct last_unref last_unref = {.result = result};
 
     atomic_store(&freed, 0);
-    ANSWERS(0, tsc_counter_create(&last_unref.counter, backend, NULL));
-    ANSWERS(result, tsc_counter_update(last_unref.counter, drop_last_reference, &last_unref));
+    RETURNS(0, tsc_counter_create(&last_unref.counter, backend, NULL));
+    RETURNS(result, tsc_counter_update(last_unref.counter, drop_last_reference, &last_unref));
     /* On the queue, the owner's thread replies before it frees. */
     ck_assert(backend == TSC_BACKEND_QUEUE ? support_eventually(is_freed, NULL) : is_freed(NULL));
     ck_assert_int_eq(last_unref.freed_inside, 0);
@@ -99,7 +99,7 @@ START_TEST(counter_is_freed_after_the_callback_unwinds)
 
     atomic_store(&freed, 0);
     atomic_store(&last_result, -EINVAL);
-    ANSWERS(0, tsc_counter_create(&last_unref.counter, TSC_BACKEND_MUTEX, NULL));
+    RETURNS(0, tsc_counter_create(&last_unref.counter, TSC_BACKEND_MUTEX, NULL));
     pthread_join(support_start_thread(update_and_end, &last_unref), &result);
     ck_assert_ptr_null(result);
     ck_assert_int_eq(atomic_load(&freed), 1);

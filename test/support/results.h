@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef SUPPORT_ANSWERS_H
-#define SUPPORT_ANSWERS_H
+#ifndef SUPPORT_RESULTS_H
+#define SUPPORT_RESULTS_H
 
 #include <check.h>
 #include <errno.h>
@@ -9,15 +9,15 @@
 enum { UNTOUCHED = 20571 };
 
 /* The call returns this result and leaves errno unchanged. */
-#define ANSWERS(expected, call) \
+#define RETURNS(expected, call) \
     do { \
-        int answer_; \
+        int result_; \
         int errno_; \
 \
         errno = UNTOUCHED; \
-        answer_ = (call); \
+        result_ = (call); \
         errno_ = errno; \
-        ck_assert_int_eq(answer_, (expected)); \
+        ck_assert_int_eq(result_, (expected)); \
         ck_assert_int_eq(errno_, UNTOUCHED); \
     } while (0)
 
@@ -25,7 +25,7 @@ enum { UNTOUCHED = 20571 };
     do { \
         int64_t value_ = UNTOUCHED; \
 \
-        ANSWERS(0, tsc_counter_get((counter), &value_)); \
+        RETURNS(0, tsc_counter_get((counter), &value_)); \
         ck_assert_int_eq(value_, (expected)); \
     } while (0)
 
