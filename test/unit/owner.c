@@ -554,51 +554,51 @@ static void end_blocked(struct blocked *blocked)
     ck_assert_int_eq(blocked->sum.sum, BLOCKED);
 }
 
-/* The senders sleep during the first callback. When the second begins, there is room for all of them. */
-START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
-{
-    struct held_callback first;
-    struct held_callback second;
-    struct blocked blocked;
-
-    make_owner(SMALL_RING);
-    held_callback_begin(&first, owner);
-    for (int message = 0; message < SMALL_RING - 2; message++)
-        tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
-    held_callback_send(&second, owner, tsc_owner_reserve(owner));
-    begin_blocked(&blocked);
-    held_callback_release(&first);
-    ck_assert(support_eventually(all_have_sent, &blocked));
-    held_callback_release(&second);
-    end_blocked(&blocked);
-    tsc_owner_unref(owner);
-}
-END_TEST
-
 static void fill(int messages)
 {
     while (messages-- > 0)
         tsc_owner_publish(owner, tsc_owner_reserve(owner), NULL, TSC_MESSAGE_ADDITION, 0);
 }
 
+/* The ring is full, and the first callback runs. The second is about to be delivered. */
+static void senders_do_not_wait_for(struct held_callback *second, struct held_callback *first)
+{
+    struct blocked blocked;
+
+    begin_blocked(&blocked);
+    held_callback_release(first);
+    ck_assert(support_eventually(all_have_sent, &blocked));
+    held_callback_release(second);
+    end_blocked(&blocked);
+    tsc_owner_unref(owner);
+}
+
+/* The senders sleep during the first callback. When the second begins, there is room for all of them. */
+START_TEST(senders_do_not_wait_for_a_callback_when_there_is_room)
+{
+    struct held_callback first;
+    struct held_callback second;
+
+    make_owner(SMALL_RING);
+    held_callback_begin(&first, owner);
+    fill(SMALL_RING - 2);
+    held_callback_send(&second, owner, tsc_owner_reserve(owner));
+    senders_do_not_wait_for(&second, &first);
+}
+END_TEST
+
 /* The batch before the second callback makes room, which the callback releases when it begins. */
 START_TEST(senders_do_not_wait_for_a_callback_that_releases_room)
 {
     struct held_callback first;
     struct held_callback second;
-    struct blocked blocked;
 
     make_owner(2 * SMALL_RING);
     held_callback_begin(&first, owner);
     fill(SMALL_RING - 1);
     held_callback_send(&second, owner, tsc_owner_reserve(owner));
     fill(SMALL_RING - 1);
-    begin_blocked(&blocked);
-    held_callback_release(&first);
-    ck_assert(support_eventually(all_have_sent, &blocked));
-    held_callback_release(&second);
-    end_blocked(&blocked);
-    tsc_owner_unref(owner);
+    senders_do_not_wait_for(&second, &first);
 }
 END_TEST
 
