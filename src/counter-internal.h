@@ -11,7 +11,7 @@
 
 #include <tscounter/tscounter.h>
 
-/* What all counters have in common. Each backend's counter begins with it; all of it is read-mostly. */
+/* The common part, with which each backend's counter begins. All of it is read-mostly. */
 struct tsc_counter {
     const struct tsc_backend_ops *ops;
     const char *name; /* the help follows its end */

@@ -57,7 +57,7 @@ __attribute__((weak)) void __tsan_release(void *address);
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __msan_unpoison(const volatile void *memory, size_t bytes);
 
-/* What precedes a release of an object happens before what follows a later acquire of it. */
+/* All that precedes a release of an object happens before all that follows a later acquire of it. */
 static inline void tsc_sanitizer_release(void *object)
 {
     if (tsc_unlikely(__tsan_release != NULL))
