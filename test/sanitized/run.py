@@ -63,6 +63,8 @@ class Sanitizer:
     def __init__(self, arguments, directory):
         self.name = arguments.tool
         self.flags = [f'-fsanitize={self.name}']
+        if shutil.which(shlex.split(arguments.cc)[0]) is None:
+            skip(f'{arguments.cc} is not installed')
         options = f'exitcode={REPORTED}:halt_on_error=0'
         self.environment = {'TSAN_OPTIONS': options, 'MSAN_OPTIONS': options}
         self.wrapper = self.wrapper_that_works(arguments, directory)
