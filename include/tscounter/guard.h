@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file guard.h
- * Scope guards: increment a counter now, and decrement it when the scope ends.
+ * Guards: increment a counter now, and decrement it once, when a scope or an object ends.
  *
- * A guard decrements only if its increment returned 0. It holds no reference: the counter must outlive the scope.
+ * A guard decrements only if its increment returned 0. It holds no reference: the counter must outlive the guard.
+ * A guard that was left or taken from is idle: it has nothing to decrement, and its error is -EINVAL. So is a guard
+ * of zero bytes.
  *
- * A guard decrements when the scope ends normally, or by `return`, `break`, `continue` or `goto`. On cancellation,
- * `pthread_exit` or a C++ exception it does so only if the file is compiled with `-fexceptions`, as C++ is.
- * Cancellation and `pthread_exit` also need a C library that unwinds the stack for them: glibc does, musl does
- * not, whatever the flags. `longjmp` never decrements.
+ * A guard of a scope decrements when the scope ends normally, or by `return`, `break`, `continue` or `goto`. On
+ * cancellation, `pthread_exit` or a C++ exception it does so only if the file is compiled with `-fexceptions`, as
+ * C++ is. Cancellation and `pthread_exit` also need a C library that unwinds the stack for them: glibc does, musl
+ * does not, whatever the flags. `longjmp` never decrements.
  *
  * The C macros need the `cleanup` attribute of gcc and clang; without it they are not defined. All code here is
  * inline and calls exported functions only. The types never change their layout. The conventions of tscounter.h
@@ -19,16 +21,20 @@
 #ifndef TSCOUNTER_GUARD_H
 #define TSCOUNTER_GUARD_H
 
+#include <errno.h>
+#include <stddef.h>
+
 #include <tscounter/tscounter.h>
 
 /** A guard. Its members are private. */
 typedef struct tsc_guard {
-    tsc_counter_t *counter; /**< the counter to decrement */
+    tsc_counter_t *counter; /**< the counter; NULL: idle */
     int error;              /**< the result of the increment */
 } tsc_guard_t;
 
 /**
- * Increments the counter. TSC_SCOPED_INC and TSC_SCOPED_INC_OK call it, and decrement too.
+ * Increments the counter. For an object that outlives a scope, such as a connection, store the guard in the object.
+ * TSC_SCOPED_INC and TSC_SCOPED_INC_OK call this function.
  *
  * @param counter the counter
  * @return a guard for tsc_guard_leave()
@@ -45,7 +51,25 @@ static inline tsc_guard_t tsc_guard_enter(tsc_counter_t *counter)
 }
 
 /**
- * Decrements the counter if the guard incremented it. Call it once.
+ * Moves the increment, or its error, to another guard.
+ *
+ * @param from the guard, which is idle afterwards
+ * @return a guard for tsc_guard_leave()
+ * @safety MT-Safe race:guard, AS-Safe, no cancellation point
+ * @since 1.0
+ */
+static inline tsc_guard_t tsc_guard_take(tsc_guard_t *from)
+{
+    tsc_guard_t to = *from;
+
+    from->counter = NULL;
+    from->error = 0;
+    return to;
+}
+
+/**
+ * Decrements the counter if the guard incremented it. The guard is then idle, so a second call by the same thread
+ * does nothing. An error of the decrement, such as -EDEADLK inside an update callback, is lost.
  *
  * @param guard the guard
  * @ordering release
@@ -54,8 +78,11 @@ static inline tsc_guard_t tsc_guard_enter(tsc_counter_t *counter)
  */
 static inline void tsc_guard_leave(tsc_guard_t *guard)
 {
-    if (guard->error == 0)
-        (void)tsc_counter_dec(guard->counter);
+    /* Idle before the decrement: a thread that waits for that one may free the object that has the guard. */
+    const tsc_guard_t left = tsc_guard_take(guard);
+
+    if (left.counter != NULL && left.error == 0)
+        (void)tsc_counter_dec(left.counter);
 }
 
 /**
@@ -65,13 +92,14 @@ static inline void tsc_guard_leave(tsc_guard_t *guard)
  * @return as a change, or:
  * @retval 0 the guard incremented the counter, and will decrement it
  * @retval 1 the value was at its upper bound (TSC_BOUNDS_CLAMP); the guard changed nothing
+ * @retval -EINVAL the guard is idle
  * @retval -ESHUTDOWN the counter was closed
  * @safety MT-Safe race:guard, AS-Safe, no cancellation point
  * @since 1.0
  */
 static inline int tsc_guard_error(const tsc_guard_t *guard)
 {
-    return guard->error;
+    return guard->counter != NULL ? guard->error : -EINVAL;
 }
 
 #ifdef __has_attribute
@@ -114,13 +142,16 @@ inline namespace v1
 {
 
 /**
- * Increments on construction and decrements on destruction. Movable: the guard moved to decrements.
+ * A guard that decrements on destruction. Movable: the guard moved to decrements, and the other one is idle.
  *
  * @since 1.0
  */
 class scoped_inc
 {
   public:
+    /** Increments nothing: the guard is idle until another one is moved to it. */
+    scoped_inc() noexcept : guard_() {}
+
     /**
      * Increments the counter.
      * @param counter the counter
@@ -128,21 +159,21 @@ class scoped_inc
     explicit scoped_inc(tsc_counter_t *counter) noexcept : guard_(tsc_guard_enter(counter)) {}
 
     /**
-     * Moves the increment out of another guard, which then does not decrement.
+     * Moves the increment out of another guard.
      * @param other the other guard
      */
-    scoped_inc(scoped_inc &&other) noexcept : guard_(other.release()) {}
+    scoped_inc(scoped_inc &&other) noexcept : guard_(tsc_guard_take(&other.guard_)) {}
 
     /**
-     * Decrements, then moves the increment out of another guard.
+     * Leaves, then moves the increment out of another guard.
      * @param other the other guard
      * @return this guard
      */
     scoped_inc &operator=(scoped_inc &&other) noexcept
     {
         if (this != &other) {
-            tsc_guard_leave(&guard_);
-            guard_ = other.release();
+            leave();
+            guard_ = tsc_guard_take(&other.guard_);
         }
         return *this;
     }
@@ -150,8 +181,14 @@ class scoped_inc
     scoped_inc(const scoped_inc &) = delete;
     scoped_inc &operator=(const scoped_inc &) = delete;
 
-    /** Decrements the counter if this guard holds an increment. */
+    /** Leaves. */
     ~scoped_inc()
+    {
+        leave();
+    }
+
+    /** Decrements the counter if this guard holds an increment, as tsc_guard_leave() does. The guard is then idle. */
+    void leave() noexcept
     {
         tsc_guard_leave(&guard_);
     }
@@ -159,24 +196,16 @@ class scoped_inc
     /** @return whether it will decrement */
     explicit operator bool() const noexcept
     {
-        return guard_.error == 0;
+        return error() == 0;
     }
 
-    /** @return the result of the increment, as tsc_guard_error() does; 1 once moved from */
+    /** @return the result of the increment, or -EINVAL if the guard is idle, as tsc_guard_error() does */
     int error() const noexcept
     {
-        return guard_.error;
+        return tsc_guard_error(&guard_);
     }
 
   private:
-    tsc_guard_t release() noexcept
-    {
-        tsc_guard_t released = guard_;
-
-        guard_.error = 1;
-        return released;
-    }
-
     tsc_guard_t guard_;
 };
 

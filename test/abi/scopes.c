@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The macros of guard.h, twice in a scope, as C and as C++: their names neither clash nor shadow each other. */
+/* guard.h as C and as C++. Of the macros, twice in a scope: their names neither clash nor shadow each other. */
 #include <tscounter/tscounter.h>
 
 #include <tscounter/guard.h>
@@ -13,4 +13,15 @@ int use(tsc_counter_t *counter)
     TSC_SCOPED_INC_OK(first, counter);
     TSC_SCOPED_INC_OK(second, counter);
     return tsc_guard_error(&first) + tsc_guard_error(&second);
+}
+
+int hand_on(tsc_guard_t *to, tsc_counter_t *counter);
+
+int hand_on(tsc_guard_t *to, tsc_counter_t *counter)
+{
+    tsc_guard_t from = tsc_guard_enter(counter);
+
+    tsc_guard_leave(to);
+    *to = tsc_guard_take(&from);
+    return tsc_guard_error(&from);
 }

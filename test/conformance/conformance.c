@@ -123,6 +123,7 @@ int main(void)
     add_arithmetic_tests(suite);
     add_fairness_tests(suite);
     add_fetch_tests(suite);
+    add_guard_tests(suite);
     add_bounds_tests(suite);
     add_peak_tests(suite);
     add_update_tests(suite);

@@ -2,7 +2,14 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include <tscounter/tscounter.h>
+
+/* The guards of this file decrement through dec_and_look(). */
+static int dec_and_look(tsc_counter_t *decremented);
+
+#define tsc_counter_dec dec_and_look
 #include <tscounter/guard.h>
+#undef tsc_counter_dec
 
 #include "support/backends.h"
 #include "support/results.h"
@@ -10,6 +17,17 @@
 #include "support/threads.h"
 
 static tsc_counter_t *counter;
+
+/* A guard that a test watches, and its error when it decremented. */
+static const tsc_guard_t *watched;
+static int error_when_decremented;
+
+static int dec_and_look(tsc_counter_t *decremented)
+{
+    if (watched != NULL)
+        error_when_decremented = tsc_guard_error(watched);
+    return tsc_counter_dec(decremented);
+}
 
 static void make_counter(void)
 {
@@ -182,6 +200,20 @@ START_TEST(guard_without_a_counter)
 }
 END_TEST
 
+/* Once the decrement is visible, another thread may free the object that has the guard. */
+START_TEST(guard_is_idle_before_it_decrements)
+{
+    tsc_guard_t guard = tsc_guard_enter(counter);
+
+    watched = &guard;
+    error_when_decremented = UNTOUCHED;
+    tsc_guard_leave(&guard);
+    watched = NULL;
+    ck_assert_int_eq(error_when_decremented, -EINVAL);
+    HOLDS(counter, 0);
+}
+END_TEST
+
 /* The increment returns 1, not 0. */
 START_TEST(clamped_guard_does_not_decrement)
 {
@@ -221,6 +253,7 @@ int main(void)
     tcase_add_test(tcase, admitted_guard_has_no_error);
     tcase_add_test(tcase, refused_guard_changes_nothing);
     tcase_add_test(tcase, guard_without_a_counter);
+    tcase_add_test(tcase, guard_is_idle_before_it_decrements);
     tcase_add_test(tcase, clamped_guard_does_not_decrement);
     return support_run_suite(suite);
 }
