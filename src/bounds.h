@@ -14,6 +14,7 @@ struct tsc_bounds {
     int64_t max;
     bool bounded;
     bool clamp;
+    bool total; /* the value only grows; with bounds and without */
 };
 
 static inline int64_t tsc_wrapping_add(int64_t value, int64_t delta)
@@ -32,34 +33,51 @@ static inline void tsc_bounds_get(const struct tsc_bounds *bounds, int64_t *min,
     *max = bounds->max;
 }
 
-static inline int tsc_bounds_stop_at(const struct tsc_bounds *bounds, int64_t bound, int64_t *result)
+/*
+ * The rule of every change. Its result lies within the bounds, or between the value and the bounds: a value
+ * outside, which set_bounds may leave, moves towards them. A change past the end of that range is refused, or with
+ * `clamp` stops at the end. So a change that would move a value outside further away leaves it where it is.
+ *
+ * Each returns 0, 1 if the result is clamped, or -ERANGE, which leaves `result` alone.
+ */
+static inline int tsc_bounds_stop_above(const struct tsc_bounds *bounds, int64_t value, int64_t *result)
 {
     if (!bounds->clamp)
         return -ERANGE;
-    *result = bound;
+    *result = value > bounds->max ? value : bounds->max;
     return 1;
 }
 
-/* Returns 0, 1 if the result is clamped, or -ERANGE, which leaves `result` alone. */
-static inline int tsc_bounds_set(const struct tsc_bounds *bounds, int64_t wanted, int64_t *result)
+static inline int tsc_bounds_stop_below(const struct tsc_bounds *bounds, int64_t value, int64_t *result)
 {
-    if (bounds->bounded && wanted < bounds->min)
-        return tsc_bounds_stop_at(bounds, bounds->min, result);
-    if (bounds->bounded && wanted > bounds->max)
-        return tsc_bounds_stop_at(bounds, bounds->max, result);
+    if (!bounds->clamp)
+        return -ERANGE;
+    *result = value < bounds->min ? value : bounds->min;
+    return 1;
+}
+
+/* Replaces the value. A total is never lowered, with `clamp` either. */
+static inline int tsc_bounds_set(const struct tsc_bounds *bounds, int64_t value, int64_t wanted, int64_t *result)
+{
+    if (bounds->total && wanted < value)
+        return -ERANGE;
+    if (bounds->bounded && wanted < bounds->min && wanted < value)
+        return tsc_bounds_stop_below(bounds, value, result);
+    if (bounds->bounded && wanted > bounds->max && wanted > value)
+        return tsc_bounds_stop_above(bounds, value, result);
     *result = wanted;
     return 0;
 }
 
-/* As tsc_bounds_set(). The value is within the bounds. */
+/* Adds to the value. A negative delta of a total does not come this far: tsc_counter_add() refuses it. */
 static inline int tsc_bounds_add(const struct tsc_bounds *bounds, int64_t value, int64_t delta, int64_t *result)
 {
     int64_t sum = tsc_wrapping_add(value, delta);
 
     if (bounds->bounded && delta > 0 && (sum < value || sum > bounds->max))
-        return tsc_bounds_stop_at(bounds, bounds->max, result);
+        return tsc_bounds_stop_above(bounds, value, result);
     if (bounds->bounded && delta < 0 && (sum > value || sum < bounds->min))
-        return tsc_bounds_stop_at(bounds, bounds->min, result);
+        return tsc_bounds_stop_below(bounds, value, result);
     *result = sum;
     return 0;
 }

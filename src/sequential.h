@@ -87,7 +87,7 @@ static inline int tsc_sequential_exchange(struct tsc_sequential *state, int64_t 
 
     if (closed)
         return -ESHUTDOWN;
-    result = tsc_bounds_set(&state->bounds, wanted, &allowed);
+    result = tsc_bounds_set(&state->bounds, value, wanted, &allowed);
     if (result < 0)
         return result;
     tsc_sequential_store(state, allowed);
@@ -117,13 +117,14 @@ static inline int tsc_sequential_compare_exchange(struct tsc_sequential *state, 
  */
 static inline int tsc_sequential_commit(struct tsc_sequential *state, int64_t wanted, int returned, bool closed)
 {
+    int64_t value = tsc_sequential_value(state);
     int64_t allowed = wanted;
     int result;
 
     if (returned != 0)
         return returned > 0 ? -EINVAL : returned;
-    result = tsc_bounds_set(&state->bounds, wanted, &allowed);
-    if (closed && allowed > tsc_sequential_value(state))
+    result = tsc_bounds_set(&state->bounds, value, wanted, &allowed);
+    if (closed && allowed > value)
         return -ESHUTDOWN;
     if (result >= 0)
         tsc_sequential_store(state, allowed);

@@ -7,7 +7,10 @@
 
 #include <errno.h>
 
-/* Set if the counter has bounds or tracks a peak: its changes are compare-and-swap loops. */
+/*
+ * Set if the counter has bounds or tracks a peak: its changes are compare-and-swap loops. A total with neither
+ * adds as other counters do; only exchange and compare_exchange, which could lower it, are careful.
+ */
 enum { CAREFUL = TSC_GATE_BACKEND };
 
 struct atom_counter {
@@ -141,12 +144,13 @@ static int careful_exchange(struct atom_counter *atom, int64_t value, int64_t *p
 {
     int64_t current = atomic_load_explicit(&atom->value, memory_order_acquire);
     int64_t allowed;
-    int result = tsc_bounds_set(&atom->bounds, value, &allowed);
+    int result;
 
-    if (result < 0)
-        return result;
-    while (!swap(atom, &current, allowed))
-        ;
+    do {
+        result = tsc_bounds_set(&atom->bounds, current, value, &allowed);
+        if (result < 0)
+            return result;
+    } while (!swap(atom, &current, allowed));
     *previous = current;
     check_watch(atom);
     return result;
@@ -156,7 +160,7 @@ static int careful_compare_exchange(struct atom_counter *atom, int64_t *expected
 {
     int64_t current = atomic_load_explicit(&atom->value, memory_order_acquire);
     int64_t allowed;
-    int result = tsc_bounds_set(&atom->bounds, desired, &allowed);
+    int result = tsc_bounds_set(&atom->bounds, *expected, desired, &allowed);
 
     do {
         if (current != *expected) {
@@ -258,7 +262,7 @@ static int atom_exchange(struct tsc_counter *counter, int64_t value, int64_t *pr
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
-    if (state & CAREFUL)
+    if (state & CAREFUL || atom->bounds.total)
         return careful_exchange(atom, value, previous);
     /* seq_cst: as an addition. */
     *previous = atomic_exchange_explicit(&atom->value, value, memory_order_seq_cst);
@@ -273,7 +277,7 @@ static int atom_compare_exchange(struct tsc_counter *counter, int64_t *expected,
 
     if (state & TSC_GATE_CLOSED)
         return -ESHUTDOWN;
-    if (state & CAREFUL)
+    if (state & CAREFUL || atom->bounds.total)
         return careful_compare_exchange(atom, expected, desired);
     /* seq_cst: as an addition. acquire: a failure is a read. */
     if (!atomic_compare_exchange_strong_explicit(&atom->value, expected, desired, memory_order_seq_cst,
