@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tscounter/tscounter.h>
+
 const struct tsc_counter_attr tsc_counter_attr_default = {
     .queue_capacity = TSC_QUEUE_CAPACITY_DEFAULT,
 };
@@ -63,7 +65,28 @@ int tsc_counter_attr_set_bounds(tsc_counter_attr_t *attr, int64_t min, int64_t m
         .max = max,
         .bounded = true,
         .clamp = policy == TSC_BOUNDS_CLAMP,
+        .total = attr->bounds.total,
     };
+    return 0;
+}
+
+const char *tsc_kind_name(tsc_kind_t kind)
+{
+    static const char *const names[] = {
+        [TSC_KIND_GAUGE] = "gauge",
+        [TSC_KIND_TOTAL] = "total",
+        [TSC_KIND_HELD] = "held",
+    };
+
+    return kind < sizeof(names) / sizeof(names[0]) ? names[kind] : NULL;
+}
+
+int tsc_counter_attr_set_kind(tsc_counter_attr_t *attr, tsc_kind_t kind)
+{
+    if (attr == NULL || tsc_kind_name(kind) == NULL)
+        return -EINVAL;
+    attr->kind = kind;
+    attr->bounds.total = kind == TSC_KIND_TOTAL;
     return 0;
 }
 

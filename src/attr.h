@@ -10,7 +10,8 @@ enum { TSC_TEXT_MAX_BYTES = 255 };
 
 struct tsc_counter_attr {
     int64_t initial;
-    struct tsc_bounds bounds;
+    struct tsc_bounds bounds; /* `total` follows from the kind */
+    tsc_kind_t kind;
     bool track_peak;
     size_t queue_capacity;
     struct tsc_owner *owner;

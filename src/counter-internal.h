@@ -7,15 +7,22 @@
 #include "sync/registry.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <tscounter/tscounter.h>
 
-/* The common part, with which each backend's counter begins. All of it is read-mostly. */
+/*
+ * The common part, with which each backend's counter begins. All of it is read-mostly. It ends before the cache
+ * line does, so that an increment finds the backend's state on the line of `ops`.
+ */
 struct tsc_counter {
     const struct tsc_backend_ops *ops;
     const char *name; /* the help follows its end */
     tsc_backend_t backend;
+    uint8_t kind; /* TSC_KIND_… */
+    bool bounded;
+    bool tracks_peak;
     struct tsc_object object;
 };
 

@@ -15,6 +15,8 @@ static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, co
         return -ENOTSUP;
     if (attr->bounds.bounded && (attr->initial < attr->bounds.min || attr->initial > attr->bounds.max))
         return -ERANGE;
+    if (attr->kind == TSC_KIND_TOTAL && attr->initial < 0)
+        return -ERANGE;
     return 0;
 }
 
@@ -69,6 +71,9 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
         return -ENOMEM;
     created->ops = found->ops;
     created->backend = backend;
+    created->kind = (uint8_t)attr->kind;
+    created->bounded = attr->bounds.bounded;
+    created->tracks_peak = attr->track_peak;
     error = created->ops->init(created, attr);
     if (error) {
         free(created);
@@ -111,6 +116,37 @@ void tsc_counter_unref(tsc_counter_t *counter)
         tsc_object_unref(&counter->object);
 }
 
+/*
+ * A total only grows. The check is here and not in the backends because an increment, whose delta is a constant,
+ * passes without it. A refusal adds 0 first, so that the backend returns the errors that come before -ERANGE.
+ */
+static inline bool lowers_a_total(const struct tsc_counter *counter, int64_t delta)
+{
+    return delta < 0 && tsc_unlikely(counter->kind == TSC_KIND_TOTAL);
+}
+
+TSC_COLD static int refuse_add(struct tsc_counter *counter)
+{
+    int error = counter->ops->add(counter, 0);
+
+    return error ? error : -ERANGE;
+}
+
+TSC_COLD static int refuse_try_add(struct tsc_counter *counter)
+{
+    int error = counter->ops->try_add(counter, 0);
+
+    return error ? error : -ERANGE;
+}
+
+TSC_COLD static int refuse_fetch_add(struct tsc_counter *counter)
+{
+    int64_t previous;
+    int error = counter->ops->fetch_add(counter, 0, &previous);
+
+    return error ? error : -ERANGE;
+}
+
 int tsc_counter_inc(tsc_counter_t *counter)
 {
     return tsc_counter_add(counter, 1);
@@ -125,6 +161,8 @@ int tsc_counter_add(tsc_counter_t *counter, int64_t delta)
 {
     if (tsc_unlikely(counter == NULL))
         return -EINVAL;
+    if (lowers_a_total(counter, delta))
+        return refuse_add(counter);
     return counter->ops->add(counter, delta);
 }
 
@@ -132,13 +170,15 @@ int tsc_counter_sub(tsc_counter_t *counter, int64_t amount)
 {
     if (tsc_unlikely(counter == NULL || amount == INT64_MIN))
         return -EINVAL;
-    return counter->ops->add(counter, -amount);
+    return tsc_counter_add(counter, -amount);
 }
 
 int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta)
 {
     if (tsc_unlikely(counter == NULL))
         return -EINVAL;
+    if (lowers_a_total(counter, delta))
+        return refuse_try_add(counter);
     return counter->ops->try_add(counter, delta);
 }
 
@@ -205,6 +245,8 @@ int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previo
         return -EINVAL;
     if (tsc_unlikely(counter->ops->fetch_add == NULL))
         return -ENOTSUP;
+    if (lowers_a_total(counter, delta))
+        return refuse_fetch_add(counter);
     return counter->ops->fetch_add(counter, delta, previous);
 }
 
@@ -263,6 +305,30 @@ int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend)
         return -EINVAL;
     *backend = counter->backend;
     tsc_sanitizer_stored(backend, sizeof(*backend));
+    return 0;
+}
+
+int tsc_counter_get_kind(tsc_counter_t *counter, tsc_kind_t *kind)
+{
+    if (counter == NULL || kind == NULL)
+        return -EINVAL;
+    *kind = counter->kind;
+    tsc_sanitizer_stored(kind, sizeof(*kind));
+    return 0;
+}
+
+/* An addition to a queue counter with bounds waits for its result. */
+int tsc_counter_get_caps(tsc_counter_t *counter, uint64_t *caps)
+{
+    uint64_t lacking;
+
+    if (counter == NULL || caps == NULL)
+        return -EINVAL;
+    lacking = counter->bounded ? TSC_CAP_ASYNC : TSC_CAP_BOUNDS;
+    if (!counter->tracks_peak)
+        lacking |= TSC_CAP_PEAK;
+    *caps = tsc_backend_find(counter->backend)->caps & ~lacking;
+    tsc_sanitizer_stored(caps, sizeof(*caps));
     return 0;
 }
 

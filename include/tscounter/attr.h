@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /**
  * @file attr.h
- * Attributes of a counter: initial value, bounds, peak, queue, owner, name, help.
+ * Attributes of a counter: initial value, kind, bounds, peak, queue, owner, name, help.
  *
  * tsc_counter_create() copies the attributes. The same attributes may be used for many counters, and changed or
  * destroyed while those live. The conventions of tscounter.h hold here too: on error the attributes are unchanged.
@@ -29,8 +29,18 @@ enum {
     TSC_BOUNDS_CLAMP = 1   /**< the change stops at the bound and returns 1 */
 };
 
+/** The kind of a counter: which changes it accepts. */
+typedef uint32_t tsc_kind_t;
+
+/** The kinds. */
+enum {
+    TSC_KIND_GAUGE = 0, /**< goes up and down */
+    TSC_KIND_TOTAL = 1, /**< only grows: a change that would lower it is refused with -ERANGE */
+    TSC_KIND_HELD = 2   /**< a gauge whose counts belong to the process that made them */
+};
+
 /**
- * Creates attributes: initial value 0, no bounds, no peak, a queue of 1024 messages, no name, no help.
+ * Creates attributes: initial value 0, a gauge, no bounds, no peak, a queue of 1024 messages, no name, no help.
  *
  * @param[out] attr the new attributes; the caller frees them with tsc_counter_attr_destroy()
  * @retval 0 success
@@ -60,6 +70,24 @@ TSC_API void tsc_counter_attr_destroy(tsc_counter_attr_t *attr);
  * @since 1.0
  */
 TSC_API int tsc_counter_attr_set_initial(tsc_counter_attr_t *attr, int64_t initial);
+
+/**
+ * Sets the kind.
+ *
+ * A total refuses every change that would lower it: a negative delta, also to a closed counter, and an assignment
+ * of a lower value. TSC_BOUNDS_CLAMP does not change that. Without bounds its additions wrap, as those of a gauge
+ * do. tsc_counter_create() returns -ERANGE for a total with a negative initial value. A total supports the same
+ * operations as a gauge on each backend, and its increments cost the same.
+ *
+ * A held counter behaves as a gauge; tsc_counter_get_kind() stores TSC_KIND_HELD.
+ *
+ * @param attr the attributes
+ * @param kind TSC_KIND_GAUGE, TSC_KIND_TOTAL or TSC_KIND_HELD
+ * @retval 0 success
+ * @retval -EINVAL `attr` is NULL, or `kind` is unknown
+ * @since 1.0
+ */
+TSC_API int tsc_counter_attr_set_kind(tsc_counter_attr_t *attr, tsc_kind_t kind);
 
 /**
  * Sets bounds. `min` 0 detects a decrement without an increment, `max` limits admission, and any bounds turn

@@ -27,8 +27,9 @@
  * @endcode
  *
  * **One difference** from an atomic integer, and from an integer under a mutex: a change can fail. A closed
- * counter refuses increments, and bounds refuse or clamp a change that would leave them. The call then returns a
- * negative errno value, or 1. A thread whose increment did not return 0 must not decrement.
+ * counter refuses increments, a total refuses decrements, and bounds refuse or clamp a change that would leave
+ * them. The call then returns a negative errno value, or 1. A thread whose increment did not return 0 must not
+ * decrement.
  *
  * **Life cycle**
  *  1. tsc_counter_create() creates a counter. The caller owns the first reference.
@@ -61,6 +62,7 @@
  * | an operation | -EDEADLK | inside an update callback on the same counter or on one of the same owner |
  * | a change     | 1        | the change stopped at a bound (TSC_BOUNDS_CLAMP)                          |
  * | a change     | -ERANGE  | the value would leave its bounds (TSC_BOUNDS_REJECT)                      |
+ * | a change     | -ERANGE  | the value of a total would fall (TSC_KIND_TOTAL)                          |
  * | a change     | -EAGAIN  | queue, in the child of a `fork`: the owner's thread cannot be started     |
  *
  * **Ordering.** A change is a release and a read is an acquire. A thread that reads a value that includes an
@@ -104,9 +106,9 @@ enum {
 #define TSC_CAP_LINEARIZABLE UINT64_C(1)
 /** fetch_add, set, exchange and compare_exchange work. */
 #define TSC_CAP_FETCH UINT64_C(2)
-/** Bounds can be set. */
+/** Of a backend: bounds can be set. Of a counter: it has bounds. */
 #define TSC_CAP_BOUNDS UINT64_C(4)
-/** The peak can be tracked. */
+/** Of a backend: the peak can be tracked. Of a counter: it is tracked. */
 #define TSC_CAP_PEAK UINT64_C(8)
 /** update works. */
 #define TSC_CAP_UPDATE UINT64_C(16)
@@ -126,13 +128,13 @@ enum {
  *
  * @param[out] counter the new counter; NULL on error
  * @param backend the backend
- * @param attr the attributes, or NULL: initial value 0, no bounds, no peak, a queue of 1024 messages, no name, no
- *        help
+ * @param attr the attributes, or NULL: initial value 0, a gauge, no bounds, no peak, a queue of 1024 messages, no
+ *        name, no help
  * @retval 0 success
  * @retval -EINVAL `counter` is NULL, `backend` is unknown, or `attr` names an owner and `backend` is not
  *         the queue
  * @retval -ENOTSUP the backend is not part of this build, or it lacks bounds or a peak that `attr` asks for
- * @retval -ERANGE the initial value is outside the bounds
+ * @retval -ERANGE the initial value is outside the bounds, or that of a total is negative
  * @retval -ENOMEM out of memory
  * @retval -EAGAIN the owner's thread of the queue cannot be started
  * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
@@ -387,7 +389,8 @@ TSC_API int tsc_counter_exchange(tsc_counter_t *counter, int64_t value, int64_t 
  * @retval 0 the value was not set: it differs from `*expected`
  * @retval -ENOTSUP the backend lacks TSC_CAP_FETCH
  * @retval -ESHUTDOWN the counter is closed
- * @retval -ERANGE the value equals `*expected`, and `desired` is outside the bounds (TSC_BOUNDS_REJECT)
+ * @retval -ERANGE the value equals `*expected`, and `desired` is outside the bounds (TSC_BOUNDS_REJECT) or lower
+ *         than the value of a total
  * @ordering acquire and release if it returns 1, acquire if it returns 0
  * @safety MT-Safe race:expected, AS-Unsafe, no cancellation point
  * @since 1.0
@@ -413,12 +416,13 @@ typedef int (*tsc_update_fn)(int64_t *value, void *arg);
  * leaves the callback, the counter is unlocked and unchanged. On the queue the callback runs on the owner's thread
  * while the caller waits, and must return.
  *
- * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), tsc_counter_get_name(), tsc_counter_get_help()
- * and tsc_counter_get_backend() work on this counter and on counters of the same owner. Callbacks that wait for
- * each other across owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a
- * callback the child may only exec or `_exit`.
+ * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), and the getters of name, help, kind, backend and
+ * capabilities work on this counter and on counters of the same owner. Callbacks that wait for each other across
+ * owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a callback the child may
+ * only exec or `_exit`.
  *
- * The library checks that the counter is open, and the value within its bounds, after the callback has returned.
+ * After the callback has returned, the library checks that the counter is open, that the value is within its
+ * bounds, and that a total has not fallen.
  *
  * @param counter the counter
  * @param update the callback
@@ -500,6 +504,34 @@ TSC_API int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, 
 TSC_API int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend);
 
 /**
+ * Stores the kind of a counter. Callable inside an update callback.
+ *
+ * @param counter the counter
+ * @param[out] kind its kind
+ * @retval 0 success
+ * @retval -EINVAL `counter` or `kind` is NULL
+ * @since 1.0
+ */
+TSC_API int tsc_counter_get_kind(tsc_counter_t *counter, tsc_kind_t *kind);
+
+/**
+ * Stores the capabilities of a counter: those of its backend, except that
+ *  - TSC_CAP_BOUNDS is set only if the counter has bounds,
+ *  - TSC_CAP_PEAK is set only if it tracks its peak, and
+ *  - TSC_CAP_ASYNC is not set if the counter has bounds, because an addition then waits for its result.
+ *
+ * The kind changes none: a total has the operations of a gauge, and they refuse what would lower it. The
+ * capabilities of a counter never change. Callable inside an update callback.
+ *
+ * @param counter the counter
+ * @param[out] caps the sum of its TSC_CAP_…
+ * @retval 0 success
+ * @retval -EINVAL `counter` or `caps` is NULL
+ * @since 1.0
+ */
+TSC_API int tsc_counter_get_caps(tsc_counter_t *counter, uint64_t *caps);
+
+/**
  * Returns the name of a counter. Callable inside an update callback.
  *
  * @param counter the counter, or NULL
@@ -516,6 +548,16 @@ TSC_API const char *tsc_counter_get_name(tsc_counter_t *counter);
  * @since 1.0
  */
 TSC_API const char *tsc_counter_get_help(tsc_counter_t *counter);
+
+/**
+ * Returns the name of a kind: "gauge", "total", "held".
+ *
+ * @param kind the kind
+ * @return its name, in static storage; NULL if the kind is unknown
+ * @safety MT-Safe, AS-Safe, no cancellation point
+ * @since 1.0
+ */
+TSC_API const char *tsc_kind_name(tsc_kind_t kind);
 
 /**
  * Returns the name of a backend: "mutex", "atomic", "queue", "percpu".

@@ -17,7 +17,12 @@ static int counts(tsc_counter_t *counter)
     int64_t after = 0;
     int64_t min = 0;
     int64_t max = 0;
+    tsc_kind_t kind = TSC_KIND_TOTAL;
+    uint64_t caps = 0;
 
+    if (tsc_counter_get_kind(counter, &kind) != 0 || strcmp(tsc_kind_name(kind), "gauge") != 0 ||
+        tsc_counter_get_caps(counter, &caps) != 0 || (caps & TSC_CAP_BOUNDS))
+        return 0;
     if (tsc_counter_get_help(counter)[0] != '\0' || tsc_counter_get_bounds(counter, &min, &max) != -ENOTSUP)
         return 0;
     {

@@ -66,6 +66,7 @@ static tsc_counter_attr_t *make_attr(const struct variant *variant, const struct
 
     ck_assert_int_eq(tsc_counter_attr_create(&attr), 0);
     ck_assert_int_eq(tsc_counter_attr_set_initial(attr, options->initial), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_kind(attr, options->kind), 0);
     if (options->bounded)
         ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, options->min, options->max, options->policy), 0);
     ck_assert_int_eq(tsc_counter_attr_set_track_peak(attr, options->track_peak), 0);
@@ -125,6 +126,7 @@ int main(void)
     add_fetch_tests(suite);
     add_guard_tests(suite);
     add_bounds_tests(suite);
+    add_kind_tests(suite);
     add_peak_tests(suite);
     add_update_tests(suite);
     add_callback_tests(suite);

@@ -32,6 +32,7 @@ void add_test_lacking(TCase *tcase, const TTest *test, uint64_t lacking);
 /* The attributes of a test's counter. */
 struct options {
     int64_t initial;
+    tsc_kind_t kind;
     bool bounded;
     int64_t min;
     int64_t max;
@@ -63,7 +64,7 @@ struct operation {
     bool cancellation_point;
 };
 
-enum { OPERATION_COUNT = 17 };
+enum { OPERATION_COUNT = 19 };
 
 extern const struct operation operations[OPERATION_COUNT];
 
@@ -77,6 +78,7 @@ void add_error_tests(Suite *suite);
 void add_fairness_tests(Suite *suite);
 void add_fetch_tests(Suite *suite);
 void add_guard_tests(Suite *suite);
+void add_kind_tests(Suite *suite);
 void add_peak_tests(Suite *suite);
 void add_queue_tests(Suite *suite);
 void add_reference_tests(Suite *suite);

@@ -56,6 +56,7 @@ START_TEST(defaults_without_attributes)
 {
     tsc_counter_t *counter;
     tsc_backend_t backend = UNTOUCHED;
+    tsc_kind_t kind = UNTOUCHED;
     int64_t peak = UNTOUCHED;
 
     RETURNS(0, tsc_counter_create(&counter, variants[_i].backend, NULL));
@@ -64,6 +65,8 @@ START_TEST(defaults_without_attributes)
     ck_assert_str_eq(tsc_counter_get_help(counter), "");
     RETURNS(0, tsc_counter_get_backend(counter, &backend));
     ck_assert_uint_eq(backend, variants[_i].backend);
+    RETURNS(0, tsc_counter_get_kind(counter, &kind));
+    ck_assert_uint_eq(kind, TSC_KIND_GAUGE);
     RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
     RETURNS(0, tsc_counter_add(counter, INT64_MIN));

@@ -53,6 +53,8 @@ static void check_missing_outputs(tsc_counter_t *counter)
     RETURNS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
     RETURNS(-EINVAL, tsc_counter_update(counter, NULL, &other));
     RETURNS(-EINVAL, tsc_counter_get_backend(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_kind(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_caps(counter, NULL));
     ck_assert_int_eq(other, UNTOUCHED);
     HOLDS(counter, 4);
 }

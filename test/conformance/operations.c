@@ -123,6 +123,28 @@ static int call_get_backend(tsc_counter_t *counter, int64_t *output, int64_t *ot
     return result;
 }
 
+static int call_get_kind(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
+{
+    tsc_kind_t kind = UNTOUCHED;
+    int result = tsc_counter_get_kind(counter, &kind);
+
+    (void)other_output;
+    if (kind != UNTOUCHED)
+        *output = kind;
+    return result;
+}
+
+static int call_get_caps(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
+{
+    uint64_t caps = UNTOUCHED;
+    int result = tsc_counter_get_caps(counter, &caps);
+
+    (void)other_output;
+    if (caps != UNTOUCHED)
+        *output = (int64_t)caps;
+    return result;
+}
+
 const struct operation operations[] = {
     {.name = "inc", .call = call_inc, .refused_when_closed = true},
     {.name = "dec", .call = call_dec},
@@ -144,6 +166,8 @@ const struct operation operations[] = {
     {.name = "close", .call = call_close},
     {.name = "wait_at_most", .call = call_wait_at_most, .cancellation_point = true},
     {.name = "get_backend", .call = call_get_backend, .allowed_in_callback = true},
+    {.name = "get_kind", .call = call_get_kind, .allowed_in_callback = true},
+    {.name = "get_caps", .call = call_get_caps, .allowed_in_callback = true},
 };
 
 _Static_assert(sizeof operations / sizeof operations[0] == OPERATION_COUNT, "one row for each operation");

@@ -287,6 +287,8 @@ static void do_everything(tsc_counter_t *counter)
 {
     int64_t numbers[3] = {0};
     tsc_backend_t backend;
+    tsc_kind_t kind;
+    uint64_t caps;
 
     (void)tsc_counter_ref(counter);
     (void)tsc_counter_inc(counter);
@@ -310,6 +312,8 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_wait_at_most(counter, INT64_MAX, -1);
     (void)tsc_counter_wait_at_most(counter, INT64_MIN + 1, 1000);
     (void)tsc_counter_get_backend(counter, &backend);
+    (void)tsc_counter_get_kind(counter, &kind);
+    (void)tsc_counter_get_caps(counter, &caps);
     (void)tsc_counter_get_name(counter);
     (void)tsc_counter_get_help(counter);
     tsc_counter_unref(counter);

@@ -150,10 +150,14 @@ static void updates_are_both(tsc_counter_t *counter, tsc_backend_t backend)
 
 static void queries_call_no_hook(tsc_counter_t *counter, tsc_backend_t backend)
 {
+    tsc_kind_t kind;
+    uint64_t caps;
     int64_t min;
     int64_t max;
 
     EXPECT_HOOKS("", tsc_counter_get_backend(counter, &backend), 0);
+    EXPECT_HOOKS("", tsc_counter_get_kind(counter, &kind), 0);
+    EXPECT_HOOKS("", tsc_counter_get_caps(counter, &caps), 0);
     EXPECT_HOOKS("", tsc_counter_get_name(counter)[0], '\0');
     EXPECT_HOOKS("", tsc_counter_get_help(counter)[0], '\0');
     EXPECT_HOOKS("", tsc_counter_get_bounds(counter, &min, &max), -ENOTSUP);
@@ -349,7 +353,9 @@ static void try_backend(tsc_backend_t backend)
 {
     tsc_counter_t *counter;
     tsc_backend_t found;
+    tsc_kind_t kind;
     uint64_t caps;
+    uint64_t own;
 
     EXPECT_STORED(&caps, tsc_backend_get_caps(backend, &caps), 0);
     EXPECT_STORED(&found, tsc_backend_from_name(tsc_backend_name(backend), &found), 0);
@@ -358,6 +364,8 @@ static void try_backend(tsc_backend_t backend)
     EXPECT(is_stored(tsc_counter_get_name(counter), 1));
     EXPECT(is_stored(tsc_counter_get_help(counter), 1));
     EXPECT_STORED(&found, tsc_counter_get_backend(counter, &found), 0);
+    EXPECT_STORED(&kind, tsc_counter_get_kind(counter, &kind), 0);
+    EXPECT_STORED(&own, tsc_counter_get_caps(counter, &own), 0);
     values(counter, caps);
     tsc_counter_unref(counter);
     if (caps & TSC_CAP_BOUNDS)

@@ -32,15 +32,19 @@ static void set_bounds_and_peak(tsc_counter_attr_t *attr)
 static void names(tsc_backend_t backend)
 {
     tsc_backend_t found;
+    tsc_kind_t kind;
     uint64_t caps;
+    uint64_t own;
     tsc_counter_t *counter;
 
     use_the_stack();
     counter = new_counter_with(backend, set_all);
     REQUIRE(tsc_counter_get_backend(counter, &found) == 0 && found == backend);
+    REQUIRE(tsc_counter_get_kind(counter, &kind) == 0 && kind == TSC_KIND_GAUGE);
+    REQUIRE(tsc_counter_get_caps(counter, &own) == 0);
     REQUIRE(tsc_backend_from_name(tsc_backend_name(backend), &found) == 0 && found == backend);
     REQUIRE(tsc_backend_get_caps(backend, &caps) == 0);
-    REQUIRE(caps != 0);
+    REQUIRE(caps != 0 && own != 0);
     REQUIRE(strcmp(tsc_counter_get_name(counter), "in flight") == 0);
     REQUIRE(strcmp(tsc_counter_get_help(counter), "Requests that are being served.") == 0);
     REQUIRE(tsc_version_string()[0] != '\0');

@@ -62,6 +62,7 @@ END_TEST
 START_TEST(setters_need_attributes)
 {
     RETURNS(-EINVAL, tsc_counter_attr_set_initial(NULL, 1));
+    RETURNS(-EINVAL, tsc_counter_attr_set_kind(NULL, TSC_KIND_GAUGE));
     RETURNS(-EINVAL, tsc_counter_attr_set_bounds(NULL, 0, 1, TSC_BOUNDS_REJECT));
     RETURNS(-EINVAL, tsc_counter_attr_set_track_peak(NULL, 1));
     RETURNS(-EINVAL, tsc_counter_attr_set_queue_capacity(NULL, 1));
@@ -125,6 +126,38 @@ START_TEST(refused_bounds_change_nothing)
     RETURNS(1, tsc_counter_add(counter, 5));
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
+    tsc_counter_attr_destroy(attr);
+}
+END_TEST
+
+static void check_kind(const tsc_counter_attr_t *attr, tsc_kind_t expected)
+{
+    tsc_counter_t *counter = make_counter(attr);
+    int lowered = expected == TSC_KIND_TOTAL ? -ERANGE : 0;
+    tsc_kind_t kind = UNTOUCHED;
+    uint64_t caps = 0;
+
+    RETURNS(0, tsc_counter_get_kind(counter, &kind));
+    ck_assert_uint_eq(kind, expected);
+    RETURNS(lowered, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_get_caps(counter, &caps));
+    if (caps & TSC_CAP_FETCH)
+        RETURNS(lowered, tsc_counter_set(counter, -5));
+    tsc_counter_unref(counter);
+}
+
+START_TEST(kinds_are_checked_and_kept)
+{
+    static const tsc_kind_t unknown[] = {3, 255, 256, 257, UINT32_C(1) << 31, UINT32_MAX};
+    tsc_counter_attr_t *attr = make_attr();
+
+    check_kind(attr, TSC_KIND_GAUGE);
+    for (tsc_kind_t kind = TSC_KIND_GAUGE; kind <= TSC_KIND_HELD; kind++) {
+        RETURNS(0, tsc_counter_attr_set_kind(attr, kind));
+        for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+            RETURNS(-EINVAL, tsc_counter_attr_set_kind(attr, unknown[i]));
+        check_kind(attr, kind);
+    }
     tsc_counter_attr_destroy(attr);
 }
 END_TEST
@@ -383,6 +416,7 @@ int main(void)
     tcase_add_test(tcase, setters_need_values);
     ADD_FOR_EACH(tcase, bounds_are_checked, bounds);
     tcase_add_test(tcase, refused_bounds_change_nothing);
+    tcase_add_test(tcase, kinds_are_checked_and_kept);
     tcase_add_test(tcase, later_values_replace_earlier_ones);
     ADD_FOR_EACH(tcase, queue_capacities_are_checked, capacities);
     ADD_FOR_EACH(tcase, utf8_texts_are_kept, utf8);

@@ -80,6 +80,19 @@ START_TEST(other_names_are_unknown)
 }
 END_TEST
 
+static const char *const kinds[] = {[0] = "gauge", [1] = "total", [2] = "held"};
+
+START_TEST(kinds_have_names)
+{
+    static const tsc_kind_t unknown[] = {3, 255, 256, UINT32_C(1) << 31, UINT32_MAX};
+
+    for (tsc_kind_t kind = 0; kind < sizeof kinds / sizeof kinds[0]; kind++)
+        ck_assert_str_eq(tsc_kind_name(kind), kinds[kind]);
+    for (size_t i = 0; i < sizeof unknown / sizeof unknown[0]; i++)
+        ck_assert_ptr_null(tsc_kind_name(unknown[i]));
+}
+END_TEST
+
 START_TEST(outputs_are_needed)
 {
     RETURNS(-EINVAL, tsc_backend_from_name("mutex", NULL));
@@ -97,6 +110,10 @@ START_TEST(numbers_of_the_abi)
     ck_assert_int_eq(TSC_BACKEND_ATOMIC, 1);
     ck_assert_int_eq(TSC_BACKEND_QUEUE, 2);
     ck_assert_int_eq(TSC_BACKEND_PERCPU, 3);
+    ck_assert_uint_eq(sizeof(tsc_kind_t), 4);
+    ck_assert_int_eq(TSC_KIND_GAUGE, 0);
+    ck_assert_int_eq(TSC_KIND_TOTAL, 1);
+    ck_assert_int_eq(TSC_KIND_HELD, 2);
     ck_assert_int_eq(TSC_BOUNDS_REJECT, 0);
     ck_assert_int_eq(TSC_BOUNDS_CLAMP, 1);
     ck_assert_uint_eq(TSC_CAP_LINEARIZABLE, 1);
@@ -132,6 +149,7 @@ int main(void)
     tcase_add_loop_test(tcase, backends_have_capabilities, 0, BACKENDS);
     tcase_add_test(tcase, other_backends_are_unknown);
     tcase_add_test(tcase, other_names_are_unknown);
+    tcase_add_test(tcase, kinds_have_names);
     tcase_add_test(tcase, outputs_are_needed);
     tcase_add_test(tcase, numbers_of_the_abi);
     tcase_add_test(tcase, versions_agree);
