@@ -59,6 +59,14 @@ static tsc_counter_t *make_with_peak(tsc_backend_t backend, int64_t initial)
     return make(backend, attr);
 }
 
+static tsc_counter_t *make_total(tsc_backend_t backend)
+{
+    tsc_counter_attr_t *attr = new_attr();
+
+    ck_assert_int_eq(tsc_counter_attr_set_kind(attr, TSC_KIND_TOTAL), 0);
+    return make(backend, attr);
+}
+
 static int add(struct call *call)
 {
     return tsc_counter_add(call->counter, call->operand);
@@ -67,6 +75,11 @@ static int add(struct call *call)
 static int fetch_add(struct call *call)
 {
     return tsc_counter_fetch_add(call->counter, call->operand, &call->output);
+}
+
+static int exchange(struct call *call)
+{
+    return tsc_counter_exchange(call->counter, call->operand, &call->output);
 }
 
 static int close_it(struct call *call)
@@ -94,6 +107,23 @@ static int update(struct call *call)
 {
     return tsc_counter_update(call->counter, change_by, &call->operand);
 }
+
+/* -------- atomic: totals -------- */
+
+START_TEST(exchange_lowers_no_total_that_has_grown_meanwhile)
+{
+    tsc_counter_t *counter = make_total(TSC_BACKEND_ATOMIC);
+    struct call change = {.make = exchange, .counter = counter, .operand = 5, .output = UNTOUCHED};
+
+    ck_assert(call_stops(&change, "atomic_swapping"));
+    RETURNS(0, tsc_counter_add(counter, 9));
+    call_continues(&change);
+    ck_assert_int_eq(call_ends(&change), -ERANGE);
+    ck_assert_int_eq(change.output, UNTOUCHED);
+    HOLDS(counter, 9);
+    tsc_counter_unref(counter);
+}
+END_TEST
 
 /* -------- atomic: additions and the close -------- */
 
@@ -932,6 +962,7 @@ static void add_atomic_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "atomic", CASE_SECONDS);
 
+    tcase_add_test(tcase, exchange_lowers_no_total_that_has_grown_meanwhile);
     tcase_add_test(tcase, refused_addition_wakes_the_drain);
     tcase_add_test(tcase, addition_after_the_close_changes_nothing);
     tcase_add_test(tcase, close_waits_for_all_admitted_changes);
