@@ -380,6 +380,11 @@ static int child_inc(tsc_counter_t *counter)
     return tsc_counter_inc(counter);
 }
 
+static int child_dec(tsc_counter_t *counter)
+{
+    return tsc_counter_dec(counter);
+}
+
 static int child_try_add(tsc_counter_t *counter)
 {
     return tsc_counter_try_add(counter, 1);
@@ -423,7 +428,8 @@ static int child_update(tsc_counter_t *counter)
 }
 
 static int (*const needing_the_thread[])(tsc_counter_t *) = {
-    child_inc, child_try_add, child_fetch_add, child_set, child_exchange, child_compare_exchange, child_update,
+    child_inc, child_dec,      child_try_add,          child_fetch_add,
+    child_set, child_exchange, child_compare_exchange, child_update,
 };
 
 /*
@@ -462,13 +468,18 @@ static void use_without_the_thread(void *arg)
     child_check_owners(0);
 }
 
+/* For each kind: a total, too, has no thread before it refuses a decrement. */
 START_TEST(child_of_a_fork_gets_no_thread)
 {
+    tsc_counter_attr_t *kind_attr;
     tsc_counter_t *counter;
 
     if (!TEST_BUILT_QUEUE)
         return;
-    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, NULL), 0);
+    ck_assert_int_eq(tsc_counter_attr_create(&kind_attr), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_kind(kind_attr, (tsc_kind_t)_i), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, TSC_BACKEND_QUEUE, kind_attr), 0);
+    tsc_counter_attr_destroy(kind_attr);
     ck_assert_int_eq(tsc_counter_inc(counter), 0);
     wait_for_owner(counter);
     ck_assert_int_eq(child_run(fail_without_the_thread, counter), 0);
@@ -490,6 +501,6 @@ int main(void)
     tcase_add_loop_test(life, objects_without_a_thread_are_freed_inside_a_callback, 0, MAKINGS);
     tcase_add_loop_test(life, no_operation_makes_a_request, 0, MAKINGS);
     if (!support_is_skipped(child_of_a_fork_gets_no_thread->name))
-        tcase_add_test(child, child_of_a_fork_gets_no_thread);
+        tcase_add_loop_test(child, child_of_a_fork_gets_no_thread, TSC_KIND_GAUGE, TSC_KIND_HELD + 1);
     return support_run_suite(suite);
 }

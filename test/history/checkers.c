@@ -93,6 +93,16 @@ struct known {
                    .max = (high), \
                    .policy = (what)}
 
+#define TOTAL_ON(name, from) .attributes = {.backend = (name), .initial = (from), .total = true}
+#define CLAMPED_TOTAL(from, low, high) \
+    .attributes = {.backend = TSC_BACKEND_MUTEX, \
+                   .initial = (from), \
+                   .total = true, \
+                   .bounded = true, \
+                   .min = (low), \
+                   .max = (high), \
+                   .policy = TSC_BOUNDS_CLAMP}
+
 static const struct known known[] = {
     /* -------- order -------- */
     {"a read misses an addition that had returned", ON_MUTEX,
@@ -171,6 +181,47 @@ static const struct known known[] = {
     {"a peak is above all values that were held", WITH_PEAK(TSC_BACKEND_MUTEX),
      .calls = {DID_ADD(0, 0, 10, 1, 0), DID_ADD(1, 20, 30, -1, 0), DID_GET_PEAK(1, 40, 50, 1)},
      .changes = {{OUTPUT, 2, 2}}},
+
+    /* -------- totals -------- */
+    {"a total is lowered", TOTAL_ON(TSC_BACKEND_ATOMIC, 3), .calls = {DID_ADD(0, 0, 10, -1, -ERANGE)},
+     .changes = {{RESULT, 0, 0}}},
+    {"a decrement of a total has an effect, though it is refused", TOTAL_ON(TSC_BACKEND_MUTEX, 3),
+     .calls = {DID_ADD(0, 0, 10, -1, -ERANGE), DID_GET(0, 20, 30, 3)}, .changes = {{OUTPUT, 1, 2}}},
+    {"a total refuses an increment", TOTAL_ON(TSC_BACKEND_MUTEX, 3), .calls = {DID_ADD(0, 0, 10, 1, 0)},
+     .changes = {{RESULT, 0, -ERANGE}}},
+    {"a total refuses to wrap", TOTAL_ON(TSC_BACKEND_MUTEX, INT64_MAX),
+     .calls = {DID_ADD(0, 0, 10, 1, 0), DID_GET(0, 20, 30, INT64_MIN)},
+     .changes = {{RESULT, 0, -ERANGE}, {OUTPUT, 1, INT64_MAX}}},
+    {"a total is clamped at its lower bound", CLAMPED_TOTAL(3, 0, 9), .calls = {DID_ADD(0, 0, 10, -5, -ERANGE)},
+     .changes = {{RESULT, 0, 1}}},
+    {"a total is not clamped at its upper bound", CLAMPED_TOTAL(3, 0, 9),
+     .calls = {DID_ADD(0, 0, 10, 7, 1), DID_GET(0, 20, 30, 9)}, .changes = {{RESULT, 0, -ERANGE}, {OUTPUT, 1, 3}}},
+    {"a lower value is assigned to a total", TOTAL_ON(TSC_BACKEND_MUTEX, 3),
+     .calls = {DID_SET(0, 0, 10, 2, -ERANGE)}, .changes = {{RESULT, 0, 0}}},
+    {"a total refuses the value that it holds", TOTAL_ON(TSC_BACKEND_MUTEX, 3), .calls = {DID_SET(0, 0, 10, 3, 0)},
+     .changes = {{RESULT, 0, -ERANGE}}},
+    {"a total is exchanged for a lower value", TOTAL_ON(TSC_BACKEND_ATOMIC, 3),
+     .calls = {DID_COMPARE_EXCHANGE(0, 0, 10, 3, 2, -ERANGE, 3)}, .changes = {{RESULT, 0, 1}}},
+    {"a total is checked before the expected value", TOTAL_ON(TSC_BACKEND_ATOMIC, 3),
+     .calls = {DID_COMPARE_EXCHANGE(0, 0, 10, 4, 1, 0, 3)}, .changes = {{RESULT, 0, -ERANGE}, {OUTPUT, 0, 4}}},
+    {"an exchange lowers what was added meanwhile", TOTAL_ON(TSC_BACKEND_ATOMIC, 0),
+     .calls = {DID_ADD(0, 0, 10, 9, 0), DID_SET(1, 5, 20, 5, 0), DID_GET(1, 30, 40, 14)},
+     .changes = {{OUTPUT, 2, 5}}},
+    {"an update lowers a total", TOTAL_ON(TSC_BACKEND_MUTEX, 3),
+     .calls = {DID_UPDATE(0, 0, 10, -1, 0, -ERANGE, 3)}, .changes = {{RESULT, 0, 0}}},
+    {"a decrement of a total is refused because it is closed", TOTAL_ON(TSC_BACKEND_MUTEX, 3), .closed = true,
+     .calls = {DID_ADD(0, 0, 10, -1, -ERANGE)}, .changes = {{RESULT, 0, -ESHUTDOWN}}},
+    {"a total of the per-CPU backend is lowered", TOTAL_ON(TSC_BACKEND_PERCPU, 3),
+     .calls = {DID_ADD(0, 0, 10, -1, -ERANGE)}, .changes = {{RESULT, 0, 0}}},
+    {"a decrement of a per-CPU total has an effect", TOTAL_ON(TSC_BACKEND_PERCPU, 3),
+     .calls = {DID_ADD(0, 0, 10, -1, -ERANGE), DID_GET(0, 5, 20, 3)}, .changes = {{OUTPUT, 1, 2}}},
+    {"a read of a per-CPU total falls, as a decrement was refused", TOTAL_ON(TSC_BACKEND_PERCPU, 0),
+     .calls = {DID_ADD(0, 0, 100, 1, 0), DID_ADD(1, 0, 100, -1, -ERANGE), DID_GET(2, 10, 20, 1),
+               DID_GET(2, 30, 40, 1)},
+     .changes = {{OUTPUT, 3, 0}}},
+    {"a read at once shows a refused decrement of another thread", TOTAL_ON(TSC_BACKEND_PERCPU, 0),
+     .calls = {DID_ADD(0, 0, 20, 1, 0), DID_GET_AT_ONCE(0, 0, 20, 1), DID_ADD(1, 5, 25, -1, -ERANGE)},
+     .changes = {{OUTPUT, 1, 0}}},
 
     /* -------- update -------- */
     {"a cancelled update has an effect", ON_MUTEX,

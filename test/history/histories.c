@@ -136,6 +136,8 @@ static int set_attributes(tsc_counter_attr_t *attr, const struct attributes *att
 {
     int error = tsc_counter_attr_set_initial(attr, attributes->initial);
 
+    if (!error && attributes->total)
+        error = tsc_counter_attr_set_kind(attr, TSC_KIND_TOTAL);
     if (!error && attributes->bounded)
         error = tsc_counter_attr_set_bounds(attr, attributes->min, attributes->max, attributes->policy);
     if (!error && attributes->track_peak)

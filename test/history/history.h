@@ -58,6 +58,7 @@ struct call {
 struct attributes {
     tsc_backend_t backend;
     int64_t initial;
+    bool total;
     bool bounded;
     int64_t min;
     int64_t max;

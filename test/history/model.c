@@ -34,12 +34,18 @@ bool model_supports(const struct attributes *attributes, enum operation operatio
     }
 }
 
+bool model_refuses(const struct attributes *attributes, const struct call *addition)
+{
+    return attributes->total && addition->argument[0] < 0;
+}
+
 /* During a close a change may come before or after it; its result shows which. */
 static struct reference reference_of(const struct attributes *attributes, const struct call *call,
                                      const struct state *state)
 {
     return (struct reference){
         .bounds = {attributes->bounded, attributes->policy == TSC_BOUNDS_CLAMP, attributes->min, attributes->max},
+        .total = attributes->total,
         .value = state->value,
         .peak = state->peak,
         .closed = state->closing == CLOSED || (state->closing == CLOSING && call->result == -ESHUTDOWN),

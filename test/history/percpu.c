@@ -76,7 +76,8 @@ static void note_call(struct timeline *timeline, const struct call *call)
 
     if (call->operation == CLOSE && call->invoked < timeline->close_invoked)
         timeline->close_invoked = call->invoked;
-    if (!is_addition(call->operation) || !model_supports(timeline->history->attributes, call->operation))
+    if (!is_addition(call->operation) || !model_supports(timeline->history->attributes, call->operation) ||
+        model_refuses(timeline->history->attributes, call))
         return;
     timeline->rises &= delta >= 0;
     if (call->result == 0)
@@ -274,7 +275,8 @@ static struct range range_of(const struct timeline *timeline, const struct pair 
         for (size_t i = 0; i < history->count[thread]; i++) {
             const struct call *call = history->calls[thread][i];
 
-            if (is_addition(call->operation) && model_supports(history->attributes, call->operation))
+            if (is_addition(call->operation) && model_supports(history->attributes, call->operation) &&
+                !model_refuses(history->attributes, call))
                 let_range_include(&range, pair, other, call);
         }
     }
@@ -347,7 +349,10 @@ static void check_addition(const struct timeline *timeline, const struct call *c
 {
     bool raises = call->argument[0] > 0;
 
-    if (call->result == 0) {
+    if (model_refuses(timeline->history->attributes, call)) {
+        if (call->result != -ERANGE || !is_untouched(call))
+            verdict_against(verdict, call, "it would lower a total");
+    } else if (call->result == 0) {
         if (raises && call->invoked > timeline->closed_at)
             verdict_against(verdict, call, "a close had returned before");
     } else if (call->result != -ESHUTDOWN || !raises) {

@@ -92,8 +92,10 @@ static void draw_initial(uint64_t *random, struct life *life)
 
     if (one_in(random, 2))
         life->attributes.initial = distance;
+    else if (life->attributes.total || one_in(random, 2))
+        life->attributes.initial = INT64_MAX - distance;
     else
-        life->attributes.initial = one_in(random, 2) ? INT64_MIN + distance : INT64_MAX - distance;
+        life->attributes.initial = INT64_MIN + distance;
 }
 
 static void draw_bounds(uint64_t *random, struct life *life)
@@ -124,6 +126,7 @@ void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life)
     *life = (struct life){.attributes = {.backend = backend, .counters = 1}};
     life->amounts = next_random(random) % (is_linearizable ? WIDE + 1 : WIDE);
     life->rounds = (size_t)between(random, 1, backend == TSC_BACKEND_QUEUE ? 8 : 4);
+    life->attributes.total = one_in(random, 4);
     draw_initial(random, life);
     if (backend == TSC_BACKEND_QUEUE)
         draw_queue(random, &life->attributes);
@@ -201,7 +204,8 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
     switch (step->call.operation) {
     case SET:
     case EXCHANGE:
-        argument[0] = draw_value(random, life);
+        step->from_last = life->attributes.total && one_in(random, 2);
+        argument[0] = step->from_last ? between(random, -1, 2) * unit_of(life) : draw_value(random, life);
         break;
     case COMPARE_EXCHANGE:
         step->from_last = !one_in(random, 4);

@@ -144,6 +144,8 @@ static void print_counter(const struct history *history)
     const struct attributes *attributes = history->attributes;
 
     fprintf(stderr, "%s", tsc_backend_name(attributes->backend));
+    if (attributes->total)
+        fprintf(stderr, ", a total");
     if (attributes->bounded)
         fprintf(stderr, ", bounds %" PRId64 " to %" PRId64 " (%s)", attributes->min, attributes->max,
                 attributes->policy == TSC_BOUNDS_CLAMP ? "clamp" : "reject");

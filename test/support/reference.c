@@ -26,6 +26,13 @@ static int change(struct reference *counter, int64_t value, enum side side)
     return side == WITHIN ? 0 : 1;
 }
 
+static int assign(struct reference *counter, int64_t value)
+{
+    if (counter->total && counter->value > value)
+        return -ERANGE;
+    return change(counter, value, side_of(counter, value));
+}
+
 int reference_add(struct reference *counter, int64_t delta, int64_t *previous)
 {
     int64_t before = counter->value;
@@ -35,6 +42,8 @@ int reference_add(struct reference *counter, int64_t delta, int64_t *previous)
 
     if (delta > 0 && counter->closed)
         return -ESHUTDOWN;
+    if (counter->total && delta < 0)
+        return -ERANGE;
     if (__builtin_add_overflow(before, delta, &sum) && counter->bounds.set)
         side = delta > 0 ? ABOVE : BELOW;
     else
@@ -48,7 +57,7 @@ int reference_add(struct reference *counter, int64_t delta, int64_t *previous)
 int reference_exchange(struct reference *counter, int64_t value, int64_t *previous)
 {
     int64_t before = counter->value;
-    int result = counter->closed ? -ESHUTDOWN : change(counter, value, side_of(counter, value));
+    int result = counter->closed ? -ESHUTDOWN : assign(counter, value);
 
     if (result >= 0)
         *previous = before;
@@ -65,7 +74,7 @@ int reference_compare_exchange(struct reference *counter, int64_t *expected, int
         *expected = counter->value;
         return 0;
     }
-    result = change(counter, desired, side_of(counter, desired));
+    result = assign(counter, desired);
     return result < 0 ? result : 1;
 }
 
@@ -78,5 +87,5 @@ int reference_commit(struct reference *counter, int64_t wanted, int callback_res
     if (counter->closed && wanted > counter->value &&
         !(counter->bounds.set && counter->bounds.clamp && counter->value == counter->bounds.max))
         return -ESHUTDOWN;
-    return change(counter, wanted, side_of(counter, wanted));
+    return assign(counter, wanted);
 }

@@ -18,6 +18,7 @@ struct reference_bounds {
 
 struct reference {
     struct reference_bounds bounds;
+    bool total; /* a change that would lower the value is refused */
     int64_t value;
     int64_t peak;
     bool closed;
