@@ -2,6 +2,8 @@
 /* Kinds of counters: what a total refuses, and what a counter can do. */
 #include "conformance.h"
 
+#include <tscounter/guard.h>
+
 #include "second_thread.h"
 #include "support/suite.h"
 
@@ -278,6 +280,20 @@ START_TEST(total_stops_at_its_upper_bound)
 }
 END_TEST
 
+/* The decrement of each guard is refused. */
+START_TEST(total_counts_the_scopes_entered)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.kind = TSC_KIND_TOTAL});
+
+    for (int i = 1; i <= 3; i++) {
+        TSC_SCOPED_INC(counter);
+        HOLDS(counter, i);
+    }
+    HOLDS(counter, 3);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(total_without_bounds_wraps)
 {
     const struct options options = {.kind = TSC_KIND_TOTAL, .initial = INT64_MAX};
@@ -501,6 +517,7 @@ void add_kind_tests(Suite *suite)
     add_test(tcase, total_grows_by_assignments, TSC_CAP_FETCH);
     add_test(tcase, total_grows_by_updates, TSC_CAP_UPDATE);
     add_test(tcase, total_stops_at_its_upper_bound, TSC_CAP_BOUNDS);
+    add_test(tcase, total_counts_the_scopes_entered, 0);
     add_test(tcase, total_without_bounds_wraps, 0);
     add_test(tcase, wrapped_total_is_set_from_where_it_is, TSC_CAP_FETCH);
     add_test(tcase, failed_compare_exchange_does_not_lower, TSC_CAP_FETCH);
