@@ -13,12 +13,22 @@
 #include <tscounter/tscounter.h>
 
 /*
+ * The texts of a counter, and its place in the list of listing.c, protected by the registry lock; zero where it is
+ * not listed. It follows the counter in memory, where no increment loads it.
+ */
+struct tsc_texts {
+    struct tsc_counter *next;
+    struct tsc_counter **link; /* the pointer to this counter */
+    char name[];               /* the help follows its end */
+};
+
+/*
  * The common part, with which each backend's counter begins. All of it is read-mostly. It ends before the cache
  * line does, so that an increment finds the backend's state on the line of `ops`.
  */
 struct tsc_counter {
     const struct tsc_backend_ops *ops;
-    const char *name; /* the help follows its end */
+    const char *name; /* in struct tsc_texts */
     tsc_backend_t backend;
     uint8_t kind; /* TSC_KIND_… */
     bool bounded;
@@ -126,6 +136,11 @@ const struct tsc_backend *tsc_backend_find(tsc_backend_t backend);
 
 /* The one place that frees a counter, which has no references. */
 void tsc_counter_free(struct tsc_object *object);
+
+static inline struct tsc_texts *tsc_counter_texts(const struct tsc_counter *counter)
+{
+    return tsc_container_of(counter->name, struct tsc_texts, name);
+}
 
 static inline struct tsc_counter *tsc_counter_of_object(struct tsc_object *object)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "counter-internal.h"
+#include "listing.h"
 #include "sanitizer.h"
 
 #include <errno.h>
@@ -20,21 +21,22 @@ static int check_attr(tsc_backend_t backend, const struct tsc_backend *found, co
     return 0;
 }
 
-/* The name follows the counter in memory, and the help follows the name. */
 static struct tsc_counter *allocate(size_t counter_size, const char *name, const char *help)
 {
     size_t name_size = strlen(name) + 1;
     size_t help_size = strlen(help) + 1;
+    size_t size = counter_size + sizeof(struct tsc_texts) + name_size + help_size;
+    struct tsc_texts *texts;
     void *memory;
-    char *copy;
 
-    if (posix_memalign(&memory, TSC_CACHE_ALIGN, counter_size + name_size + help_size) != 0)
+    if (posix_memalign(&memory, TSC_CACHE_ALIGN, size) != 0)
         return NULL;
-    memset(memory, 0, counter_size);
-    copy = memcpy((char *)memory + counter_size, name, name_size);
-    memcpy(copy + name_size, help, help_size);
-    ((struct tsc_counter *)memory)->name = copy;
-    tsc_sanitizer_stored(memory, counter_size + name_size + help_size);
+    memset(memory, 0, counter_size + sizeof(*texts));
+    texts = (void *)((char *)memory + counter_size);
+    memcpy(texts->name, name, name_size);
+    memcpy(texts->name + name_size, help, help_size);
+    ((struct tsc_counter *)memory)->name = texts->name;
+    tsc_sanitizer_stored(memory, size);
     return memory;
 }
 
@@ -45,6 +47,7 @@ static void destroy(struct tsc_counter *counter, bool is_registered)
     tsc_registry_lock();
     if (is_registered)
         tsc_registry_remove(&counter->object);
+    tsc_listing_remove(counter);
     if (counter->ops->fini != NULL)
         deferred = counter->ops->fini(counter);
     tsc_registry_unlock();
@@ -85,6 +88,7 @@ static int create(struct tsc_counter **counter, tsc_backend_t backend, const str
         return error;
     }
     created->ops = tsc_sanitizer_ops(found->ops, attr);
+    tsc_listing_add(created);
     *counter = created;
     return 0;
 }

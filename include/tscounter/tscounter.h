@@ -416,10 +416,10 @@ typedef int (*tsc_update_fn)(int64_t *value, void *arg);
  * leaves the callback, the counter is unlocked and unchanged. On the queue the callback runs on the owner's thread
  * while the caller waits, and must return.
  *
- * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), and the getters of name, help, kind, backend and
- * capabilities work on this counter and on counters of the same owner. Callbacks that wait for each other across
- * owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a callback the child may
- * only exec or `_exit`.
+ * Inside a callback only tsc_counter_ref(), tsc_counter_unref(), tsc_counter_next(), and the getters of name,
+ * help, kind, backend and capabilities work on this counter and on counters of the same owner. Callbacks that wait
+ * for each other across owners or mutex counters deadlock; the caller must prevent that. After a `fork` inside a
+ * callback the child may only exec or `_exit`.
  *
  * After the callback has returned, the library checks that the counter is open, that the value is within its
  * bounds, and that a total has not fallen.
@@ -558,6 +558,33 @@ TSC_API const char *tsc_counter_get_help(tsc_counter_t *counter);
  * @since 1.0
  */
 TSC_API const char *tsc_kind_name(tsc_kind_t kind);
+
+/**
+ * Walks the named counters of this process, in the order of their creation.
+ *
+ * `*counter` is NULL for the first, and then the counter that the call before returned. The call releases the
+ * reference on that one, as tsc_counter_unref() does, and stores the next with a reference of its own. At the end
+ * it stores NULL and returns 0. So a walk to the end leaks nothing; one that ends early unrefs what it holds:
+ *
+ * @code{.c}
+ * tsc_counter_t *counter = NULL;
+ *
+ * while (tsc_counter_next(&counter) == 1)
+ *     printf("%s %" PRId64 "\n", tsc_counter_get_name(counter), tsc_counter_value(counter));
+ * @endcode
+ *
+ * Counters may be created and freed meanwhile: each that exists from the first call to the last is seen exactly
+ * once. No lock is held between calls. A counter without a name, or with a name of 0 bytes, is not listed; nor is
+ * one whose last reference is gone. Callable inside an update callback.
+ *
+ * @param[in,out] counter NULL, or the counter before; the next, or NULL. It belongs to one thread at a time
+ * @retval 1 `*counter` is the next counter
+ * @retval 0 there are no more; `*counter` is NULL
+ * @retval -EINVAL `counter` is NULL, or `*counter` has no name
+ * @safety MT-Safe race:counter, AS-Unsafe, no cancellation point
+ * @since 1.0
+ */
+TSC_API int tsc_counter_next(tsc_counter_t **counter);
 
 /**
  * Returns the name of a backend: "mutex", "atomic", "queue", "percpu".

@@ -57,6 +57,21 @@ void tsc_object_ref(struct tsc_object *object)
     add_reference(object, REFERENCE);
 }
 
+bool tsc_object_try_ref(struct tsc_object *object)
+{
+    /* relaxed: the registry lock orders the caller after the thread that listed the object. */
+    uint64_t found = atomic_load_explicit(&object->references, memory_order_relaxed);
+
+    do {
+        if (count_of(found) == 0)
+            return false;
+        if (tsc_unlikely(count_of(found) == TSC_OBJECT_COUNT_MAX))
+            return true;
+    } while (!atomic_compare_exchange_weak_explicit(&object->references, &found, found + REFERENCE,
+                                                    memory_order_relaxed, memory_order_relaxed));
+    return true;
+}
+
 bool tsc_object_drop(struct tsc_object *object)
 {
     return drop_reference(object, REFERENCE);
@@ -64,8 +79,10 @@ bool tsc_object_drop(struct tsc_object *object)
 
 void tsc_object_unref(struct tsc_object *object)
 {
-    if (tsc_object_drop(object))
+    if (tsc_object_drop(object)) {
+        TSC_TEST_POINT(object_unreferenced);
         object->ops->release(object);
+    }
 }
 
 void tsc_object_ref_by_call(struct tsc_object *object)

@@ -57,6 +57,12 @@ void tsc_registry_remove(struct tsc_object *object);
 
 void tsc_object_ref(struct tsc_object *object);
 
+/*
+ * Acquires a reference unless the last one is gone. Called with the registry locked, for an object in a list from
+ * which the thread that frees it removes it under that lock: until then its memory is valid.
+ */
+bool tsc_object_try_ref(struct tsc_object *object);
+
 /* True for the last reference: the caller must then release the object. */
 bool tsc_object_drop(struct tsc_object *object);
 void tsc_object_unref(struct tsc_object *object);

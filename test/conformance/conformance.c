@@ -135,6 +135,7 @@ int main(void)
     add_cancellation_tests(suite);
     add_signal_tests(suite);
     add_reference_tests(suite);
+    add_listing_tests(suite);
     add_queue_tests(suite);
     add_error_tests(suite);
     return support_run_suite(suite);

@@ -79,6 +79,7 @@ void add_fairness_tests(Suite *suite);
 void add_fetch_tests(Suite *suite);
 void add_guard_tests(Suite *suite);
 void add_kind_tests(Suite *suite);
+void add_listing_tests(Suite *suite);
 void add_peak_tests(Suite *suite);
 void add_queue_tests(Suite *suite);
 void add_reference_tests(Suite *suite);

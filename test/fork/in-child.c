@@ -390,6 +390,66 @@ START_TEST(test_shared_owner_works_in_the_child)
 }
 END_TEST
 
+static tsc_counter_t *make_named(const struct variant *variant, const char *name)
+{
+    tsc_counter_attr_t *attr = variant_attr(variant);
+    tsc_counter_t *counter = NULL;
+
+    if (tsc_counter_attr_set_name(attr, name) != 0 || tsc_counter_create(&counter, variant->backend, attr) != 0)
+        counter = NULL;
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+struct listed {
+    const struct variant *variant;
+    tsc_counter_t *first;
+    tsc_counter_t *second;
+    tsc_counter_t *walked; /* the walk's reference is the only one */
+};
+
+static void list_in_child(void *arg)
+{
+    const struct listed *listed = arg;
+    tsc_counter_t *walked = listed->walked;
+    tsc_counter_t *third = make_named(listed->variant, "third");
+
+    CHILD_CHECK(third != NULL);
+    CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == listed->second);
+    CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == third);
+    CHILD_CHECK(tsc_counter_next(&walked) == 0 && walked == NULL);
+    CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == listed->first);
+    tsc_counter_unref(listed->first);
+    CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == listed->second);
+    tsc_counter_unref(walked);
+    tsc_counter_unref(listed->second);
+    tsc_counter_unref(third);
+    walked = NULL;
+    CHILD_CHECK(tsc_counter_next(&walked) == 0);
+    child_check_owners(0);
+}
+
+/* The parent is in the middle of a walk; parent and child continue it. */
+START_TEST(test_child_lists_counters)
+{
+    struct listed listed = {.variant = &variants[_i]};
+
+    listed.first = make_named(listed.variant, "first");
+    listed.walked = make_named(listed.variant, "walked");
+    listed.second = make_named(listed.variant, "second");
+    ck_assert(listed.first != NULL && listed.walked != NULL && listed.second != NULL);
+    wait_for_owner(listed.first);
+    wait_for_owner(listed.walked);
+    wait_for_owner(listed.second);
+    ck_assert_int_eq(child_run(list_in_child, &listed), 0);
+    ck_assert_int_eq(tsc_counter_next(&listed.walked), 1);
+    ck_assert_ptr_eq(listed.walked, listed.second);
+    ck_assert_int_eq(tsc_counter_next(&listed.walked), 0);
+    tsc_counter_unref(listed.first);
+    tsc_counter_unref(listed.second);
+}
+END_TEST
+
 static void use_all(void *arg)
 {
     struct family *family = arg;
@@ -489,6 +549,7 @@ int main(void)
     add_variant_test(tcase, test_child_makes_counters, 0);
     add_variant_test(tcase, test_closed_is_closed_in_the_child, 0);
     add_variant_test(tcase, test_threads_of_the_child_begin_together, 0);
+    add_variant_test(tcase, test_child_lists_counters, 0);
     add_variant_test(tcase, test_fork_with_many_counters, 0);
     add_variant_test(tcase, test_child_copies_few_pages, 0);
     if (variant_with(TSC_CAP_ASYNC) != NULL && !support_is_skipped(test_shared_owner_works_in_the_child->name))

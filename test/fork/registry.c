@@ -95,6 +95,20 @@ START_TEST(a_count_at_its_limit_stays_there)
 }
 END_TEST
 
+START_TEST(a_reference_is_tried)
+{
+    open_object();
+    ck_assert(tsc_object_try_ref(&object));
+    ck_assert_uint_eq(atomic_load(&object.references), 2);
+    set_references(TSC_OBJECT_COUNT_MAX);
+    ck_assert(tsc_object_try_ref(&object));
+    ck_assert_uint_eq(atomic_load(&object.references), TSC_OBJECT_COUNT_MAX);
+    set_references(0);
+    ck_assert(!tsc_object_try_ref(&object));
+    ck_assert_uint_eq(atomic_load(&object.references), 0);
+}
+END_TEST
+
 static void find_it_freed(void *arg)
 {
     (void)arg;
@@ -338,6 +352,7 @@ int main(void)
     tcase_add_test(references, the_last_reference_releases);
     tcase_add_test(references, more_references_than_fit_into_32_bits);
     tcase_add_test(references, a_count_at_its_limit_stays_there);
+    tcase_add_test(references, a_reference_is_tried);
     tcase_add_test(in_children, a_child_frees_what_has_no_references);
     tcase_add_test(in_children, a_child_frees_what_only_calls_refer_to);
     tcase_add_test(in_children, a_child_keeps_what_others_refer_to);

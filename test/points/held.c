@@ -958,6 +958,94 @@ START_TEST(child_has_the_peak_of_its_value)
 }
 END_TEST
 
+/* -------- the list of named counters -------- */
+
+static tsc_counter_t *make_named(const char *name)
+{
+    tsc_counter_attr_t *attr = new_attr();
+
+    ck_assert_int_eq(tsc_counter_attr_set_name(attr, name), 0);
+    return make(TSC_BACKEND_ATOMIC, attr);
+}
+
+static int unref(struct call *call)
+{
+    tsc_counter_unref(call->counter);
+    return 0;
+}
+
+/* The call's counter is the one before. */
+static int step(struct call *call)
+{
+    return tsc_counter_next(&call->counter);
+}
+
+START_TEST(walk_skips_a_counter_that_is_about_to_be_freed)
+{
+    tsc_counter_t *other;
+    tsc_counter_t *counter = NULL;
+    struct call dropper = {.make = unref, .counter = make_named("dropped")};
+
+    other = make_named("other");
+    ck_assert(call_stops(&dropper, "object_unreferenced"));
+    RETURNS(1, tsc_counter_next(&counter));
+    ck_assert_ptr_eq(counter, other);
+    RETURNS(0, tsc_counter_next(&counter));
+    call_continues(&dropper);
+    ck_assert_int_eq(call_ends(&dropper), 0);
+    tsc_counter_unref(other);
+}
+END_TEST
+
+/* The thread that drops the last reference waits until the walk has looked. */
+START_TEST(last_reference_goes_while_a_walk_looks)
+{
+    struct call dropper = {.make = unref, .counter = make_named("dropped")};
+    tsc_counter_t *other = make_named("other");
+    struct call walker = {.make = step};
+
+    ck_assert(call_stops(&walker, "listing_found"));
+    call_falls_asleep(&dropper);
+    call_continues(&walker);
+    ck_assert_int_eq(call_ends(&walker), 1);
+    ck_assert_int_eq(call_ends(&dropper), 0);
+    ck_assert_ptr_eq(walker.counter, other);
+    RETURNS(0, tsc_counter_next(&walker.counter));
+    tsc_counter_unref(other);
+}
+END_TEST
+
+static void list_in_child(void *other)
+{
+    tsc_counter_t *counter = NULL;
+
+    CHILD_CHECK(tsc_counter_next(&counter) == 1 && counter == other);
+    CHILD_CHECK(tsc_counter_next(&counter) == 0 && counter == NULL);
+    tsc_counter_unref(other);
+    CHILD_CHECK(tsc_counter_next(&counter) == 0);
+}
+
+START_TEST(child_lists_no_counter_that_was_about_to_be_freed)
+{
+    struct call dropper = {.make = unref, .counter = make_named("dropped")};
+    tsc_counter_t *other = make_named("other");
+
+    ck_assert(call_stops(&dropper, "object_unreferenced"));
+    ck_assert_int_eq(child_run(list_in_child, other), 0);
+    call_continues(&dropper);
+    ck_assert_int_eq(call_ends(&dropper), 0);
+    tsc_counter_unref(other);
+}
+END_TEST
+
+static void add_listing_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "listing", CASE_SECONDS);
+
+    tcase_add_test(tcase, walk_skips_a_counter_that_is_about_to_be_freed);
+    tcase_add_test(tcase, last_reference_goes_while_a_walk_looks);
+}
+
 static void add_atomic_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "atomic", CASE_SECONDS);
@@ -1017,7 +1105,10 @@ static void add_fork_tests(Suite *suite)
 {
     TCase *tcase = support_add_case(suite, "forks", CASE_SECONDS);
 
-    tcase_add_test(tcase, child_has_the_peak_of_its_value);
+    if (support_is_built(TSC_BACKEND_MUTEX))
+        tcase_add_test(tcase, child_has_the_peak_of_its_value);
+    if (support_is_built(TSC_BACKEND_ATOMIC))
+        tcase_add_test(tcase, child_lists_no_counter_that_was_about_to_be_freed);
 }
 
 /* Runs the tests without forks or, with the argument "forks", only those with forks. */
@@ -1026,14 +1117,16 @@ int main(int argc, char **argv)
     Suite *suite = suite_create("held");
     bool forks = argc > 1 && strcmp(argv[1], "forks") == 0;
 
-    if (forks && support_is_built(TSC_BACKEND_MUTEX))
+    if (forks)
         add_fork_tests(suite);
     if (!forks && support_is_built(TSC_BACKEND_MUTEX))
         add_mutex_tests(suite);
     if (!forks && support_is_built(TSC_BACKEND_PERCPU))
         add_percpu_tests(suite);
-    if (!forks && support_is_built(TSC_BACKEND_ATOMIC))
+    if (!forks && support_is_built(TSC_BACKEND_ATOMIC)) {
         add_atomic_tests(suite);
+        add_listing_tests(suite);
+    }
     if (!forks && support_is_built(TSC_BACKEND_QUEUE))
         add_queue_tests(suite);
     return support_run_suite(suite);

@@ -158,6 +158,10 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(watch_fired, any, ALL, false) \
     /* a wait's deadline has passed, about to read once more */ \
     ROW(watch_time_is_up, any, ALL, false) \
+    /* dropped the last reference, about to release (held.c stops there); found the next of a walk, about to \
+     * acquire a reference (held.c stops there) */ \
+    ROW(object_unreferenced, none, ALL, false) \
+    ROW(listing_found, none, NO_FORK, false) \
     ROW(registry_locked, any, NO_FORK, true) \
     ROW(fork_all_locked, any, NO_FORK, true) \
     ROW(fork_in_child, any, NO_FORK, true) \

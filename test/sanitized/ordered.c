@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { THREADS = 4, ROUNDS = 50, PUBLISHED = 42 };
 
@@ -597,6 +598,40 @@ static void neighbours(tsc_backend_t backend)
     join(second);
 }
 
+/* -------- the list of named counters -------- */
+
+static void set_name(tsc_counter_attr_t *attr)
+{
+    REQUIRE(tsc_counter_attr_set_name(attr, "listed") == 0);
+}
+
+static void *make_listed_and_unref(void *arg)
+{
+    tsc_counter_t *counter = new_counter_with(*(tsc_backend_t *)arg, set_name);
+
+    next_turn();
+    wait_for_turn(2);
+    tsc_counter_unref(counter);
+    next_turn();
+    return NULL;
+}
+
+/* Finds a counter that another thread has made, reads its text, and frees it. */
+static void listed(tsc_backend_t backend)
+{
+    pthread_t maker = start(make_listed_and_unref, &backend);
+    tsc_counter_t *counter = NULL;
+
+    wait_for_turn(1);
+    REQUIRE(tsc_counter_next(&counter) == 1);
+    REQUIRE(strcmp(tsc_counter_get_name(counter), "listed") == 0);
+    next_turn();
+    wait_for_turn(3);
+    REQUIRE(tsc_counter_next(&counter) == 0);
+    REQUIRE(counter == NULL);
+    join(maker);
+}
+
 const struct scenario scenarios[] = {
     {"wait-for-dec", 0, NULL, wait_for_dec},
     {"poll-for-dec", 0, NULL, poll_for_dec},
@@ -621,6 +656,7 @@ const struct scenario scenarios[] = {
     {"one-place-tried", TSC_CAP_BOUNDS, NULL, one_place_tried},
     {"close-and-drain", 0, NULL, close_and_drain},
     {"freed-by-its-owner", 0, "queue", freed_by_its_owner},
+    {"listed", 0, NULL, listed},
     {"neighbours", 0, "percpu", neighbours},
     {0},
 };
