@@ -15,8 +15,6 @@
 #include <errno.h>
 #include <pthread.h>
 
-__attribute__((weak)) void __msan_unpoison_param(size_t parameters);
-
 static const struct tsc_backend_ops annotated[2]; /* without bounds, with bounds */
 
 static const struct tsc_backend_ops *backend_ops(const struct tsc_counter *counter)
@@ -107,8 +105,7 @@ static int run_callback(int64_t *value, void *arg)
     tsc_sanitizer_stored(value, sizeof(*value));
     /* The macro has a branch for handlers that only unwinding runs. */
     pthread_cleanup_push(end_callback, call); /* GCOVR_EXCL_BR_LINE */
-    if (__msan_unpoison_param != NULL)
-        __msan_unpoison_param(2);
+    tsc_sanitizer_call(2);
     result = call->update(value, call->arg);
     pthread_cleanup_pop(1);
     return result;

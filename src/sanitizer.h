@@ -44,6 +44,11 @@ static inline void tsc_sanitizer_stored(const void *output, size_t bytes)
     (void)bytes;
 }
 
+static inline void tsc_sanitizer_call(size_t parameters)
+{
+    (void)parameters;
+}
+
 static inline const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
                                                               const struct tsc_counter_attr *attr)
 {
@@ -56,6 +61,7 @@ static inline const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_b
 __attribute__((weak)) void __tsan_release(void *address);
 __attribute__((weak)) void __tsan_acquire(void *address);
 __attribute__((weak)) void __msan_unpoison(const volatile void *memory, size_t bytes);
+__attribute__((weak)) void __msan_unpoison_param(size_t parameters);
 
 /* All that precedes a release of an object happens before all that follows a later acquire of it. */
 static inline void tsc_sanitizer_release(void *object)
@@ -75,6 +81,13 @@ static inline void tsc_sanitizer_stored(const void *output, size_t bytes)
 {
     if (tsc_unlikely(__msan_unpoison != NULL))
         __msan_unpoison(output, bytes);
+}
+
+/* The library is about to call a function of the program. */
+static inline void tsc_sanitizer_call(size_t parameters)
+{
+    if (tsc_unlikely(__msan_unpoison_param != NULL))
+        __msan_unpoison_param(parameters);
 }
 
 /*

@@ -143,7 +143,8 @@ TSC_API int tsc_counter_attr_set_queue_capacity(tsc_counter_attr_t *attr, size_t
 TSC_API int tsc_counter_attr_set_owner(tsc_counter_attr_t *attr, tsc_owner_t *owner);
 
 /**
- * Sets a name, for people who read lists of counters.
+ * Sets a name. A counter with a name is listed by tsc_counter_next(), and written by tsc_metrics_write(), which
+ * expects `metric` or `metric{label="value",…}`: see metrics.h.
  *
  * @param attr the attributes
  * @param name UTF-8, at most 255 bytes; copied

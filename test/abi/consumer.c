@@ -7,6 +7,7 @@
 
 #include <tscounter/attr.h>
 #include <tscounter/guard.h>
+#include <tscounter/metrics.h>
 #include <tscounter/owner.h>
 #include <tscounter/tscounter.h>
 #include <tscounter/version.h>
@@ -37,9 +38,29 @@ static int counts(tsc_counter_t *counter)
     return tsc_counter_get(counter, &after) == 0 && inside == 1 && after == 0 && tsc_counter_value(counter) == 0;
 }
 
+static int take(const char *text, size_t bytes, void *arg)
+{
+    (void)text;
+    *(size_t *)arg += bytes;
+    return 0;
+}
+
+/* There is no named counter. */
+static int lists_and_writes(void)
+{
+    tsc_counter_t *counter = NULL;
+    size_t bytes = 0;
+    int result = tsc_metrics_write(TSC_METRICS_OPENMETRICS, NULL, take, &bytes);
+
+    return tsc_counter_next(&counter) == 0 && (result == -ENOTSUP || (result == 0 && bytes == strlen("# EOF\n")));
+}
+
 int main(void)
 {
     int built = 0;
+
+    if (!lists_and_writes())
+        return 1;
 
     if (tsc_version_number() != TSC_VERSION_NUMBER || strcmp(tsc_version_string(), TSC_VERSION_STRING) != 0)
         return 1;

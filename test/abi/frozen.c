@@ -3,6 +3,7 @@
 #include <stddef.h>
 
 #include <tscounter/guard.h>
+#include <tscounter/metrics.h>
 #include <tscounter/tscounter.h>
 
 #define IS(number, value) _Static_assert((number) == (value), #number)
@@ -25,6 +26,9 @@ IS(TSC_CAP_LOCK_FREE, 128);
 
 IS(TSC_BOUNDS_REJECT, 0);
 IS(TSC_BOUNDS_CLAMP, 1);
+
+IS(TSC_METRICS_OPENMETRICS, 0);
+IS(TSC_METRICS_TEXT, 1);
 
 IS(TSC_VERSION_NUMBER, TSC_VERSION_MAJOR * 0x10000 + TSC_VERSION_MINOR * 0x100 + TSC_VERSION_PATCH);
 

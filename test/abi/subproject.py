@@ -22,7 +22,7 @@ library = dependency('libtscounter', version: '{version}', fallback: 'libtscount
 test('consumer', executable('consumer', 'consumer.c', dependencies: library))
 '''
 
-OF_THE_LIBRARY = ('libtscounter.', 'tscounter.h', 'attr.h', 'guard.h', 'macros.h', 'owner.h', 'version.h')
+OF_THE_LIBRARY = ('libtscounter.', 'tscounter.h', 'attr.h', 'guard.h', 'macros.h', 'metrics.h', 'owner.h', 'version.h')
 
 
 def run(*command):

@@ -267,9 +267,9 @@ class Compiler:
         command = self.interpret(program) if program.language == 'python' else self.compile(program)
         if not self.arguments.run:
             raise Skipped('programs for another machine are only compiled')
-        for backend in self.arguments.without:
-            skip_if_it_takes(program.source,
-                             [f'TSC_BACKEND_{backend}', f'tscounter.{backend}', f'"{backend.lower()}"'])
+        for part in self.arguments.without:
+            skip_if_it_takes(program.source, [f'TSC_BACKEND_{part}', f'tscounter.{part}', f'"{part.lower()}"',
+                                              f'tsc_{part.lower()}_'])
         result = subprocess.run(
             command, check=False, timeout=TIMEOUT, text=True, stdout=subprocess.PIPE, cwd=self.directory,
             env={**os.environ, 'LD_LIBRARY_PATH': str(self.arguments.library.parent)},
@@ -381,7 +381,7 @@ def main():
     parser.add_argument('--link-flags', type=shlex.split, default=[])
     parser.add_argument('--include', action='append', default=[])
     parser.add_argument('--no-run', dest='run', action='store_false', help='for another machine')
-    parser.add_argument('--without', action='append', default=[], help='a backend that is not part of the build')
+    parser.add_argument('--without', action='append', default=[], help='a backend, or METRICS, that is not part of the build')
     parser.add_argument('--program', type=os.path.abspath, help='tscounter')
     parser.add_argument('library', type=lambda path: Path(path).absolute())
     parser.add_argument('page', type=Path)

@@ -21,6 +21,7 @@ LAYERS = [
     ['percpu', 'queue'],
     ['backend', 'sequential.h', 'counter-internal.h'],
     ['*'],
+    ['metrics'],
 ]
 GENERATED = {'config.h'}
 BACKENDS = '../backend/list.h'

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* Each request to the system fails once, in each function that makes requests; operations make none. */
+#include <tscounter/metrics.h>
 #include <tscounter/tscounter.h>
 
 #include <sys/mman.h>
@@ -275,6 +276,56 @@ START_TEST(life_leaks_nothing)
 }
 END_TEST
 
+static int count_call(const char *text, size_t bytes, void *calls)
+{
+    (void)text;
+    (void)bytes;
+    ++*(unsigned int *)calls;
+    return 0;
+}
+
+/* Of a valid name, of one that is not, and of a second with the first one's. */
+static tsc_counter_t *make_named(const char *name)
+{
+    tsc_counter_t *counter = NULL;
+
+    ck_assert_int_eq(tsc_counter_attr_set_name(attr, name), 0);
+    for (tsc_backend_t backend = 0; counter == NULL && tsc_backend_name(backend) != NULL; backend++)
+        ck_assert_int_le(tsc_counter_create(&counter, backend, attr), 0);
+    return counter;
+}
+
+/* All failures come before the text, so the program's function gets all of it or nothing. */
+START_TEST(metrics_without_memory)
+{
+    tsc_counter_t *counters[] = {make_named("a{b=\"c\"}"), make_named("?"), make_named("a{b=\"c\"}")};
+    tsc_counter_t *listed = NULL;
+    struct injection injection;
+    uint64_t n = 0;
+
+    do {
+        const struct injection_plan plan = {.kinds = REQUEST_MEMORY, .first = n++};
+        unsigned int calls = 0;
+        int error;
+        int errno_after;
+
+        errno = UNTOUCHED;
+        injection_begin(&plan);
+        error = tsc_metrics_write(TSC_METRICS_TEXT, NULL, count_call, &calls);
+        injection = injection_end();
+        errno_after = errno;
+        ck_assert_int_eq(error, injection.failed ? -ENOMEM : 0);
+        ck_assert_uint_eq(calls, injection.failed ? 0 : 1);
+        ck_assert_int_eq(injection.held, 0);
+        ck_assert_int_eq(errno_after, UNTOUCHED);
+    } while (injection.failed);
+    ck_assert_uint_gt(n, 10);
+    for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
+        tsc_counter_unref(counters[i]);
+    ck_assert_int_eq(tsc_counter_next(&listed), 0);
+}
+END_TEST
+
 static int double_it(int64_t *value, void *arg)
 {
     (void)arg;
@@ -289,6 +340,7 @@ static void do_everything(tsc_counter_t *counter)
     tsc_backend_t backend;
     tsc_kind_t kind;
     uint64_t caps;
+    tsc_counter_t *listed = NULL;
 
     (void)tsc_counter_ref(counter);
     (void)tsc_counter_inc(counter);
@@ -316,6 +368,8 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_get_caps(counter, &caps);
     (void)tsc_counter_get_name(counter);
     (void)tsc_counter_get_help(counter);
+    while (tsc_counter_next(&listed) == 1)
+        ;
     tsc_counter_unref(counter);
 }
 
@@ -496,6 +550,8 @@ int main(void)
     TCase *child = support_add_case(suite, "child", 20);
 
     tcase_add_loop_test(failures, each_failure_is_returned_and_leaks_nothing, 0, MAKINGS);
+    if (TEST_BUILT_METRICS && (TEST_BUILT_MUTEX || TEST_BUILT_ATOMIC || TEST_BUILT_QUEUE || TEST_BUILT_PERCPU))
+        tcase_add_test(life, metrics_without_memory);
     tcase_add_checked_fixture(life, open_attributes_of_a_test, close_attributes);
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
     tcase_add_loop_test(life, objects_without_a_thread_are_freed_inside_a_callback, 0, MAKINGS);

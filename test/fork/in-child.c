@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <tscounter/metrics.h>
+
 #include "child.h"
 #include "subject.h"
 #include "support/callbacks.h"
@@ -401,6 +403,22 @@ static tsc_counter_t *make_named(const struct variant *variant, const char *name
     return counter;
 }
 
+static int count_lines(const char *text, size_t bytes, void *lines)
+{
+    for (size_t i = 0; i < bytes; i++)
+        *(size_t *)lines += text[i] == '\n';
+    return 0;
+}
+
+static void write_in_child(size_t expected)
+{
+    size_t lines = 0;
+    int result = tsc_metrics_write(TSC_METRICS_TEXT, NULL, count_lines, &lines);
+
+    CHILD_CHECK(result == (TEST_BUILT_METRICS ? 0 : -ENOTSUP));
+    CHILD_CHECK(lines == (TEST_BUILT_METRICS ? expected : 0));
+}
+
 struct listed {
     const struct variant *variant;
     tsc_counter_t *first;
@@ -415,6 +433,7 @@ static void list_in_child(void *arg)
     tsc_counter_t *third = make_named(listed->variant, "third");
 
     CHILD_CHECK(third != NULL);
+    write_in_child(4 * (listed->variant->track_peak ? 4 : 2));
     CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == listed->second);
     CHILD_CHECK(tsc_counter_next(&walked) == 1 && walked == third);
     CHILD_CHECK(tsc_counter_next(&walked) == 0 && walked == NULL);

@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <string.h>
 
+#include <tscounter/metrics.h>
+
 /* Leaves an uninitialised stack, on which the library's variables will lie. */
 __attribute__((noinline)) static void use_the_stack(void)
 {
@@ -185,6 +187,31 @@ static void owners(tsc_backend_t backend)
     tsc_owner_unref(owner);
 }
 
+/* Branches on each character. */
+static int count_spaces(const char *text, size_t bytes, void *spaces)
+{
+    for (size_t i = 0; i < bytes; i++)
+        if (text[i] == ' ')
+            ++*(int *)spaces;
+    return bytes == 0 ? -1 : 0;
+}
+
+static void metrics(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = new_counter_with(backend, set_all);
+    tsc_counter_t *listed = NULL;
+    static int spaces;
+
+    use_the_stack();
+    REQUIRE(tsc_counter_next(&listed) == 1 && listed == counter);
+    REQUIRE(tsc_counter_next(&listed) == 0 && listed == NULL);
+    if (TEST_BUILT_METRICS) {
+        REQUIRE(tsc_metrics_write(TSC_METRICS_OPENMETRICS, NULL, count_spaces, &spaces) == 0);
+        REQUIRE(spaces == 13);
+    }
+    tsc_counter_unref(counter);
+}
+
 static void refused(tsc_backend_t backend)
 {
     tsc_counter_t *counter;
@@ -214,6 +241,7 @@ const struct scenario scenarios[] = {
     {"fetches", TSC_CAP_FETCH, NULL, fetches},
     {"updates", TSC_CAP_UPDATE, NULL, updates},
     {"owners", 0, "queue", owners},
+    {"metrics", 0, NULL, metrics},
     {"refused", 0, NULL, refused},
     {"uninitialised", 0, NULL, uninitialised},
     {0},

@@ -1,16 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Threads create and free named counters while others walk. Each counter that lives throughout is seen once in
- * each walk, in the order of creation, and nothing is leaked.
+ * Threads create and free named counters while others walk, or write them. Each counter that lives throughout is
+ * seen once in each walk, in the order of creation, and is in each text. Nothing is leaked.
  */
+#include <errno.h>
 #include <string.h>
 
+#include <tscounter/metrics.h>
+
 #include "subject.h"
+#include "support/backends.h"
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { KEPT = 16, ONE_WALKS_OF = 8, STEPS = 3 };
+enum { KEPT = 16, ROLES = 8, STEPS = 3 };
 
 struct crowd {
     const struct variant *variant;
@@ -39,6 +43,26 @@ static void walk(struct crowd *crowd)
     witness_equal(witness, "kept counters in a walk", (int64_t)seen, KEPT);
 }
 
+/* The kept counters are one sample, in a line of its own. */
+static int find_kept(const char *text, size_t bytes, void *arg)
+{
+    static const char line[] = "\nkept 0\n";
+    size_t *matched = arg;
+
+    for (size_t i = 0; i < bytes && *matched < sizeof line - 1; i++)
+        *matched = text[i] == line[*matched] ? *matched + 1 : text[i] == '\n';
+    return 0;
+}
+
+static void write_text(struct crowd *crowd)
+{
+    size_t matched = 0;
+    int result = tsc_metrics_write(TSC_METRICS_TEXT, NULL, find_kept, &matched);
+
+    witness_equal(&crowd->witness, "the result of a writing", result, TEST_BUILT_METRICS ? 0 : -ENOTSUP);
+    witness_equal(&crowd->witness, "the text of the kept counters", (int64_t)matched, TEST_BUILT_METRICS ? 8 : 0);
+}
+
 /* Leaves early, possibly with the last reference to a counter of another thread. */
 static void step(struct crowd *crowd)
 {
@@ -60,13 +84,15 @@ static void pass(struct crowd *crowd)
     tsc_counter_unref(counter);
 }
 
-static void walk_or_pass(size_t index, void *arg)
+static void play_a_role(size_t index, void *arg)
 {
     struct crowd *crowd = arg;
 
     for (uint64_t i = 0; i < crowd->rounds; i++) {
-        if (index % ONE_WALKS_OF == 0)
+        if (index % ROLES == 0)
             walk(crowd);
+        else if (index % ROLES == 1)
+            write_text(crowd);
         else
             pass(crowd);
     }
@@ -99,7 +125,7 @@ START_TEST(test_counters_come_and_go_during_walks)
     struct crowd crowd;
 
     open_crowd(&crowd, &variants[_i]);
-    support_run_threads(stress_threads(), walk_or_pass, &crowd);
+    support_run_threads(stress_threads(), play_a_role, &crowd);
     walk(&crowd);
     close_crowd(&crowd);
 }
