@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Read the example server's metrics, then stop it during a request that takes longer than its drain timeout.
+"""Read the example server's metrics in both formats, then stop it during a request that takes longer than its drain
+timeout.
 
-    httpd.py SERVER [PROMTOOL]
+    httpd.py SERVER FOLDER_OF_FORMATS.PY [PROMTOOL]
 """
 
 import re
@@ -18,9 +19,29 @@ LIMIT_S = 8
 
 WITHOUT_PROXY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
+TYPES = ['application/openmetrics-text; version=1.0.0; charset=utf-8', 'text/plain; version=0.0.4; charset=utf-8']
+OPENMETRICS, TEXT = 0, 1
 
-def get(url):
-    return WITHOUT_PROXY.open(url, timeout=30).read().decode()
+# What clients send, and the format that they get.
+ACCEPTED = [
+    (None, TEXT), ('', TEXT), ('*/*', TEXT), ('text/html', TEXT), ('text/plain', TEXT),
+    ('application/openmetrics-text', OPENMETRICS), ('APPLICATION/OpenMetrics-Text ; Version="1.0.0"', OPENMETRICS),
+    ('application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,'
+     'text/plain;version=0.0.4;q=0.5,*/*;q=0.1', OPENMETRICS),
+    ('application/openmetrics-text; version=0.0.1, text/plain; q=0.1', TEXT),
+    ('application/openmetrics-text;q=0.5, text/plain;version=0.0.4;q=0.6', TEXT),
+    ('text/plain;q=0.5;version=0.0.4 , application/openmetrics-text; version=1.0.0; q=0.5', OPENMETRICS),
+    ('application/openmetrics-text;q=0.3,text/*;q=0.2,*/*;q=0.9', OPENMETRICS),
+    ('application/openmetrics-text;q=0.3,*/*;q=0.9', TEXT), ('application/openmetrics-text;q=0', TEXT),
+    ('application/openmetrics-text;q=0.3,text/plain;version=1.0.0', OPENMETRICS), (';;,,;q=,version=,q', TEXT),
+    ('application/openmetrics-textual', TEXT),
+]
+
+
+def get(url, accept=None):
+    headers = {'Accept': accept} if accept is not None else {}
+    with WITHOUT_PROXY.open(urllib.request.Request(url, headers=headers), timeout=30) as response:
+        return response.headers['Content-Type'], response.read().decode()
 
 
 def work_until_cut_off(url):
@@ -30,26 +51,31 @@ def work_until_cut_off(url):
         pass
 
 
-def check_metrics(text, promtool):
-    families = re.findall(r'^# TYPE (\w+) \w+$', text, re.MULTILINE)
-    assert families and all(f'# HELP {family} ' in text for family in families), text
+def check_formats(url, formats, promtool):
+    for accept, wanted in ACCEPTED:
+        kind, text = get(f'{url}metrics', accept)
+        assert kind == TYPES[wanted], f'{accept}: {kind}'
+        parsed = formats.parse(text, wanted)
+        assert set(parsed.types) == set(parsed.helps), text
     if promtool:
-        subprocess.run([promtool, 'check', 'metrics'], input=text, text=True, check=True)
+        subprocess.run([promtool, 'check', 'metrics'], input=get(f'{url}metrics')[1], text=True, check=True)
 
 
 def wait_until_inside(url):
-    while 'httpd_requests_in_flight{counted_by="truth"} 1\n' not in get(f'{url}metrics'):
+    while 'httpd_requests_in_flight{counted_by="mutex"} 1\n' not in get(f'{url}metrics')[1]:
         pass
 
 
-def check_server(server, promtool):
+def check_server(server, formats, promtool):
     url = re.search(r'http://\S+', server.stdout.readline())[0]
-    assert '<link rel="icon"' in get(url)
+    assert '<link rel="icon"' in get(url)[1]
+    check_formats(url, formats, promtool)
     threading.Thread(target=work_until_cut_off, args=[url], daemon=True).start()
     wait_until_inside(url)
-    metrics = get(f'{url}metrics')
-    check_metrics(metrics, promtool)
-    assert 'httpd_requests_in_flight_peak{counted_by="truth"} 1\n' in metrics, metrics
+    metrics = get(f'{url}metrics')[1]
+    for sample in ('httpd_requests_in_flight_peak{counted_by="mutex"} 1', 'httpd_requests_total{counted_by="mutex"} 1',
+                   'httpd_responses_total{route="/"} 1', 'httpd_responses_total{route="/work"} 0'):
+        assert f'{sample}\n' in metrics, metrics
 
     server.send_signal(signal.SIGTERM)
     output, _ = server.communicate(timeout=LIMIT_S)
@@ -57,11 +83,13 @@ def check_server(server, promtool):
 
 
 def main():
-    program, *promtool = sys.argv[1:]
+    program, folder, *promtool = sys.argv[1:]
+    sys.path.insert(0, folder)
+    import formats  # pylint: disable=import-outside-toplevel,import-error
     with subprocess.Popen([program, 'mutex', '--port', '0', '--drain', '1'], stdout=subprocess.PIPE,
                           text=True) as server:
         try:
-            check_server(server, promtool[0] if promtool else None)
+            check_server(server, formats, promtool[0] if promtool else None)
         finally:
             server.kill()
     return 0

@@ -139,6 +139,11 @@ static void open_counts(struct counts *counts, const struct options *options)
 {
     int error = counts_open(counts, options->counter, options->alone);
 
+    if (error == 0) {
+        error = requests_open();
+        if (error)
+            counts_close(counts);
+    }
     if (error == -EINVAL)
         usage_error("unknown BACKEND", options->counter);
     if (error == -ENOTSUP)
@@ -234,6 +239,7 @@ int main(int argc, char **argv)
     freeaddrinfo(address);
     if (daemon == NULL) {
         fprintf(stderr, "httpd: cannot listen on %s, port %ld\n", options.address, options.port);
+        requests_close();
         counts_close(&counts);
         return EXIT_FAILURE;
     }
@@ -242,6 +248,7 @@ int main(int argc, char **argv)
 
     drain(daemon, &counts, &options);
     print_end(&counts);
+    requests_close();
     counts_close(&counts);
     return EXIT_SUCCESS;
 }

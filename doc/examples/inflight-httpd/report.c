@@ -51,38 +51,3 @@ void report_json(FILE *out, struct counts *counts)
     }
     fputs("]}\n", out);
 }
-
-static void print_family(FILE *out, const char *name, const char *type, const char *help)
-{
-    fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
-}
-
-static void print_sample(FILE *out, const char *name, const char *counted_by, int64_t value)
-{
-    fprintf(out, "%s{counted_by=\"%s\"} %" PRId64 "\n", name, counted_by, value);
-}
-
-void report_metrics(FILE *out, struct counts *counts)
-{
-    const size_t n = counts->tally_count;
-    struct tally_reading readings[MAX_TALLIES];
-    read_all(counts, readings);
-    struct truth_reading truth = truth_read(&counts->truth);
-
-    print_family(out, "httpd_requests_total", "counter", "Requests begun.");
-    print_sample(out, "httpd_requests_total", "truth", truth.started);
-    for (size_t i = 0; i < n; i++)
-        print_sample(out, "httpd_requests_total", counts->tallies[i].name, readings[i].total);
-
-    print_family(out, "httpd_requests_in_flight", "gauge", "Requests begun and not yet completed.");
-    print_sample(out, "httpd_requests_in_flight", "truth", truth.started - truth.finished);
-    for (size_t i = 0; i < n; i++)
-        print_sample(out, "httpd_requests_in_flight", counts->tallies[i].name, readings[i].in_flight);
-
-    print_family(out, "httpd_requests_in_flight_peak", "gauge", "Most requests in flight at once.");
-    print_sample(out, "httpd_requests_in_flight_peak", "truth", truth.peak);
-    for (size_t i = 0; i < n; i++) {
-        if (readings[i].has_peak)
-            print_sample(out, "httpd_requests_in_flight_peak", counts->tallies[i].name, readings[i].peak);
-    }
-}

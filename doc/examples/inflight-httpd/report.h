@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The counts, for people and for programs. */
+/* The counts beside the truth. metrics.h has them for Prometheus. */
 #ifndef REPORT_H
 #define REPORT_H
 
@@ -7,8 +7,7 @@
 
 #include "counts.h"
 
-void report_page(FILE *out, struct counts *counts);    /* HTML, which polls the JSON */
-void report_json(FILE *out, struct counts *counts);    /* all counts beside the truth */
-void report_metrics(FILE *out, struct counts *counts); /* the same in Prometheus text format */
+void report_page(FILE *out, struct counts *counts); /* HTML, which polls the JSON */
+void report_json(FILE *out, struct counts *counts);
 
 #endif

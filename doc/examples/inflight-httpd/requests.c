@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "counts.h"
+#include "metrics.h"
 #include "number.h"
 #include "report.h"
 
@@ -69,38 +70,20 @@ static void sleep_ms(long ms)
         ;
 }
 
-static enum MHD_Result answer_work(struct MHD_Connection *connection)
+static enum MHD_Result answer_work(struct MHD_Connection *connection, struct counts *counts)
 {
     const char *text = MHD_lookup_connection_value(connection, MHD_GET_ARGUMENT_KIND, "ms");
     long ms = DEFAULT_WORK_MS;
 
+    (void)counts;
     if (text && !parse_number(text, MAX_WORK_MS, &ms))
         return answer_text(connection, MHD_HTTP_BAD_REQUEST, "ms: a number from 0 to 10000\n");
     sleep_ms(ms);
     return answer_text(connection, MHD_HTTP_OK, "done\n");
 }
 
-static const struct report {
-    const char *url;
-    const char *type;
-    void (*print)(FILE *out, struct counts *counts);
-} reports[] = {
-    {"/", "text/html; charset=utf-8", report_page},
-    {"/data.json", "application/json", report_json},
-    {"/metrics", "text/plain; version=0.0.4; charset=utf-8", report_metrics},
-};
-
-static const struct report *find_report(const char *url)
-{
-    for (size_t i = 0; i < sizeof(reports) / sizeof(reports[0]); i++) {
-        if (strcmp(reports[i].url, url) == 0)
-            return &reports[i];
-    }
-    return NULL;
-}
-
-static enum MHD_Result answer_report(struct MHD_Connection *connection, const struct report *report,
-                                     struct counts *counts)
+static enum MHD_Result answer_report(struct MHD_Connection *connection, const char *type,
+                                     void (*print)(FILE *out, struct counts *counts), struct counts *counts)
 {
     char *text = NULL;
     size_t size = 0;
@@ -108,13 +91,92 @@ static enum MHD_Result answer_report(struct MHD_Connection *connection, const st
 
     if (out == NULL)
         return MHD_NO;
-    report->print(out, counts);
+    print(out, counts);
     if (fclose(out)) {
         free(text);
         return MHD_NO;
     }
-    return answer(connection, MHD_HTTP_OK, report->type,
+    return answer(connection, MHD_HTTP_OK, type,
                   MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result answer_page(struct MHD_Connection *connection, struct counts *counts)
+{
+    return answer_report(connection, "text/html; charset=utf-8", report_page, counts);
+}
+
+static enum MHD_Result answer_json(struct MHD_Connection *connection, struct counts *counts)
+{
+    return answer_report(connection, "application/json", report_json, counts);
+}
+
+static enum MHD_Result answer_metrics(struct MHD_Connection *connection, struct counts *counts)
+{
+    const char *accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_ACCEPT);
+    uint32_t format = metrics_format(accept);
+    char *text;
+    size_t size;
+
+    (void)counts;
+    if (metrics_text(format, &text, &size) != 0)
+        return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "no metrics\n");
+    return answer(connection, MHD_HTTP_OK, metrics_type(format),
+                  MHD_create_response_from_buffer(size, text, MHD_RESPMEM_MUST_FREE));
+}
+
+static enum MHD_Result answer_nothing(struct MHD_Connection *connection, struct counts *counts)
+{
+    (void)counts;
+    return answer_text(connection, MHD_HTTP_NOT_FOUND, "try /, /work?ms=5, /metrics or /data.json\n");
+}
+
+static const struct route {
+    const char *url;
+    enum MHD_Result (*answer)(struct MHD_Connection *connection, struct counts *counts);
+} routes[] = {
+    {"/work", answer_work},       {"/", answer_page},        {"/data.json", answer_json},
+    {"/metrics", answer_metrics}, {"other", answer_nothing}, /* every URL that no other route has */
+};
+
+enum { ROUTES = sizeof(routes) / sizeof(routes[0]), WORK = 0 };
+
+static tsc_counter_t *responses[ROUTES];
+
+static size_t find_route(const char *url)
+{
+    size_t route = 0;
+
+    while (route < ROUTES - 1 && strcmp(routes[route].url, url) != 0)
+        route++;
+    return route;
+}
+
+/* One family; its samples differ in the label. */
+int requests_open(void)
+{
+    tsc_counter_attr_t *attr;
+    char name[128];
+
+    int error = tsc_counter_attr_create(&attr);
+    if (error)
+        return error;
+    tsc_counter_attr_set_help(attr, "Responses by route.");
+    tsc_counter_attr_set_kind(attr, TSC_KIND_TOTAL);
+    for (size_t i = 0; i < ROUTES && error == 0; i++) {
+        snprintf(name, sizeof(name), "httpd_responses_total{route=\"%s\"}", routes[i].url);
+        tsc_counter_attr_set_name(attr, name);
+        error = tsc_counter_create(&responses[i], TSC_BACKEND_MUTEX, attr);
+    }
+    tsc_counter_attr_destroy(attr);
+    if (error)
+        requests_close();
+    return error;
+}
+
+void requests_close(void)
+{
+    for (size_t i = 0; i < ROUTES; i++)
+        tsc_counter_unref(responses[i]);
 }
 
 /* Only the work is counted: a look at the counts does not change them. */
@@ -131,12 +193,12 @@ static void *begin_request(struct counts *counts, struct MHD_Connection *connect
 enum MHD_Result on_request(void *counts, struct MHD_Connection *connection, const char *url, const char *method,
                            const char *version, const char *upload, size_t *upload_size, void **request)
 {
-    const bool is_work = strcmp(url, "/work") == 0;
+    const size_t route = find_route(url);
 
     (void)version;
     (void)upload;
     if (*request == NULL) {
-        *request = begin_request(counts, connection, is_work);
+        *request = begin_request(counts, connection, route == WORK);
         return MHD_YES;
     }
     if (*upload_size > 0) {
@@ -145,12 +207,9 @@ enum MHD_Result on_request(void *counts, struct MHD_Connection *connection, cons
     }
     if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
         return answer_text(connection, MHD_HTTP_METHOD_NOT_ALLOWED, "GET or HEAD\n");
-    if (is_work && *request == &uncounted)
+    if (route == WORK && *request == &uncounted)
         return answer_text(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "shutting down\n");
-    if (is_work)
-        return answer_work(connection);
-    const struct report *report = find_report(url);
-    if (report == NULL)
-        return answer_text(connection, MHD_HTTP_NOT_FOUND, "try /, /work?ms=5, /metrics or /data.json\n");
-    return answer_report(connection, report, counts);
+    enum MHD_Result result = routes[route].answer(connection, counts);
+    tsc_counter_inc(responses[route]);
+    return result;
 }

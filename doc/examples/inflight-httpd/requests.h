@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Callbacks for connections and requests of libmicrohttpd, each with a struct counts. */
 #ifndef REQUESTS_H
 #define REQUESTS_H
 
 #include <microhttpd.h>
 
+/* The server's routes, each with a counter of its responses. Errors as in tsc_counter_create(). */
+int requests_open(void);
+void requests_close(void);
+
+/* Callbacks for connections and requests of libmicrohttpd, each with a struct counts. */
 void on_connection(void *counts, struct MHD_Connection *connection, void **slot,
                    enum MHD_ConnectionNotificationCode code);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "tally.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static int library_enter(struct tally *tally)
@@ -46,16 +47,23 @@ static const struct tally_ops library_ops = {
     .close = library_close,
 };
 
-static int create_with_peak(tsc_counter_t **counter, tsc_backend_t backend)
+/* A counter with a name is in the text at /metrics: the label says by which backend it counts. */
+static int create_named(tsc_counter_t **counter, tsc_backend_t backend, const char *metric, const char *help,
+                        tsc_kind_t kind)
 {
     tsc_counter_attr_t *attr;
+    char name[128];
     uint64_t caps = 0;
 
     int error = tsc_counter_attr_create(&attr);
     if (error)
         return error;
     tsc_backend_get_caps(backend, &caps);
-    tsc_counter_attr_set_track_peak(attr, (caps & TSC_CAP_PEAK) != 0);
+    snprintf(name, sizeof(name), "%s{counted_by=\"%s\"}", metric, tsc_backend_name(backend));
+    tsc_counter_attr_set_name(attr, name);
+    tsc_counter_attr_set_help(attr, help);
+    tsc_counter_attr_set_kind(attr, kind);
+    tsc_counter_attr_set_track_peak(attr, kind == TSC_KIND_GAUGE && (caps & TSC_CAP_PEAK) != 0);
     error = tsc_counter_create(counter, backend, attr);
     tsc_counter_attr_destroy(attr);
     return error;
@@ -63,10 +71,11 @@ static int create_with_peak(tsc_counter_t **counter, tsc_backend_t backend)
 
 static int open_library(struct tally *tally, tsc_backend_t backend)
 {
-    int error = create_with_peak(&tally->in_flight, backend);
+    int error = create_named(&tally->in_flight, backend, "httpd_requests_in_flight",
+                             "Requests begun and not yet completed.", TSC_KIND_GAUGE);
     if (error)
         return error;
-    error = tsc_counter_create(&tally->total, backend, NULL);
+    error = create_named(&tally->total, backend, "httpd_requests_total", "Requests begun.", TSC_KIND_TOTAL);
     if (error)
         tsc_counter_unref(tally->in_flight);
     return error;
