@@ -53,11 +53,22 @@ def check_pictures(folder):
                 raise SystemExit(f'{folder / picture} does not show {run}')
 
 
+def check_scrape(folder):
+    """The number of requests is in the title, and the peak never falls."""
+    *samples, total = (folder / 'scrape.tsv').read_text().splitlines()
+    peaks = [int(sample.split('\t')[2]) for sample in samples]
+    if any(len(sample.split('\t')) != 4 for sample in samples) or peaks != sorted(peaks):
+        raise SystemExit('scrape: the samples are not a time, requests in flight, their peak and a rate')
+    if f'{total} requests, as Prometheus scraped them' not in (folder / 'scrape.svg').read_text():
+        raise SystemExit(f'{folder / "scrape.svg"} does not show the scrape')
+
+
 def main():
     program, guide, *backends = sys.argv[1:]
     kept = Path(guide) / 'results'
     check_runs(kept, [run for panels in PANELS.values() for run in panels])
     check_pictures(kept)
+    check_scrape(kept)
     with tempfile.TemporaryDirectory() as directory:
         folder = Path(directory)
         runs = [*PANELS['int.svg'], *backends]
@@ -65,8 +76,10 @@ def main():
             make_run(program, folder, run)
         check_runs(folder, runs)
         if shutil.which('gnuplot') and len(backends) == len(BACKENDS):
+            shutil.copy(kept / 'scrape.tsv', folder)
             subprocess.run([sys.executable, Path(guide) / 'plot', folder], check=True)
             check_pictures(folder)
+            check_scrape(folder)
 
 
 if __name__ == '__main__':
