@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <tscounter/metrics.h>
 #include <tscounter/tscounter.h>
 
 #include "support/backends.h"
@@ -36,6 +37,18 @@ static tsc_counter_t *new_counter(tsc_backend_t backend, bool bounded)
         EXPECT(tsc_counter_attr_set_bounds(attr, 0, 100, TSC_BOUNDS_REJECT) == 0);
     if (caps & TSC_CAP_PEAK)
         EXPECT(tsc_counter_attr_set_track_peak(attr, 1) == 0);
+    EXPECT(tsc_counter_create(&counter, backend, attr) == 0);
+    tsc_counter_attr_destroy(attr);
+    return counter;
+}
+
+static tsc_counter_t *new_named(tsc_backend_t backend)
+{
+    tsc_counter_attr_t *attr;
+    tsc_counter_t *counter;
+
+    EXPECT(tsc_counter_attr_create(&attr) == 0);
+    EXPECT(tsc_counter_attr_set_name(attr, "named") == 0);
     EXPECT(tsc_counter_create(&counter, backend, attr) == 0);
     tsc_counter_attr_destroy(attr);
     return counter;
@@ -222,10 +235,26 @@ static void with_bounds(tsc_backend_t backend)
     unref_releases_and_acquires(counter, backend);
 }
 
+/* The thread that lists a counter hands its text to the thread that finds it. */
+static void listing(tsc_backend_t backend)
+{
+    unsigned int releases = releases_of_others;
+    tsc_counter_t *counter = new_named(backend);
+    tsc_counter_t *listed = NULL;
+    unsigned int acquires = acquires_of_others;
+
+    EXPECT(releases_of_others > releases);
+    EXPECT(tsc_counter_next(&listed) == 1);
+    EXPECT(acquires_of_others == acquires + 1);
+    tsc_counter_unref(listed);
+    tsc_counter_unref(counter);
+}
+
 static void try_backend(tsc_backend_t backend)
 {
     without_bounds(backend);
     with_bounds(backend);
+    listing(backend);
 }
 
 #else
@@ -327,6 +356,28 @@ static void bounds(tsc_backend_t backend)
     tsc_counter_unref(counter);
 }
 
+static int check_text(const char *text, size_t bytes, void *calls)
+{
+    EXPECT(parameters_initialised == 3);
+    EXPECT(is_stored(text, bytes));
+    ++*(int *)calls;
+    return 0;
+}
+
+static void listing(tsc_backend_t backend)
+{
+    tsc_counter_t *counter = new_named(backend);
+    tsc_counter_t *listed = NULL;
+    int calls = 0;
+
+    EXPECT_STORED(&listed, tsc_counter_next(&listed), 1);
+    EXPECT_STORED(&listed, tsc_counter_next(&listed), 0);
+    forget();
+    EXPECT(tsc_metrics_write(TSC_METRICS_TEXT, NULL, check_text, &calls) == (TEST_BUILT_METRICS ? 0 : -ENOTSUP));
+    EXPECT(calls == TEST_BUILT_METRICS);
+    tsc_counter_unref(counter);
+}
+
 static void handles(void)
 {
     tsc_counter_t *counter;
@@ -370,6 +421,7 @@ static void try_backend(tsc_backend_t backend)
     tsc_counter_unref(counter);
     if (caps & TSC_CAP_BOUNDS)
         bounds(backend);
+    listing(backend);
     handles();
 }
 
