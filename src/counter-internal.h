@@ -5,6 +5,7 @@
 #include "attr.h"
 #include "compiler.h"
 #include "sync/registry.h"
+#include "sync/watch.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -56,7 +57,8 @@ struct tsc_deferred {
     OP(context, flush, (counter), struct tsc_counter *counter) \
     OP(context, close, (counter), struct tsc_counter *counter) \
     OP(context, wait_at_most, (counter, threshold, timeout_ns), struct tsc_counter *counter, int64_t threshold, \
-       int64_t timeout_ns)
+       int64_t timeout_ns) \
+    OP(context, notify_at_most, (counter, threshold, fd), struct tsc_counter *counter, int64_t threshold, int fd)
 
 /* With TSC_CAP_FETCH. */
 #define TSC_FETCH_OPERATIONS(OP, context) \
@@ -96,6 +98,7 @@ struct tsc_backend_ops {
     size_t counter_size;
     /* Fills in a counter whose memory is zero but for the common part. On error it leaves nothing behind. */
     int (*init)(struct tsc_counter *counter, const struct tsc_counter_attr *attr);
+    struct tsc_watch *(*watch)(struct tsc_counter *counter);
     struct tsc_object_ops object;
     TSC_OPERATIONS(TSC_MEMBER, )
     /*
@@ -113,8 +116,10 @@ struct tsc_backend_ops {
 #define TSC_ENTRY(backend, name, ...) , .name = backend##_##name
 
 #define TSC_REQUIRED(backend, release_object) \
-    .counter_size = sizeof(struct backend##_counter), .init = backend##_init, \
-    .object = {.child = backend##_child, \
+    .counter_size = sizeof(struct backend##_counter), .init = backend##_init, .watch = backend##_watch, \
+    .object = {.lock = tsc_counter_hold_notification, \
+               .unlock = tsc_counter_resume_notification, \
+               .child = backend##_child, \
                .release = release_object, \
                .free = tsc_counter_free} TSC_REQUIRED_OPERATIONS(TSC_ENTRY, backend)
 #define TSC_FETCH(backend) \
@@ -141,6 +146,10 @@ static inline struct tsc_texts *tsc_counter_texts(const struct tsc_counter *coun
 {
     return tsc_container_of(counter->name, struct tsc_texts, name);
 }
+
+/* Around a fork. */
+void tsc_counter_hold_notification(struct tsc_object *object);
+void tsc_counter_resume_notification(struct tsc_object *object);
 
 static inline struct tsc_counter *tsc_counter_of_object(struct tsc_object *object)
 {

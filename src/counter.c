@@ -40,6 +40,22 @@ static struct tsc_counter *allocate(size_t counter_size, const char *name, const
     return memory;
 }
 
+static struct tsc_watch *watch_of(struct tsc_counter *counter)
+{
+    return tsc_backend_find(counter->backend)->ops->watch(counter);
+}
+
+void tsc_counter_hold_notification(struct tsc_object *object)
+{
+    tsc_watch_hold_notification(watch_of(tsc_counter_of_object(object)));
+}
+
+/* A counter comes before its owner in the registry, whose lock is still held: no message is delivered. */
+void tsc_counter_resume_notification(struct tsc_object *object)
+{
+    tsc_watch_resume_notification(watch_of(tsc_counter_of_object(object)));
+}
+
 static void destroy(struct tsc_counter *counter, bool is_registered)
 {
     struct tsc_deferred deferred = {.run = NULL};
@@ -48,6 +64,7 @@ static void destroy(struct tsc_counter *counter, bool is_registered)
     if (is_registered)
         tsc_registry_remove(&counter->object);
     tsc_listing_remove(counter);
+    tsc_watch_fini(watch_of(counter));
     if (counter->ops->fini != NULL)
         deferred = counter->ops->fini(counter);
     tsc_registry_unlock();
@@ -301,6 +318,11 @@ int tsc_counter_close(tsc_counter_t *counter)
 int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns)
 {
     return counter == NULL ? -EINVAL : counter->ops->wait_at_most(counter, threshold, timeout_ns);
+}
+
+int tsc_counter_notify_at_most(tsc_counter_t *counter, int64_t threshold, int fd)
+{
+    return counter == NULL ? -EINVAL : counter->ops->notify_at_most(counter, threshold, fd);
 }
 
 int tsc_counter_get_backend(tsc_counter_t *counter, tsc_backend_t *backend)

@@ -41,6 +41,7 @@ static int stored(int result, const int64_t *output)
 #define RULE_flush false, true, result
 #define RULE_close true, false, result
 #define RULE_wait_at_most false, true, result
+#define RULE_notify_at_most false, true, result
 #define RULE_get_peak false, true, stored(result, peak)
 #define RULE_get_bounds false, false, stored(stored(result, min), max)
 #define RULE_fetch_add true, true, stored(result, previous)

@@ -45,7 +45,8 @@
  *  - A function returns 0, a documented value above 0, or a negative errno value. It leaves `errno` unchanged.
  *  - On error its outputs and the counter are unchanged.
  *  - A NULL handle, a NULL output or a value out of range is -EINVAL.
- *  - Errors are checked in this order: -EINVAL, -ENOTSUP, -EDEADLK, -ESHUTDOWN, -ERANGE.
+ *  - Errors are checked in this order: -EINVAL, -ENOTSUP, -EDEADLK, those of the system such as -EBADF, -ESHUTDOWN,
+ *    -ERANGE.
  *  - The caller keeps ownership of the handles and the memory that it passes. The library does not access that
  *    memory after the call has returned.
  *  - Times are nanoseconds of the monotonic clock.
@@ -491,6 +492,40 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * @since 1.0
  */
 TSC_API int tsc_counter_wait_at_most(tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns);
+
+/**
+ * Registers a notification for an event loop: tsc_counter_wait_at_most() without a thread that waits.
+ *
+ * Once a value at most `threshold` is seen, the library writes the eight bytes of a `uint64_t` 1 to a duplicate of
+ * `fd`, closes the duplicate, and forgets the registration. If the value is low enough already, it does so before
+ * the call returns. `fd` is an eventfd, or the write end of a pipe in `O_NONBLOCK` mode whose read end stays open;
+ * otherwise the write raises SIGPIPE. A full pipe is readable already, so nothing is written. The caller may close
+ * `fd` at any time after the call.
+ *
+ * A counter has at most one registration. A new one replaces the former; `fd` -1 only takes it back. The call
+ * returns 1 if the former registration has fired and no call has returned 1 for it. Otherwise it returns 0, and
+ * nothing will be written for the former registration.
+ *
+ * While increments are admitted, it may miss a dip that is shorter than a wake-up. On the queue it is ordered
+ * after the caller's adds. The thread whose change lowers the value writes, even in a signal handler; on the queue
+ * the thread that delivers the change does. A notification does not mean that the decrementing calls have
+ * returned.
+ *
+ * The child of a `fork` has no registration, and the duplicate is closed there. As long as a counter has one, its
+ * changes on the atomic and the per-CPU backend take the slower path that they take while a thread waits. A
+ * registration that has fired or was taken back makes no later change slower.
+ *
+ * @param counter the counter
+ * @param threshold the highest value to wait for
+ * @param fd the descriptor to write to, or -1
+ * @return as an operation, or:
+ * @retval 1 success, and the former registration had fired
+ * @retval -EBADF `fd` is not open, or below -1; the former registration stays
+ * @retval -EMFILE no descriptor is left for the duplicate; the former registration stays
+ * @ordering acquire if it returns 1; the write to `fd` is a release of what was done before the value
+ * @since 1.0
+ */
+TSC_API int tsc_counter_notify_at_most(tsc_counter_t *counter, int64_t threshold, int fd);
 
 /**
  * Stores the backend of a counter. Callable inside an update callback.

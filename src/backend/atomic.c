@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The atomic backend: one atomic integer. */
 #include "counter-internal.h"
+#include "sanitizer.h"
 #include "sync/deadline.h"
 #include "sync/gate.h"
 #include "test-point.h"
@@ -315,13 +316,37 @@ static int atom_wait_at_most(struct tsc_counter *counter, int64_t threshold, int
     return tsc_gate_wait(&to_atom(counter)->gate, threshold, timeout_ns, read_for_wait, counter);
 }
 
+static struct tsc_watch *atom_watch(struct tsc_counter *counter)
+{
+    return &to_atom(counter)->gate.watch;
+}
+
+static int atom_notify_at_most(struct tsc_counter *counter, int64_t threshold, int fd)
+{
+    return tsc_watch_notify(atom_watch(counter), threshold, fd, read_for_wait, counter);
+}
+
+static int64_t read_for_notification(struct tsc_watch *watch)
+{
+    struct atom_counter *atom = tsc_container_of(watch, struct atom_counter, gate.watch);
+
+    tsc_sanitizer_acquire(atom);
+    return read_value(atom);
+}
+
+static const struct tsc_watch_ops watch_ops = {
+    .read = read_for_notification,
+    .enter = tsc_gate_enter_by_watch,
+    .leave = tsc_gate_leave_by_watch,
+};
+
 static int atom_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
     struct atom_counter *atom = to_atom(counter);
 
     atom->bounds = attr->bounds;
     atom->track_peak = attr->track_peak;
-    tsc_gate_init(&atom->gate, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0);
+    tsc_gate_init(&atom->gate, attr->bounds.bounded || attr->track_peak ? CAREFUL : 0, &watch_ops);
     atomic_init(&atom->value, attr->initial);
     atomic_init(&atom->peak, attr->initial);
     return 0;

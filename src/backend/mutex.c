@@ -3,7 +3,9 @@
 #include "config.h"
 #include "counter-internal.h"
 #include "join.h"
+#include "sanitizer.h"
 #include "sequential.h"
+#include "sync/deadline.h"
 #include "sync/lock.h"
 #include "sync/watch.h"
 #include "test-point.h"
@@ -264,6 +266,30 @@ static int mutex_wait_at_most(struct tsc_counter *counter, int64_t threshold, in
     return tsc_watch_wait(&mutex->watch, threshold, timeout_ns, read_for_wait, counter);
 }
 
+static struct tsc_watch *mutex_watch(struct tsc_counter *counter)
+{
+    return &to_mutex(counter)->watch;
+}
+
+static int mutex_notify_at_most(struct tsc_counter *counter, int64_t threshold, int fd)
+{
+    if (inside_own_callback(to_mutex(counter)))
+        return -EDEADLK;
+    return tsc_watch_notify(mutex_watch(counter), threshold, fd, read_for_wait, counter);
+}
+
+static int64_t read_for_notification(struct tsc_watch *watch)
+{
+    struct mutex_counter *mutex = tsc_container_of(watch, struct mutex_counter, watch);
+    int64_t value;
+
+    read_for_wait(mutex, TSC_NEVER, &value);
+    tsc_sanitizer_acquire(mutex);
+    return value;
+}
+
+static const struct tsc_watch_ops watch_ops = {.read = read_for_notification};
+
 static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
     struct mutex_counter *mutex = to_mutex(counter);
@@ -271,7 +297,7 @@ static int mutex_init(struct tsc_counter *counter, const struct tsc_counter_attr
     tsc_lock_init(&mutex->lock);
     atomic_init(&mutex->updater, 0);
     tsc_sequential_init(&mutex->state, attr);
-    tsc_watch_init(&mutex->watch);
+    tsc_watch_init(&mutex->watch, &watch_ops);
     return 0;
 }
 

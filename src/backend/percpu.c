@@ -2,6 +2,8 @@
 /* The per-CPU backend: each CPU has a slot of two monotone sums, in (increments) and out (decrements). */
 #include "counter-internal.h"
 #include "percpu/add.h"
+#include "sanitizer.h"
+#include "sync/deadline.h"
 #include "sync/gate.h"
 #include "test-point.h"
 
@@ -179,12 +181,38 @@ static int percpu_wait_at_most(struct tsc_counter *counter, int64_t threshold, i
                          timeout_ns == 0 ? read_for_wait : read_after_barrier, percpu);
 }
 
+static struct tsc_watch *percpu_watch(struct tsc_counter *counter)
+{
+    return &to_percpu(counter)->gate.watch;
+}
+
+static int percpu_notify_at_most(struct tsc_counter *counter, int64_t threshold, int fd)
+{
+    return tsc_watch_notify(percpu_watch(counter), threshold, fd, read_after_barrier, to_percpu(counter));
+}
+
+static int64_t read_for_notification(struct tsc_watch *watch)
+{
+    struct percpu_counter *percpu = tsc_container_of(watch, struct percpu_counter, gate.watch);
+    int64_t value;
+
+    read_after_barrier(percpu, TSC_NEVER, &value);
+    tsc_sanitizer_acquire(percpu);
+    return value;
+}
+
+static const struct tsc_watch_ops watch_ops = {
+    .read = read_for_notification,
+    .enter = tsc_gate_enter_by_watch,
+    .leave = tsc_gate_leave_by_watch,
+};
+
 static int percpu_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
 {
     struct percpu_counter *percpu = to_percpu(counter);
 
     percpu->initial = attr->initial;
-    tsc_gate_init(&percpu->gate, 0);
+    tsc_gate_init(&percpu->gate, 0, &watch_ops);
     return tsc_slots_acquire(&percpu->slots);
 }
 

@@ -5,6 +5,7 @@
 #include "queue/delivery.h"
 #include "queue/life.h"
 #include "queue/send.h"
+#include "sanitizer.h"
 #include "sequential.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
@@ -17,10 +18,10 @@ struct queue_counter {
     struct tsc_owner *owner;
     struct tsc_recipient additions; /* receives additions that need no reply */
     struct tsc_retirement retirement;
-    struct tsc_watch watch;
     _Atomic bool closed;
     _Atomic uint64_t close_position; /* in the queue, or NOT_CLOSED */
     bool bounded;                    /* a copy, to keep senders off the cache line of the state */
+    struct tsc_watch watch;
 
     _Alignas(TSC_CACHE_ALIGN) struct tsc_sequential state; /* changed only by the thread that delivers */
 };
@@ -316,6 +317,32 @@ static int queue_wait_at_most(struct tsc_counter *counter, int64_t threshold, in
     return tsc_watch_wait(&to_queue(counter)->watch, threshold, timeout_ns, flush_and_read, counter);
 }
 
+static struct tsc_watch *queue_watch(struct tsc_counter *counter)
+{
+    return &to_queue(counter)->watch;
+}
+
+/* Ordered after the caller's additions: they may send the former notification. */
+static int queue_notify_at_most(struct tsc_counter *counter, int64_t threshold, int fd)
+{
+    int error = queue_flush(counter);
+
+    if (error)
+        return error;
+    return tsc_watch_notify(queue_watch(counter), threshold, fd, flush_and_read, counter);
+}
+
+/* Without a flush: on the thread that delivers, or under a claim. */
+static int64_t read_for_notification(struct tsc_watch *watch)
+{
+    struct queue_counter *queue = tsc_container_of(watch, struct queue_counter, watch);
+
+    tsc_sanitizer_acquire(queue);
+    return tsc_sequential_read(&queue->state);
+}
+
+static const struct tsc_watch_ops watch_ops = {.read = read_for_notification};
+
 /* -------- life -------- */
 
 static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr *attr)
@@ -328,7 +355,7 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
     atomic_init(&queue->close_position, NOT_CLOSED);
     queue->bounded = attr->bounds.bounded;
     tsc_sequential_init(&queue->state, attr);
-    tsc_watch_init(&queue->watch);
+    tsc_watch_init(&queue->watch, &watch_ops);
     if (attr->owner != NULL) {
         tsc_object_ref(&attr->owner->object);
         queue->owner = attr->owner;

@@ -18,6 +18,16 @@ static void leave(void *arg)
     atomic_fetch_sub_explicit(&((struct tsc_gate *)arg)->state, TSC_GATE_WAITER, memory_order_relaxed);
 }
 
+void tsc_gate_enter_by_watch(struct tsc_watch *watch)
+{
+    enter(tsc_container_of(watch, struct tsc_gate, watch));
+}
+
+void tsc_gate_leave_by_watch(struct tsc_watch *watch)
+{
+    leave(tsc_container_of(watch, struct tsc_gate, watch));
+}
+
 int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
                   void *subject)
 {

@@ -19,7 +19,8 @@
  *  - waiting: a change that sees no waiter, or finds the watch disarmed, is seen when the waiter reads the value.
  *
  * The bits above the flags count the waiters. A waiter is counted from before its first read of the value until
- * after its last. The last waiter to leave restores the state, so changes take the fast path again.
+ * after its last; a notification as long as it is pending. The last one to leave restores the state, so changes
+ * take the fast path again.
  *
  * Models: test/model/close-atomic.pml, test/model/close-careful.pml, test/model/close-percpu.pml,
  * test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml
@@ -36,11 +37,16 @@ struct tsc_gate {
     struct tsc_watch watch;
 };
 
-static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state)
+/* The operations of the watch enter and leave the gate by tsc_gate_enter_by_watch() and tsc_gate_leave_by_watch().
+ */
+static inline void tsc_gate_init(struct tsc_gate *gate, uint32_t state, const struct tsc_watch_ops *ops)
 {
     atomic_init(&gate->state, state);
-    tsc_watch_init(&gate->watch);
+    tsc_watch_init(&gate->watch, ops);
 }
+
+void tsc_gate_enter_by_watch(struct tsc_watch *watch);
+void tsc_gate_leave_by_watch(struct tsc_watch *watch);
 
 /* For the fast path. relaxed: a call after close has returned sees CLOSED anyway; for a concurrent one the second
  * load decides. */

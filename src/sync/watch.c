@@ -2,14 +2,15 @@
 #include "sync/watch.h"
 
 #include "sync/deadline.h"
+#include "sync/registry.h"
 #include "test-point.h"
 
 #include <errno.h>
 #include <pthread.h>
 
-void tsc_watch_fire(struct tsc_watch *watch)
+static void disarm(struct tsc_watch *watch)
 {
-    /* seq_cst: a waiter that arms after this reads the value after this, and sees the change that fired. */
+    /* seq_cst: a thread that arms after this reads the value after this, and sees the change that fired. */
     atomic_exchange_explicit(&watch->threshold, TSC_WATCH_DISARMED, memory_order_seq_cst);
     TSC_TEST_POINT(watch_fired);
     tsc_eventcount_notify_all(&watch->waiters);
@@ -28,19 +29,198 @@ static void arm(struct tsc_watch *watch, int64_t threshold)
         ;
 }
 
+/* -------- the notification; model: test/model/notify.pml -------- */
+
+static bool is_armed_for_nobody(struct tsc_watch *watch)
+{
+    return !tsc_eventcount_has_sleepers(&watch->waiters) && !tsc_notification_is_pending(&watch->notification) &&
+           tsc_watch_is_armed(watch);
+}
+
+enum attempt { NOT_MINE, SENT, ARMED_AGAIN };
+
+/* With ARMED_AGAIN the caller has to read the value once more; `threshold` is the notification's. */
+static enum attempt try_claimed(struct tsc_watch *watch, int64_t *threshold)
+{
+    struct tsc_notification *notification = &watch->notification;
+
+    TSC_TEST_POINT(notification_claimed);
+    *threshold = notification->threshold;
+    if (watch->ops->read(watch) > *threshold) {
+        tsc_notification_settle(notification, TSC_NOTIFICATION_ARMED);
+        TSC_TEST_POINT(notification_unclaimed);
+        arm(watch, *threshold);
+        return ARMED_AGAIN;
+    }
+    tsc_notification_send(notification);
+    if (watch->ops->leave != NULL)
+        watch->ops->leave(watch);
+    TSC_TEST_POINT(notification_sent);
+    tsc_notification_settle(notification, TSC_NOTIFICATION_SENT);
+    return SENT;
+}
+
+/* write() is a cancellation point, and a thread that ends with the claim would block those that await it. */
+static enum attempt try_notify(struct tsc_watch *watch, int64_t *threshold)
+{
+    enum attempt attempt = NOT_MINE;
+    int state;
+
+    if (!tsc_notification_is_pending(&watch->notification))
+        return NOT_MINE;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    if (tsc_notification_claim(&watch->notification))
+        attempt = try_claimed(watch, threshold);
+    pthread_setcancelstate(state, NULL);
+    return attempt;
+}
+
+/*
+ * After an attempt the watch may be armed for nobody: by a waiter that left while the notification was pending, or
+ * by this thread, after another one has sent the notification.
+ */
+void tsc_watch_fire(struct tsc_watch *watch)
+{
+    enum attempt attempt;
+    int64_t threshold;
+
+    do {
+        disarm(watch);
+        do
+            attempt = try_notify(watch, &threshold);
+        while (attempt == ARMED_AGAIN && watch->ops->read(watch) <= threshold);
+    } while (is_armed_for_nobody(watch));
+}
+
+/* With the registry locked, so no notification is armed meanwhile, which would be lost. */
+static void disarm_if_unused(struct tsc_watch *watch)
+{
+    if (is_armed_for_nobody(watch))
+        disarm(watch);
+}
+
+/* False if another thread has claimed the notification. */
+static bool take_back(struct tsc_watch *watch, int *was_sent)
+{
+    struct tsc_notification *notification = &watch->notification;
+    uint32_t found = tsc_notification_withdraw(notification, TSC_NOTIFICATION_NONE);
+
+    if (found > TSC_NOTIFICATION_ARMED)
+        return false;
+    if (found == TSC_NOTIFICATION_ARMED) {
+        if (watch->ops->leave != NULL)
+            watch->ops->leave(watch);
+        disarm_if_unused(watch);
+        tsc_notification_close(notification->descriptor);
+    }
+    if (found == TSC_NOTIFICATION_SENT)
+        tsc_notification_settle(notification, TSC_NOTIFICATION_NONE);
+    *was_sent = found == TSC_NOTIFICATION_SENT;
+    return true;
+}
+
+static void set_notification(struct tsc_watch *watch, int64_t threshold, int descriptor)
+{
+    if (watch->ops->enter != NULL)
+        watch->ops->enter(watch);
+    tsc_notification_arm(&watch->notification, threshold, descriptor);
+    TSC_TEST_POINT(notification_armed);
+    arm(watch, threshold);
+}
+
+/* False if another thread has claimed the former notification: it may be about to write. */
+static bool replace(struct tsc_watch *watch, int64_t threshold, int fd, int *result)
+{
+    int duplicate = fd == -1 ? -1 : tsc_notification_duplicate(fd);
+
+    if (duplicate < 0 && fd != -1) {
+        *result = duplicate;
+        return true;
+    }
+    if (!take_back(watch, result)) {
+        if (fd != -1)
+            tsc_notification_close(duplicate);
+        return false;
+    }
+    if (fd != -1)
+        set_notification(watch, threshold, duplicate);
+    return true;
+}
+
+static bool replace_locked(struct tsc_watch *watch, int64_t threshold, int fd, int *result)
+{
+    bool done;
+
+    tsc_registry_lock();
+    done = replace(watch, threshold, fd, result);
+    tsc_registry_unlock();
+    return done;
+}
+
+static void lock_and_disarm_if_unused(struct tsc_watch *watch)
+{
+    if (!is_armed_for_nobody(watch))
+        return;
+    tsc_registry_lock();
+    disarm_if_unused(watch);
+    tsc_registry_unlock();
+}
+
+/* The read that follows an arming. A read under the claim may find the value too high, and arm once more. */
+static void read_after_arming(struct tsc_watch *watch, int64_t threshold, tsc_watch_read_fn read_value,
+                              void *subject)
+{
+    int64_t value = INT64_MAX;
+
+    do
+        (void)read_value(subject, TSC_NEVER, &value);
+    while (value <= threshold && try_notify(watch, &threshold) == ARMED_AGAIN);
+    lock_and_disarm_if_unused(watch);
+}
+
+int tsc_watch_notify(struct tsc_watch *watch, int64_t threshold, int fd, tsc_watch_read_fn read_value,
+                     void *subject)
+{
+    int result;
+
+    while (!replace_locked(watch, threshold, fd, &result))
+        tsc_notification_await(&watch->notification);
+    if (result >= 0 && fd != -1)
+        read_after_arming(watch, threshold, read_value, subject);
+    return result;
+}
+
+void tsc_watch_hold_notification(struct tsc_watch *watch)
+{
+    while (tsc_notification_withdraw(&watch->notification, TSC_NOTIFICATION_HELD) > TSC_NOTIFICATION_ARMED)
+        tsc_notification_await(&watch->notification);
+}
+
+void tsc_watch_resume_notification(struct tsc_watch *watch)
+{
+    int64_t threshold = watch->notification.threshold;
+
+    if (tsc_notification_state(&watch->notification) != TSC_NOTIFICATION_HELD)
+        return;
+    tsc_notification_settle(&watch->notification, TSC_NOTIFICATION_ARMED);
+    arm(watch, threshold);
+    if (watch->ops->read(watch) <= threshold)
+        tsc_watch_fire(watch);
+    disarm_if_unused(watch);
+}
+
+/* -------- waiters -------- */
+
 /*
  * The last waiter to leave disarms the watch; otherwise the next low value would fire it for nobody.
  *
- * A leaving waiter is no longer counted; it fires the watch if it then finds no sleepers. The last one finds none,
- * and its exchange follows every arming: each waiter arms, then is uncounted with release, and has_sleepers
+ * A leaving waiter is no longer counted; it disarms the watch if it then finds no sleepers. The last one finds
+ * none, and its exchange follows every arming: each waiter arms, then is uncounted with release, and has_sleepers
  * acquires. A waiter that arrives meanwhile is counted before it arms, so it is woken and arms again.
  */
-static void leave(void *arg)
+static void leave(void *watch)
 {
-    struct tsc_watch *watch = arg;
-
-    if (!tsc_eventcount_has_sleepers(&watch->waiters) && tsc_watch_is_armed(watch))
-        tsc_watch_fire(watch);
+    lock_and_disarm_if_unused(watch);
 }
 
 enum { TOO_HIGH = 1 };

@@ -127,6 +127,7 @@ int main(void)
     add_guard_tests(suite);
     add_bounds_tests(suite);
     add_kind_tests(suite);
+    add_notify_tests(suite);
     add_peak_tests(suite);
     add_update_tests(suite);
     add_callback_tests(suite);

@@ -64,9 +64,19 @@ struct operation {
     bool cancellation_point;
 };
 
-enum { OPERATION_COUNT = 19 };
+enum { OPERATION_COUNT = 20 };
 
 extern const struct operation operations[OPERATION_COUNT];
+
+/* All operations that lower the value from 2 to 1. They return 0. */
+struct way_to_lower {
+    uint64_t needs;
+    int (*lower)(tsc_counter_t *counter);
+};
+
+enum { WAYS_TO_LOWER = 8 };
+
+extern const struct way_to_lower ways_to_lower[WAYS_TO_LOWER];
 
 void add_arithmetic_tests(Suite *suite);
 void add_bounds_tests(Suite *suite);
@@ -80,6 +90,7 @@ void add_fetch_tests(Suite *suite);
 void add_guard_tests(Suite *suite);
 void add_kind_tests(Suite *suite);
 void add_listing_tests(Suite *suite);
+void add_notify_tests(Suite *suite);
 void add_peak_tests(Suite *suite);
 void add_queue_tests(Suite *suite);
 void add_reference_tests(Suite *suite);

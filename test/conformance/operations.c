@@ -112,6 +112,13 @@ static int call_wait_at_most(tsc_counter_t *counter, int64_t *output, int64_t *o
     return tsc_counter_wait_at_most(counter, INT64_MAX, 0);
 }
 
+static int call_notify_at_most(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
+{
+    (void)output;
+    (void)other_output;
+    return tsc_counter_notify_at_most(counter, 0, -1);
+}
+
 static int call_get_backend(tsc_counter_t *counter, int64_t *output, int64_t *other_output)
 {
     tsc_backend_t backend = UNTOUCHED;
@@ -165,9 +172,77 @@ const struct operation operations[] = {
     {.name = "flush", .call = call_flush},
     {.name = "close", .call = call_close},
     {.name = "wait_at_most", .call = call_wait_at_most, .cancellation_point = true},
+    {.name = "notify_at_most", .call = call_notify_at_most},
     {.name = "get_backend", .call = call_get_backend, .allowed_in_callback = true},
     {.name = "get_kind", .call = call_get_kind, .allowed_in_callback = true},
     {.name = "get_caps", .call = call_get_caps, .allowed_in_callback = true},
 };
 
 _Static_assert(sizeof operations / sizeof operations[0] == OPERATION_COUNT, "one row for each operation");
+
+static int lower_by_dec(tsc_counter_t *counter)
+{
+    return tsc_counter_dec(counter);
+}
+
+static int lower_by_add(tsc_counter_t *counter)
+{
+    return tsc_counter_add(counter, -1);
+}
+
+/* The waiter may hold the mutex at that moment. */
+static int lower_by_try_add(tsc_counter_t *counter)
+{
+    int result;
+
+    do
+        result = tsc_counter_try_add(counter, -1);
+    while (result == -EAGAIN);
+    return result;
+}
+
+static int lower_by_fetch_add(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_fetch_add(counter, -1, &previous);
+}
+
+static int lower_by_set(tsc_counter_t *counter)
+{
+    return tsc_counter_set(counter, 1);
+}
+
+static int lower_by_exchange(tsc_counter_t *counter)
+{
+    int64_t previous;
+
+    return tsc_counter_exchange(counter, 1, &previous);
+}
+
+static int lower_by_compare_exchange(tsc_counter_t *counter)
+{
+    int64_t expected = 2;
+
+    return tsc_counter_compare_exchange(counter, &expected, 1) - 1;
+}
+
+static int lower_by_update(tsc_counter_t *counter)
+{
+    int64_t value = 1;
+
+    return tsc_counter_update(counter, commit_value, &value);
+}
+
+const struct way_to_lower ways_to_lower[] = {
+    {0, lower_by_dec},
+    {0, lower_by_add},
+    {0, lower_by_try_add},
+    {TSC_CAP_FETCH, lower_by_fetch_add},
+    {TSC_CAP_FETCH, lower_by_set},
+    {TSC_CAP_FETCH, lower_by_exchange},
+    {TSC_CAP_FETCH, lower_by_compare_exchange},
+    {TSC_CAP_UPDATE, lower_by_update},
+};
+
+_Static_assert(sizeof ways_to_lower / sizeof ways_to_lower[0] == WAYS_TO_LOWER, "one row for each way");

@@ -90,75 +90,6 @@ START_TEST(waiting_takes_no_cpu_time)
 }
 END_TEST
 
-static int lower_by_dec(tsc_counter_t *counter)
-{
-    return tsc_counter_dec(counter);
-}
-
-static int lower_by_add(tsc_counter_t *counter)
-{
-    return tsc_counter_add(counter, -1);
-}
-
-/* The waiter may hold the mutex at that moment. */
-static int lower_by_try_add(tsc_counter_t *counter)
-{
-    int result;
-
-    do
-        result = tsc_counter_try_add(counter, -1);
-    while (result == -EAGAIN);
-    return result;
-}
-
-static int lower_by_fetch_add(tsc_counter_t *counter)
-{
-    int64_t previous;
-
-    return tsc_counter_fetch_add(counter, -1, &previous);
-}
-
-static int lower_by_set(tsc_counter_t *counter)
-{
-    return tsc_counter_set(counter, 1);
-}
-
-static int lower_by_exchange(tsc_counter_t *counter)
-{
-    int64_t previous;
-
-    return tsc_counter_exchange(counter, 1, &previous);
-}
-
-static int lower_by_compare_exchange(tsc_counter_t *counter)
-{
-    int64_t expected = 2;
-
-    return tsc_counter_compare_exchange(counter, &expected, 1) - 1;
-}
-
-static int lower_by_update(tsc_counter_t *counter)
-{
-    int64_t value = 1;
-
-    return tsc_counter_update(counter, commit_value, &value);
-}
-
-/* All operations that lower the value from 2 to 1. */
-static const struct {
-    uint64_t needs;
-    int (*lower)(tsc_counter_t *counter);
-} ways_to_lower[] = {
-    {0, lower_by_dec},
-    {0, lower_by_add},
-    {0, lower_by_try_add},
-    {TSC_CAP_FETCH, lower_by_fetch_add},
-    {TSC_CAP_FETCH, lower_by_set},
-    {TSC_CAP_FETCH, lower_by_exchange},
-    {TSC_CAP_FETCH, lower_by_compare_exchange},
-    {TSC_CAP_UPDATE, lower_by_update},
-};
-
 static void check_waking(const struct variant *variant, int (*lower)(tsc_counter_t *counter), int64_t timeout)
 {
     tsc_counter_t *counter = make_counter(variant, &(struct options){.initial = 2});
@@ -175,7 +106,7 @@ START_TEST(every_way_to_lower_wakes)
 {
     uint64_t caps = caps_of(&variants[_i]);
 
-    for (size_t i = 0; i < sizeof ways_to_lower / sizeof ways_to_lower[0]; i++) {
+    for (size_t i = 0; i < WAYS_TO_LOWER; i++) {
         if ((caps & ways_to_lower[i].needs) != ways_to_lower[i].needs)
             continue;
         check_waking(&variants[_i], ways_to_lower[i].lower, -1);

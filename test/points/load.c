@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "crew.h"
 #include "fork/child.h"
@@ -125,6 +127,40 @@ static void wait_until_drained(struct load *load)
     } while (!atomic_load(&load->drained));
 }
 
+static void await_notifications(struct load *load, int fd, int64_t expected)
+{
+    int64_t sum = 0;
+
+    while (sum < expected) {
+        uint64_t number;
+
+        /* Interrupted by a signal, it reads nothing. */
+        if (read(fd, &number, sizeof number) == sizeof number)
+            sum += (int64_t)number;
+    }
+    witness_equal(&load->subject.witness, "notifications", sum, expected);
+}
+
+/* A registration for the drain is replaced by one that fires whenever no worker is inside. */
+static void be_notified_until_drained(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    int fd = eventfd(0, EFD_CLOEXEC);
+
+    do {
+        int reported;
+
+        witness_equal(witness, "notify_at_most", tsc_counter_notify_at_most(counter, 0, fd), 0);
+        sleep_shortly();
+        reported = tsc_counter_notify_at_most(counter, BASE, fd);
+        witness_between(witness, "notify_at_most that replaces", reported, 0, 1);
+        await_notifications(load, fd, reported + 1);
+        witness_equal(witness, "notify_at_most that reports", tsc_counter_notify_at_most(counter, 0, -1), 1);
+    } while (!atomic_load(&load->drained));
+    close(fd);
+}
+
 static void time_out_until_drained(struct load *load)
 {
     do
@@ -142,7 +178,7 @@ static void fork_repeatedly(struct load *load)
 }
 
 static void (*const roles[])(struct load *load) = {
-    read_until_drained,  wait_until_drained, time_out_until_drained,
+    read_until_drained,  wait_until_drained, time_out_until_drained, be_notified_until_drained,
     release_when_closed, fork_repeatedly,    close_and_drain,
 };
 
@@ -239,6 +275,7 @@ void load_check_in_child(void *arg)
     CHILD_CHECK(tsc_counter_close(counter) == 0);
     CHILD_CHECK(tsc_counter_inc(counter) == -ESHUTDOWN);
     CHILD_CHECK(tsc_counter_wait_at_most(counter, value - 1, 0) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_notify_at_most(counter, 0, -1) == 0);
     CHILD_CHECK(tsc_counter_add(counter, -value) == 0);
     CHILD_CHECK(tsc_counter_wait_at_most(counter, 0, -1) == 0);
     CHILD_CHECK(value_in_child(load->subject.counter) == 0);

@@ -69,7 +69,7 @@ static bool is_unbounded_queue(const struct variant *variant)
     return is_queue(variant) && !variant->bounded;
 }
 
-/* No other thread can fork while a thread at the point holds the registry lock. */
+/* No other thread can fork while a thread at the point holds the registry lock or has claimed a notification. */
 enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
 
 #define POINTS(ROW) \
@@ -156,6 +156,14 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(watch_armed, any, ALL, false) \
     ROW(watch_checking, any, ALL, false) \
     ROW(watch_fired, any, ALL, false) \
+    /* armed by its registration, about to arm the watch */ \
+    ROW(notification_armed, any, NO_FORK, false) \
+    /* claimed, about to read the value; to be armed again, about to arm the watch; written, about to close; \
+     * closed, about to end the claim */ \
+    ROW(notification_claimed, any, NO_FORK, false) \
+    ROW(notification_unclaimed, any, ALL, false) \
+    ROW(notification_written, any, NO_FORK, false) \
+    ROW(notification_sent, any, NO_FORK, false) \
     /* a wait's deadline has passed, about to read once more */ \
     ROW(watch_time_is_up, any, ALL, false) \
     /* dropped the last reference, about to release (held.c stops there); found the next of a walk, about to \

@@ -5,6 +5,7 @@
 
 #include "backend/atomic.c"
 #include "sync/eventcount.c"
+#include "sync/notification.c"
 #include "sync/watch.c"
 /* Each of the two files has a static function of this name. */
 #define leave leave_gate
@@ -12,6 +13,15 @@
 #undef leave
 
 void tsc_counter_free(struct tsc_object *) {}
+
+/* No scenario has notifications, or forks. */
+void tsc_registry_lock() {}
+
+void tsc_registry_unlock() {}
+
+void tsc_counter_hold_notification(struct tsc_object *) {}
+
+void tsc_counter_resume_notification(struct tsc_object *) {}
 
 struct counting {
     struct atom_counter counter;

@@ -8,6 +8,7 @@
 
 #include "backend/mutex.c"
 #include "sync/eventcount.c"
+#include "sync/notification.c"
 #include "sync/watch.c"
 
 /* -------- stubs -------- */
@@ -26,6 +27,15 @@ void tsc_thread_forbid_join() {}
 void tsc_thread_allow_join() {}
 
 void tsc_counter_free(struct tsc_object *) {}
+
+/* No scenario has notifications, or forks. */
+void tsc_registry_lock() {}
+
+void tsc_registry_unlock() {}
+
+void tsc_counter_hold_notification(struct tsc_object *) {}
+
+void tsc_counter_resume_notification(struct tsc_object *) {}
 
 void tsc_object_ref_by_call(struct tsc_object *) {}
 

@@ -9,6 +9,7 @@
 #include "backend/queue.c"
 #include "sync/eventcount.c"
 #include "sync/parker.c"
+#include "sync/notification.c"
 #include "sync/watch.c"
 
 /* -------- stubs of the owner -------- */
@@ -76,6 +77,15 @@ bool tsc_thread_must_not_join()
 }
 
 void tsc_counter_free(struct tsc_object *) {}
+
+/* No scenario has notifications, or forks. */
+void tsc_registry_lock() {}
+
+void tsc_registry_unlock() {}
+
+void tsc_counter_hold_notification(struct tsc_object *) {}
+
+void tsc_counter_resume_notification(struct tsc_object *) {}
 
 bool tsc_object_drop(struct tsc_object *)
 {

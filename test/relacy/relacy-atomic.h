@@ -20,6 +20,7 @@
 #undef memory_order_seq_cst
 #undef new
 #undef realloc
+#define errno (*__errno_location())
 
 /* The library's objects lie in zeroed memory. */
 template <typename T> struct zeroed_atomic : rl::atomic<T> {

@@ -93,7 +93,7 @@ START_TEST(watch_keeps_the_higher_threshold)
     while (walk_next(&walk)) {
         struct looks looks = {.made = 0};
 
-        tsc_watch_init(&watch);
+        tsc_watch_init(&watch, NULL);
         walk_interrupt(&walk, wait_in_vain, arm_for_another, &looks);
         WALK_CHECK(&walk, looks.result == -ETIMEDOUT);
         WALK_CHECK(&walk, looks.armed == THRESHOLD);

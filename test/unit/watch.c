@@ -28,7 +28,7 @@ static struct {
 static void open_scene(void)
 {
     scene.looks = scene.error = scene.failing = 0;
-    tsc_watch_init(&scene.watch);
+    tsc_watch_init(&scene.watch, NULL);
 }
 
 static int look(void *subject, int64_t deadline, int64_t *value)

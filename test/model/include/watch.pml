@@ -62,7 +62,9 @@ inline watch_arm(threshold)
 
 inline watch_leave()
 {
-#ifdef NO_DISARMING
+#ifdef LEAVE_WATCH
+    LEAVE_WATCH
+#elif defined(NO_DISARMING)
     skip
 #else
     load(SLEEPERS, found, HAS_SLEEPERS);
