@@ -175,7 +175,7 @@ START_TEST(change_of_another_thread_notifies)
 
     RETURNS(0, tsc_counter_notify_at_most(counter, 0, channel.out));
     thread = support_start_thread(decrement, counter);
-    channel_await(&channel);
+    ck_assert(channel_await(&channel));
     HOLDS(counter, 0);
     pthread_join(thread, NULL);
     tsc_counter_unref(counter);
@@ -536,18 +536,19 @@ END_TEST
 struct cancelled {
     tsc_counter_t *counter;
     int fd;
-    int results[3];
+    int results[4];
 };
 
-/* All write to the descriptor, which is a cancellation point; so is close(). */
+/* They write to the descriptor and close it, which are cancellation points. */
 static void *notify_while_cancelled(void *arg)
 {
     struct cancelled *cancelled = arg;
 
     pthread_cancel(pthread_self());
     cancelled->results[0] = tsc_counter_notify_at_most(cancelled->counter, 2, cancelled->fd);
-    cancelled->results[1] = tsc_counter_notify_at_most(cancelled->counter, 1, cancelled->fd);
-    cancelled->results[2] = tsc_counter_dec(cancelled->counter) + tsc_counter_flush(cancelled->counter);
+    cancelled->results[1] = tsc_counter_notify_at_most(cancelled->counter, 0, cancelled->fd);
+    cancelled->results[2] = tsc_counter_notify_at_most(cancelled->counter, 1, cancelled->fd);
+    cancelled->results[3] = tsc_counter_dec(cancelled->counter) + tsc_counter_flush(cancelled->counter);
     pthread_testcancel();
     return NULL;
 }
@@ -557,7 +558,7 @@ START_TEST(cancellation_stops_no_notification)
     struct channel channel = channel_open(CHANNEL_PIPE);
     struct cancelled cancelled = {.counter = make_counter(&variants[_i], &(struct options){.initial = 2}),
                                   .fd = channel.out,
-                                  .results = {UNTOUCHED, UNTOUCHED, UNTOUCHED}};
+                                  .results = {UNTOUCHED, UNTOUCHED, UNTOUCHED, UNTOUCHED}};
     void *result = NULL;
 
     pthread_join(support_start_thread(notify_while_cancelled, &cancelled), &result);
@@ -565,6 +566,7 @@ START_TEST(cancellation_stops_no_notification)
     ck_assert_int_eq(cancelled.results[0], 0);
     ck_assert_int_eq(cancelled.results[1], 1);
     ck_assert_int_eq(cancelled.results[2], 0);
+    ck_assert_int_eq(cancelled.results[3], 0);
     ck_assert_int_eq(channel_read(&channel), 2);
     RETURNS(1, tsc_counter_notify_at_most(cancelled.counter, 0, -1));
     tsc_counter_unref(cancelled.counter);

@@ -4,6 +4,7 @@
 #include <tscounter/tscounter.h>
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "fork/child.h"
 #include "injection.h"
@@ -363,6 +364,8 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_flush(counter);
     (void)tsc_counter_wait_at_most(counter, INT64_MAX, -1);
     (void)tsc_counter_wait_at_most(counter, INT64_MIN + 1, 1000);
+    (void)tsc_counter_notify_at_most(counter, INT64_MIN, STDERR_FILENO);
+    (void)tsc_counter_notify_at_most(counter, INT64_MIN, -1);
     (void)tsc_counter_get_backend(counter, &backend);
     (void)tsc_counter_get_kind(counter, &kind);
     (void)tsc_counter_get_caps(counter, &caps);

@@ -8,6 +8,7 @@
 #include "child.h"
 #include "subject.h"
 #include "support/callbacks.h"
+#include "support/channel.h"
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
@@ -196,6 +197,64 @@ START_TEST(test_fork_while_waiters_sleep)
 }
 END_TEST
 
+struct registered {
+    struct subject *subject;
+    size_t open_descriptors; /* without the library's */
+};
+
+/* The parent's event loop is not notified of the child's changes. */
+static void be_unregistered(void *arg)
+{
+    struct registered *registered = arg;
+    tsc_counter_t *counter = registered->subject->counter;
+
+    CHILD_CHECK(support_open_descriptors() == registered->open_descriptors);
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(tsc_counter_flush(counter) == 0);
+    CHILD_CHECK(tsc_counter_notify_at_most(counter, 0, -1) == 0);
+    subject_drop_in_child(registered->subject);
+}
+
+/* A registration of the child's own is apart from the parent's. */
+static void register_anew(void *arg)
+{
+    struct registered *registered = arg;
+    tsc_counter_t *counter = registered->subject->counter;
+    struct channel own = channel_open(CHANNEL_EVENTFD);
+
+    CHILD_CHECK(tsc_counter_notify_at_most(counter, 0, own.out) == 0);
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(tsc_counter_flush(counter) == 0);
+    CHILD_CHECK(channel_read(&own) == 1);
+    CHILD_CHECK(tsc_counter_notify_at_most(counter, 0, -1) == 1);
+    channel_close(&own);
+    subject_drop_in_child(registered->subject);
+}
+
+START_TEST(test_fork_while_a_notification_is_registered)
+{
+    const struct variant *variant = &variants[_i];
+    struct channel channel = channel_open(CHANNEL_PIPE);
+    struct subject subject;
+    struct registered registered = {.subject = &subject, .open_descriptors = support_open_descriptors()};
+
+    subject_open(&subject, variant, variant_attr(variant));
+    ck_assert_int_eq(tsc_counter_inc(subject.counter), 0);
+    ck_assert_int_eq(tsc_counter_notify_at_most(subject.counter, 0, channel.out), 0);
+    for (int i = 0; i < FORKS; i++)
+        ck_assert_int_eq(child_run(i == 0 ? register_anew : be_unregistered, &registered), 0);
+    ck_assert_int_eq(channel_read(&channel), 0);
+    ck_assert_int_eq(tsc_counter_dec(subject.counter), 0);
+    ck_assert_int_eq(tsc_counter_flush(subject.counter), 0);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    ck_assert_int_eq(tsc_counter_inc(subject.counter), 0);
+    ck_assert_int_eq(child_run(be_unregistered, &registered), 0);
+    ck_assert_int_eq(tsc_counter_notify_at_most(subject.counter, 0, -1), 1);
+    subject_close(&subject);
+    channel_close(&channel);
+}
+END_TEST
+
 /* On the mutex a plain read would not wait. */
 static int read_by_request(const struct subject *subject)
 {
@@ -344,6 +403,7 @@ int main(void)
     add_variant_test(tcase, test_fork_does_not_wait_for_a_callback, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_while_adders_sleep, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_while_waiters_sleep, 0);
+    add_variant_test(tcase, test_fork_while_a_notification_is_registered, 0);
     add_variant_test(tcase, test_fork_while_requests_wait, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_new_threads_are_in_no_callback, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_inside_a_callback, TSC_CAP_UPDATE);

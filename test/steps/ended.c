@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * After a wait, however it ended, a change costs as many instructions as before. The queue is left out, because
- * its costs depend on its owner; test/unit/watch.c tests the part that all backends share.
+ * After a wait or a registration, however it ended, a change costs as many instructions as before. The queue is
+ * left out, because its costs depend on its owner; test/unit/watch.c tests the part that all backends share.
  */
 #include <errno.h>
 #include <pthread.h>
 
 #include "costs.h"
 #include "fork/child.h"
+#include "support/channel.h"
 #include "support/procfs.h"
 #include "support/results.h"
 #include "support/stepper.h"
@@ -116,8 +117,89 @@ static void time_out_while_another_sleeps(struct scene *scene)
     ck_assert_int_eq(scene->waited, 0);
 }
 
+/* -------- and a registration -------- */
+
+static int notify(struct scene *scene, const struct channel *channel)
+{
+    return tsc_counter_notify_at_most(scene->subject.counter, scene->threshold, channel->out);
+}
+
+static void take_back(struct scene *scene)
+{
+    ck_assert_int_eq(tsc_counter_notify_at_most(scene->subject.counter, 0, -1), 0);
+}
+
+static void register_and_take_back(struct scene *scene)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    scene->threshold--;
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    take_back(scene);
+    channel_close(&channel);
+}
+
+static void end_by_firing(struct scene *scene)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    lower(scene);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    channel_close(&channel);
+}
+
+static void fire_at_once(struct scene *scene)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    scene->threshold++;
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    channel_close(&channel);
+}
+
+/* The waiter's threshold is the higher one; it leaves while the notification is pending. */
+static void time_out_and_take_back(struct scene *scene)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    scene->threshold--;
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    scene->threshold++;
+    time_out(scene);
+    take_back(scene);
+    channel_close(&channel);
+}
+
+static void time_out_and_fire(struct scene *scene)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    scene->threshold--;
+    ck_assert_int_eq(notify(scene, &channel), 0);
+    scene->threshold++;
+    time_out(scene);
+    lower(scene);
+    ck_assert_int_eq(channel_read(&channel), 0);
+    lower(scene);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    channel_close(&channel);
+}
+
 static void (*const ends[])(struct scene *scene) = {
-    time_out, time_out_at_once, find_low_value, end_by_wake_up, end_by_cancellation, time_out_while_another_sleeps,
+    time_out,
+    time_out_at_once,
+    find_low_value,
+    end_by_wake_up,
+    end_by_cancellation,
+    time_out_while_another_sleeps,
+    register_and_take_back,
+    end_by_firing,
+    fire_at_once,
+    time_out_and_take_back,
+    time_out_and_fire,
 };
 
 static bool is_counted(const struct variant *variant)
@@ -162,6 +244,26 @@ START_TEST(test_no_waiter_is_in_the_child)
         lower(&scene);
         pthread_join(waiter, NULL);
         subject_close(&scene.subject);
+    }
+}
+END_TEST
+
+START_TEST(test_no_registration_is_in_the_child)
+{
+    const struct variant *variant = &variants[_i];
+    struct scene scene;
+
+    for (int closed = 0; closed < 2 && is_counted(variant); closed++) {
+        struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+        open_scene(&scene, variant, closed);
+        ck_assert_int_eq(notify(&scene, &channel), 0);
+        ck_assert_int_eq(child_run(measure_in_child, &scene), 0);
+        ck_assert_int_eq(channel_read(&channel), 0);
+        lower(&scene);
+        ck_assert_int_eq(channel_read(&channel), 1);
+        subject_close(&scene.subject);
+        channel_close(&channel);
     }
 }
 END_TEST
@@ -274,6 +376,7 @@ int main(void)
 
     add_variant_test(tcase, test_changes_cost_what_they_cost, 0);
     add_variant_test(tcase, test_no_waiter_is_in_the_child, 0);
+    add_variant_test(tcase, test_no_registration_is_in_the_child, 0);
     add_variant_test(tcase, test_a_waiter_comes_while_another_leaves, 0);
     add_variant_test(tcase, test_a_waiter_comes_and_leaves, 0);
     add_variant_test(tcase, test_another_thread_forks, 0);

@@ -3,6 +3,7 @@
 #ifndef SUPPORT_CHANNEL_H
 #define SUPPORT_CHANNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum channel_kind { CHANNEL_EVENTFD, CHANNEL_PIPE, CHANNEL_KINDS };
@@ -19,8 +20,8 @@ void channel_close_out(struct channel *channel);
 /* How many notifications have come since the last call. The test fails if something else has. */
 int channel_read(const struct channel *channel);
 
-/* Sleeps until something has come. The test fails after a generous timeout. */
-void channel_await(const struct channel *channel);
+/* Sleeps until something has come; false after a generous timeout. */
+bool channel_await(const struct channel *channel);
 
 size_t support_open_descriptors(void);
 

@@ -6,6 +6,7 @@
 #include <tscounter/tscounter.h>
 
 #include "support/backends.h"
+#include "support/channel.h"
 #include "support/procfs.h"
 #include "support/suite.h"
 #include "support/threads.h"
@@ -161,6 +162,70 @@ START_TEST(forgetting_waiters_disarms_the_watch)
 }
 END_TEST
 
+/* -------- notifications -------- */
+
+static int64_t value_read;
+
+/* As if a waiter armed the watch for its threshold during the read, and left. */
+static int64_t read_while_a_waiter_comes(struct tsc_watch *watch)
+{
+    atomic_store(&watch->threshold, high);
+    return value_read;
+}
+
+static int look_while_a_waiter_comes(void *subject, int64_t deadline, int64_t *value)
+{
+    (void)deadline;
+    *value = read_while_a_waiter_comes(subject);
+    return 0;
+}
+
+static void open_scene_of_notifications(int64_t value)
+{
+    static const struct tsc_watch_ops ops = {.read = read_while_a_waiter_comes};
+
+    open_scene();
+    tsc_watch_init(&scene.watch, &ops);
+    value_read = value;
+}
+
+static int notify(int64_t threshold, const struct channel *channel)
+{
+    return tsc_watch_notify(&scene.watch, threshold, channel != NULL ? channel->out : -1,
+                            look_while_a_waiter_comes, &scene.watch);
+}
+
+START_TEST(sent_notification_leaves_the_watch_disarmed)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    open_scene_of_notifications(0);
+    ck_assert_int_eq(notify(0, &channel), 0);
+    assert_at_rest();
+    value_read = 1;
+    ck_assert_int_eq(notify(0, &channel), 1);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    value_read = 0;
+    tsc_watch_check(&scene.watch, value_read);
+    ck_assert_int_eq(channel_read(&channel), 1);
+    assert_at_rest();
+    ck_assert_int_eq(notify(0, NULL), 1);
+    channel_close(&channel);
+}
+END_TEST
+
+START_TEST(notification_that_is_taken_back_leaves_the_watch_disarmed)
+{
+    struct channel channel = channel_open(CHANNEL_EVENTFD);
+
+    open_scene_of_notifications(1);
+    ck_assert_int_eq(notify(0, &channel), 0);
+    ck_assert_int_eq(notify(0, NULL), 0);
+    assert_at_rest();
+    channel_close(&channel);
+}
+END_TEST
+
 /* -------- just before a waiter sleeps -------- */
 
 static void (*before_sleeping)(int64_t deadline);
@@ -230,6 +295,8 @@ int main(void)
     tcase_add_test(tcase, a_failing_look_ends_the_wait);
     tcase_add_test(tcase, a_cancelled_wait_disarms_the_watch);
     tcase_add_test(tcase, forgetting_waiters_disarms_the_watch);
+    tcase_add_test(tcase, sent_notification_leaves_the_watch_disarmed);
+    tcase_add_test(tcase, notification_that_is_taken_back_leaves_the_watch_disarmed);
     tcase_add_loop_test(tcase, a_change_before_the_deadline_is_seen, 0, TSC_BACKEND_COUNT);
     return support_run_suite(suite);
 }
