@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* An event loop beside a thousand threads: each registration fires, once, and not too early. */
 #include <errno.h>
+#include <sched.h>
 
 #include "crew.h"
 #include "subject.h"
@@ -122,22 +123,24 @@ static void come_and_go(struct load *load, size_t index)
 
     for (uint64_t op = 0; op < support_ops(OPS); op++) {
         witness_equal(witness, "dec", tsc_counter_dec(load->subject.counter), 0);
-        if (op % 4 == index % 4)
-            wait_shortly(load);
+        sched_yield();
         witness_equal(witness, "inc", tsc_counter_inc(load->subject.counter), 0);
+        if (op % 8 == index % 8)
+            wait_shortly(load);
     }
     atomic_fetch_sub(&load->workers_left, 1);
 }
 
+/* The loops are woken first. */
 static void take_turns(size_t index, void *arg)
 {
     struct load *load = arg;
 
-    if (index < load->workers)
+    if (index >= LOOPS)
         come_and_go(load, index);
     else
         while (atomic_load(&load->workers_left) != 0)
-            register_and_take_back(load, index - load->workers);
+            register_and_take_back(load, index);
 }
 
 /* As many notifications are written as are reported. */
