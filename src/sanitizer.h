@@ -4,7 +4,9 @@
 
 #include "compiler.h"
 
+#include <fcntl.h>
 #include <stddef.h>
+#include <unistd.h>
 
 /*
  * ThreadSanitizer and MemorySanitizer see only the code that they have instrumented. In an instrumented program
@@ -49,6 +51,11 @@ static inline void tsc_sanitizer_call(size_t parameters)
     (void)parameters;
 }
 
+static inline void tsc_sanitizer_duplicated(int fd, int duplicate)
+{
+    dup3(fd, duplicate, O_CLOEXEC);
+}
+
 static inline const struct tsc_backend_ops *tsc_sanitizer_ops(const struct tsc_backend_ops *ops,
                                                               const struct tsc_counter_attr *attr)
 {
@@ -88,6 +95,16 @@ static inline void tsc_sanitizer_call(size_t parameters)
 {
     if (tsc_unlikely(__msan_unpoison_param != NULL))
         __msan_unpoison_param(parameters);
+}
+
+/*
+ * ThreadSanitizer orders a write() before the read() of the same file. It learns from dup3() that two descriptors
+ * are of one file, but not from fcntl().
+ */
+static inline void tsc_sanitizer_duplicated(int fd, int duplicate)
+{
+    if (tsc_unlikely(__tsan_acquire != NULL))
+        dup3(fd, duplicate, O_CLOEXEC);
 }
 
 /*

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/notification.h"
 
+#include "sanitizer.h"
 #include "sync/deadline.h"
 #include "sync/futex.h"
 #include "test-point.h"
@@ -64,6 +65,8 @@ int tsc_notification_duplicate(int fd)
     /* EINVAL: the process may not have a descriptor of that number. */
     if (duplicate < 0)
         duplicate = errno == EINVAL ? -EMFILE : -errno;
+    else
+        tsc_sanitizer_duplicated(fd, duplicate);
     errno = saved_errno;
     return duplicate;
 }

@@ -276,6 +276,30 @@ START_TEST(change_during_a_fork_notifies)
 }
 END_TEST
 
+/* While fork() holds the notification, the watch fires for a waiter with a higher threshold. */
+START_TEST(watch_fires_during_a_fork)
+{
+    struct call forker = {.make = fork_and_check};
+    struct scene scene;
+
+    if (!open_scene(&scene, _i, 2))
+        return;
+    open_descriptors = support_open_descriptors();
+    register_first(&scene);
+    scene.wait.operand = 1;
+    ck_assert(call_stops(&scene.wait, "watch_armed"));
+    ck_assert(call_stops(&forker, "fork_all_locked"));
+    RETURNS(0, tsc_counter_dec(scene.counter));
+    call_continues(&forker);
+    ck_assert_int_eq(call_ends(&forker), 0);
+    call_continues(&scene.wait);
+    ck_assert_int_eq(call_ends(&scene.wait), 0);
+    ck_assert_int_eq(channel_read(&scene.first), 0);
+    RETURNS(0, tsc_counter_dec(scene.counter));
+    close_scene(&scene, 1, 0);
+}
+END_TEST
+
 static void add_test(TCase *tcase, const TTest *test)
 {
     tcase_add_loop_test(tcase, test, 0, TSC_BACKEND_COUNT);
@@ -296,5 +320,6 @@ int main(void)
     add_test(tcase, watch_fires_during_a_registration);
     add_test(tcase, fork_awaits_the_sending_thread);
     add_test(tcase, change_during_a_fork_notifies);
+    add_test(tcase, watch_fires_during_a_fork);
     return support_run_suite(suite);
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tscounter/metrics.h>
 #include <tscounter/tscounter.h>
@@ -140,6 +141,8 @@ static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
                  result_of(backend, TSC_CAP_PEAK));
     EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, 1000, -1), 0);
     EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, -1, 0), -ETIMEDOUT);
+    EXPECT_HOOKS("A", tsc_counter_notify_at_most(counter, -1, STDERR_FILENO), 0);
+    EXPECT_HOOKS("A", tsc_counter_notify_at_most(counter, -1, -1), 0);
     EXPECT_HOOKS("A", tsc_counter_flush(counter), 0);
 }
 

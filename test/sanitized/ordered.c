@@ -7,6 +7,8 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 enum { THREADS = 4, ROUNDS = 50, PUBLISHED = 42 };
 
@@ -511,6 +513,47 @@ static void close_and_drain(tsc_backend_t backend)
     tsc_counter_unref(service.in_flight);
 }
 
+struct leaver {
+    tsc_counter_t *in_flight;
+    int number;
+};
+
+static int left_by[THREADS];
+
+static void *leave(void *arg)
+{
+    const struct leaver *leaver = arg;
+
+    left_by[leaver->number] = PUBLISHED;
+    REQUIRE(tsc_counter_dec(leaver->in_flight) == 0);
+    return NULL;
+}
+
+/* The last thread to leave writes to the eventfd; its reader sees what all of them did, and calls nothing else. */
+static void notified(tsc_backend_t backend)
+{
+    tsc_counter_t *in_flight = new_counter(backend);
+    int fd = eventfd(0, EFD_CLOEXEC);
+    struct leaver leavers[THREADS];
+    pthread_t threads[THREADS];
+    uint64_t number;
+
+    REQUIRE(fd >= 0 && tsc_counter_add(in_flight, THREADS) == 0);
+    REQUIRE(tsc_counter_notify_at_most(in_flight, 0, fd) == 0);
+    for (int i = 0; i < THREADS; i++) {
+        left_by[i] = 0;
+        leavers[i] = (struct leaver){.in_flight = in_flight, .number = i};
+        threads[i] = start(leave, &leavers[i]);
+    }
+    REQUIRE(read(fd, &number, sizeof number) == sizeof number);
+    for (int i = 0; i < THREADS; i++)
+        REQUIRE(left_by[i] == PUBLISHED);
+    for (int i = 0; i < THREADS; i++)
+        join(threads[i]);
+    tsc_counter_unref(in_flight);
+    close(fd);
+}
+
 /* -------- objects that another thread frees -------- */
 
 static int drop_reference(int64_t *value, void *counter)
@@ -655,6 +698,7 @@ const struct scenario scenarios[] = {
     {"one-place", TSC_CAP_BOUNDS, NULL, one_place},
     {"one-place-tried", TSC_CAP_BOUNDS, NULL, one_place_tried},
     {"close-and-drain", 0, NULL, close_and_drain},
+    {"notified", 0, NULL, notified},
     {"freed-by-its-owner", 0, "queue", freed_by_its_owner},
     {"listed", 0, NULL, listed},
     {"neighbours", 0, "percpu", neighbours},
