@@ -17,8 +17,12 @@ enum { DESCRIPTOR_MIN = STDERR_FILENO + 1 };
 static bool change_state(struct tsc_notification *notification, uint32_t *found, uint32_t wanted)
 {
     /* seq_cst: as tsc_notification_state(), and so is a failure. */
-    return atomic_compare_exchange_strong_explicit(&notification->state, found, wanted, memory_order_seq_cst,
-                                                   memory_order_seq_cst);
+    bool done = atomic_compare_exchange_strong_explicit(&notification->state, found, wanted, memory_order_seq_cst,
+                                                        memory_order_seq_cst);
+
+    if (done)
+        tsc_sanitizer_acquire(notification);
+    return done;
 }
 
 bool tsc_notification_claim(struct tsc_notification *notification)
@@ -42,9 +46,11 @@ void tsc_notification_send(struct tsc_notification *notification)
 
 void tsc_notification_settle(struct tsc_notification *notification, enum tsc_notification_state state)
 {
-    /* seq_cst: before the arming of the watch. release: of the members, to the thread that replaces them. */
-    uint32_t former = atomic_exchange_explicit(&notification->state, state, memory_order_seq_cst);
+    uint32_t former;
 
+    tsc_sanitizer_release(notification);
+    /* seq_cst: before the arming of the watch. release: of the members, to the thread that replaces them. */
+    former = atomic_exchange_explicit(&notification->state, state, memory_order_seq_cst);
     if (former == TSC_NOTIFICATION_AWAITED)
         tsc_futex_wake(&notification->state, INT32_MAX);
 }
@@ -62,9 +68,9 @@ int tsc_notification_duplicate(int fd)
     int saved_errno = errno;
     int duplicate = fcntl(fd, F_DUPFD_CLOEXEC, DESCRIPTOR_MIN);
 
-    /* EINVAL: the process may not have a descriptor of that number. */
+    /* Of other errors, EINVAL means that the process may only have lower numbers. */
     if (duplicate < 0)
-        duplicate = errno == EINVAL ? -EMFILE : -errno;
+        duplicate = errno == EBADF ? -EBADF : -EMFILE;
     else
         tsc_sanitizer_duplicated(fd, duplicate);
     errno = saved_errno;

@@ -62,7 +62,7 @@ void tsc_notification_await(struct tsc_notification *notification);
 
 /* The functions that follow are called with the registry locked, or in a forked child. */
 
-/* A duplicate of `fd` that exec closes, or -EBADF, -EMFILE or another error of the system. */
+/* A duplicate of `fd` that exec closes, or -EBADF or -EMFILE. */
 int tsc_notification_duplicate(int fd);
 
 void tsc_notification_close(int descriptor);

@@ -192,7 +192,9 @@ int tsc_watch_notify(struct tsc_watch *watch, int64_t threshold, int fd, tsc_wat
 
 void tsc_watch_hold_notification(struct tsc_watch *watch)
 {
-    while (tsc_notification_withdraw(&watch->notification, TSC_NOTIFICATION_HELD) > TSC_NOTIFICATION_ARMED)
+    /* Stores only if needed: a store copies a page that the process shares with an earlier child. */
+    while (tsc_notification_is_pending(&watch->notification) &&
+           tsc_notification_withdraw(&watch->notification, TSC_NOTIFICATION_HELD) > TSC_NOTIFICATION_ARMED)
         tsc_notification_await(&watch->notification);
 }
 

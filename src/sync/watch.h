@@ -94,7 +94,7 @@ int tsc_watch_wait(struct tsc_watch *watch, int64_t threshold, int64_t timeout_n
 /*
  * Registers a notification on a duplicate of `fd`, in place of the former one; with `fd` -1 only ends the former
  * one. Returns 1 if that was sent, and no call has returned 1 for it. Otherwise 0, and it will not be sent; or
- * -EBADF, -EMFILE or another error of the system, and it stays. `read_value` must not fail without a deadline.
+ * -EBADF or -EMFILE, and it stays. `read_value` must not fail without a deadline.
  */
 int tsc_watch_notify(struct tsc_watch *watch, int64_t threshold, int fd, tsc_watch_read_fn read_value,
                      void *subject);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <tscounter/guard.h>
 #include <tscounter/tscounter.h>
@@ -73,6 +74,8 @@ static void read_all(struct worker *worker, int64_t *cursor)
     worker->unexpected += tsc_counter_get_delta(worker->counter, cursor, &value) != 0;
     worker->unexpected += tsc_counter_get_peak(worker->counter, &value) != peak_result(worker);
     worker->unexpected += tsc_counter_get_bounds(worker->counter, &low, &high) != bounds_result(worker);
+    worker->unexpected += tsc_counter_notify_at_most(worker->counter, -1000000, STDERR_FILENO) != 0;
+    worker->unexpected += tsc_counter_notify_at_most(worker->counter, -1000000, -1) != 0;
     value = tsc_counter_wait_at_most(worker->counter, -1000000, STAY_NS);
     worker->unexpected += value != -ETIMEDOUT;
 }
