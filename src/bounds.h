@@ -33,6 +33,12 @@ static inline void tsc_bounds_get(const struct tsc_bounds *bounds, int64_t *min,
     *max = bounds->max;
 }
 
+/* Whether a change that does not fit is refused, so that a thread can wait until it fits. */
+static inline bool tsc_bounds_reject(const struct tsc_bounds *bounds)
+{
+    return bounds->bounded && !bounds->clamp;
+}
+
 /*
  * The rule of every change. Its result lies within the bounds, or between the value and the bounds: a value
  * outside, which set_bounds may leave, moves towards them. A change past the end of that range is refused, or with
@@ -79,6 +85,33 @@ static inline int tsc_bounds_add(const struct tsc_bounds *bounds, int64_t value,
     if (bounds->bounded && delta < 0 && (sum > value || sum < bounds->min))
         return tsc_bounds_stop_below(bounds, value, result);
     *result = sum;
+    return 0;
+}
+
+/* Whether the addition fits at the value, of those that can be reached, that leaves it most room. */
+static inline bool tsc_bounds_ever_admit(const struct tsc_bounds *bounds, int64_t value, int64_t delta)
+{
+    int64_t lowest = bounds->total ? value : bounds->min;
+    int64_t sum;
+
+    if (__builtin_add_overflow(delta > 0 ? lowest : bounds->max, delta, &sum))
+        return false;
+    return delta > 0 ? sum <= bounds->max : sum >= bounds->min;
+}
+
+/*
+ * As tsc_bounds_add(), if `delta` and `ahead`, which have the same sign, fit together. If not, it returns -EAGAIN,
+ * or -ERANGE if `delta` will never fit.
+ */
+static inline int tsc_bounds_add_behind(const struct tsc_bounds *bounds, int64_t value, int64_t delta,
+                                        int64_t ahead, int64_t *result)
+{
+    int64_t together;
+    int64_t unused;
+
+    if (__builtin_add_overflow(delta, ahead, &together) || tsc_bounds_add(bounds, value, together, &unused) < 0)
+        return tsc_bounds_ever_admit(bounds, value, delta) ? -EAGAIN : -ERANGE;
+    *result = tsc_wrapping_add(value, delta);
     return 0;
 }
 

@@ -75,11 +75,15 @@ struct tsc_deferred {
 
 /* With TSC_CAP_PEAK. */
 #define TSC_PEAK_OPERATIONS(OP, context) \
-    OP(context, get_peak, (counter, peak), struct tsc_counter *counter, int64_t *peak)
+    OP(context, get_peak, (counter, peak), struct tsc_counter *counter, int64_t *peak) \
+    OP(context, take_peak, (counter, peak), struct tsc_counter *counter, int64_t *peak)
 
 /* With TSC_CAP_BOUNDS. */
 #define TSC_BOUNDS_OPERATIONS(OP, context) \
-    OP(context, get_bounds, (counter, min, max), struct tsc_counter *counter, int64_t *min, int64_t *max)
+    OP(context, get_bounds, (counter, min, max), struct tsc_counter *counter, int64_t *min, int64_t *max) \
+    OP(context, set_bounds, (counter, min, max), struct tsc_counter *counter, int64_t min, int64_t max) \
+    OP(context, wait_add, (counter, delta, timeout_ns), struct tsc_counter *counter, int64_t delta, \
+       int64_t timeout_ns)
 
 #define TSC_INTERVAL_OPERATIONS(OP, context) \
     OP(context, get_interval, (counter, low, high), struct tsc_counter *counter, int64_t *low, int64_t *high)
@@ -126,8 +130,9 @@ struct tsc_backend_ops {
     .fetch_add = backend##_fetch_add, .exchange = backend##_exchange, \
     .compare_exchange = backend##_compare_exchange
 #define TSC_UPDATE(backend) .update = backend##_update
-#define TSC_PEAK(backend) .get_peak = backend##_get_peak
-#define TSC_BOUNDS(backend) .get_bounds = backend##_get_bounds
+#define TSC_PEAK(backend) .get_peak = backend##_get_peak, .take_peak = backend##_take_peak
+#define TSC_BOUNDS(backend) \
+    .get_bounds = backend##_get_bounds, .set_bounds = backend##_set_bounds, .wait_add = backend##_wait_add
 #define TSC_INTERVAL(backend) .get_interval = backend##_get_interval
 
 struct tsc_backend {

@@ -160,6 +160,13 @@ TSC_COLD static int refuse_try_add(struct tsc_counter *counter)
     return error ? error : -ERANGE;
 }
 
+TSC_COLD static int refuse_wait_add(struct tsc_counter *counter)
+{
+    int error = counter->ops->wait_add(counter, 0, 0);
+
+    return error ? error : -ERANGE;
+}
+
 TSC_COLD static int refuse_fetch_add(struct tsc_counter *counter)
 {
     int64_t previous;
@@ -251,6 +258,15 @@ int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak)
     return counter->ops->get_peak(counter, peak);
 }
 
+int tsc_counter_take_peak(tsc_counter_t *counter, int64_t *peak)
+{
+    if (counter == NULL || peak == NULL)
+        return -EINVAL;
+    if (counter->ops->take_peak == NULL)
+        return -ENOTSUP;
+    return counter->ops->take_peak(counter, peak);
+}
+
 int tsc_counter_get_bounds(tsc_counter_t *counter, int64_t *min, int64_t *max)
 {
     if (counter == NULL || min == NULL || max == NULL)
@@ -258,6 +274,26 @@ int tsc_counter_get_bounds(tsc_counter_t *counter, int64_t *min, int64_t *max)
     if (counter->ops->get_bounds == NULL)
         return -ENOTSUP;
     return counter->ops->get_bounds(counter, min, max);
+}
+
+int tsc_counter_set_bounds(tsc_counter_t *counter, int64_t min, int64_t max)
+{
+    if (counter == NULL || min > max)
+        return -EINVAL;
+    if (counter->ops->set_bounds == NULL)
+        return -ENOTSUP;
+    return counter->ops->set_bounds(counter, min, max);
+}
+
+int tsc_counter_wait_add(tsc_counter_t *counter, int64_t delta, int64_t timeout_ns)
+{
+    if (tsc_unlikely(counter == NULL))
+        return -EINVAL;
+    if (tsc_unlikely(counter->ops->wait_add == NULL))
+        return -ENOTSUP;
+    if (lowers_a_total(counter, delta))
+        return refuse_wait_add(counter);
+    return counter->ops->wait_add(counter, delta, timeout_ns);
 }
 
 int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previous)

@@ -32,8 +32,7 @@ static int stored(int result, const int64_t *output)
 /*
  * Each operation: whether it is a change, whether it was a read, and what it returns. Without bounds, an addition
  * that returns 0 says nothing about the counter and is no read; a refusal is one. With bounds an addition is also
- * a read: it may take the room that another thread's decrement has made. The bounds are fixed at creation, so
- * get_bounds is no read.
+ * a read: it may take the room that another thread's decrement has made.
  */
 #define RULE_add true, result != 0 || counter->ops == &annotated[true], result
 #define RULE_try_add RULE_add
@@ -43,7 +42,10 @@ static int stored(int result, const int64_t *output)
 #define RULE_wait_at_most false, true, result
 #define RULE_notify_at_most false, true, result
 #define RULE_get_peak false, true, stored(result, peak)
-#define RULE_get_bounds false, false, stored(stored(result, min), max)
+#define RULE_take_peak true, true, stored(result, peak)
+#define RULE_get_bounds false, true, stored(stored(result, min), max)
+#define RULE_set_bounds true, true, result
+#define RULE_wait_add true, true, result
 #define RULE_fetch_add true, true, stored(result, previous)
 #define RULE_exchange true, true, stored(result, previous)
 #define RULE_compare_exchange true, true, stored(result, expected)

@@ -78,6 +78,37 @@ static inline int tsc_sequential_add(struct tsc_sequential *state, int64_t delta
     return result;
 }
 
+/* See tsc_bounds_add_behind(). */
+static inline int tsc_sequential_add_behind(struct tsc_sequential *state, int64_t delta, int64_t ahead,
+                                            bool closed)
+{
+    int64_t sum;
+    int result;
+
+    if (closed && delta > 0)
+        return -ESHUTDOWN;
+    result = tsc_bounds_add_behind(&state->bounds, tsc_sequential_value(state), delta, ahead, &sum);
+    if (result == 0)
+        tsc_sequential_store(state, sum);
+    return result;
+}
+
+static inline void tsc_sequential_set_bounds(struct tsc_sequential *state, int64_t min, int64_t max)
+{
+    state->bounds.min = min;
+    TSC_TEST_POINT(sequential_setting_bounds);
+    state->bounds.max = max;
+}
+
+/* Begins a new peak at the value, and returns the former one. */
+static inline int64_t tsc_sequential_take_peak(struct tsc_sequential *state)
+{
+    int64_t peak = atomic_load_explicit(&state->peak, memory_order_relaxed);
+
+    atomic_store_explicit(&state->peak, tsc_sequential_value(state), memory_order_release);
+    return peak;
+}
+
 static inline int tsc_sequential_exchange(struct tsc_sequential *state, int64_t wanted, bool closed,
                                           int64_t *previous)
 {

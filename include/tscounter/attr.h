@@ -49,7 +49,7 @@ enum {
  * @safety MT-Safe, AS-Unsafe, no cancellation point
  * @since 1.0
  */
-TSC_API int tsc_counter_attr_create(tsc_counter_attr_t **attr);
+TSC_API TSC_CHECKED int tsc_counter_attr_create(tsc_counter_attr_t **attr);
 
 /**
  * Frees attributes and releases their reference on an owner. Counters created from them are not affected. If that
@@ -91,7 +91,8 @@ TSC_API int tsc_counter_attr_set_kind(tsc_counter_attr_t *attr, tsc_kind_t kind)
 
 /**
  * Sets bounds. `min` 0 detects a decrement without an increment, `max` limits admission, and any bounds turn
- * overflow into an error. The per-CPU backend does not support bounds.
+ * overflow into an error. tsc_counter_set_bounds() changes them later, but not the policy. The per-CPU backend
+ * does not support bounds.
  *
  * @param attr the attributes
  * @param min the smallest value allowed
@@ -104,8 +105,8 @@ TSC_API int tsc_counter_attr_set_kind(tsc_counter_attr_t *attr, tsc_kind_t kind)
 TSC_API int tsc_counter_attr_set_bounds(tsc_counter_attr_t *attr, int64_t min, int64_t max, uint32_t policy);
 
 /**
- * Enables or disables tracking of the highest value that the counter ever held. The per-CPU backend does not
- * support it.
+ * Enables or disables tracking of the highest value that the counter holds, for tsc_counter_get_peak() and
+ * tsc_counter_take_peak(). The per-CPU backend does not support it.
  *
  * @param attr the attributes
  * @param enabled 0 or not 0

@@ -22,6 +22,9 @@
 #if __has_attribute(noplt)
 #define TSC_NOPLT __attribute__((noplt))
 #endif
+#if __has_attribute(warn_unused_result)
+#define TSC_CHECKED __attribute__((warn_unused_result))
+#endif
 #endif
 
 #ifndef TSC_VISIBLE
@@ -29,6 +32,10 @@
 #endif
 #ifndef TSC_NOPLT
 #define TSC_NOPLT
+#endif
+/* A caller that ignores the result of such a function cannot be right. */
+#ifndef TSC_CHECKED
+#define TSC_CHECKED
 #endif
 
 #define TSC_API TSC_VISIBLE TSC_NOPLT

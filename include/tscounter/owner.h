@@ -45,7 +45,7 @@ typedef struct tsc_owner_attr tsc_owner_attr_t;
  * @retval -EAGAIN the thread cannot be started
  * @since 1.0
  */
-TSC_API int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr);
+TSC_API TSC_CHECKED int tsc_owner_create(tsc_owner_t **owner, const tsc_owner_attr_t *attr);
 
 /**
  * Acquires a reference. The caller must already hold one.

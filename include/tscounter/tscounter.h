@@ -52,6 +52,7 @@
  *  - Times are nanoseconds of the monotonic clock.
  *  - Only functions that can return -ENOMEM allocate. There is one exception: the first change of a queue counter
  *    in the child of a `fork` starts the owner's thread again.
+ *  - gcc and clang warn if a caller ignores the result of a function that is marked TSC_CHECKED.
  *
  * **Results** that many functions share. "As an operation" at a function means those of an operation; "as a
  * change" means all of them. A function lists its other results, and further causes of these, itself.
@@ -107,9 +108,9 @@ enum {
 #define TSC_CAP_LINEARIZABLE UINT64_C(1)
 /** fetch_add, set, exchange and compare_exchange work. */
 #define TSC_CAP_FETCH UINT64_C(2)
-/** Of a backend: bounds can be set. Of a counter: it has bounds. */
+/** Of a backend: bounds can be set. Of a counter: it has bounds, and get_bounds and set_bounds work. */
 #define TSC_CAP_BOUNDS UINT64_C(4)
-/** Of a backend: the peak can be tracked. Of a counter: it is tracked. */
+/** Of a backend: the peak can be tracked. Of a counter: it is tracked, and get_peak and take_peak work. */
 #define TSC_CAP_PEAK UINT64_C(8)
 /** update works. */
 #define TSC_CAP_UPDATE UINT64_C(16)
@@ -141,7 +142,8 @@ enum {
  * @safety MT-Safe race:attr, AS-Unsafe, no cancellation point
  * @since 1.0
  */
-TSC_API int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend, const tsc_counter_attr_t *attr);
+TSC_API TSC_CHECKED int tsc_counter_create(tsc_counter_t **counter, tsc_backend_t backend,
+                                           const tsc_counter_attr_t *attr);
 
 /**
  * Acquires a reference. The caller must already hold one. Callable inside an update callback.
@@ -236,7 +238,38 @@ TSC_API int tsc_counter_sub(tsc_counter_t *counter, int64_t amount);
  * @safety MT-Safe, AS-Safe where TSC_CAP_SIGNAL_SAFE, no cancellation point
  * @since 1.0
  */
-TSC_API int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
+TSC_API TSC_CHECKED int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta);
+
+/**
+ * Adds a number as soon as it fits the bounds, and sleeps until then, as a counting semaphore does.
+ *
+ * Of the threads that wait in one direction, up or down, the one that has waited longest goes first. A smaller
+ * number does not overtake it, nor does a later call whose number would fit. Plain additions may. A change that
+ * makes room wakes as many threads as fit, and no more.
+ *
+ * A number that tsc_counter_add() would add now is added now, if no thread waits in its direction. The value of a
+ * total never falls, so there a number that does not fit now returns -ERANGE.
+ *
+ * When the timeout expires it tries once more. So it misses no change that returned before the deadline, unless an
+ * update callback occupies the counter, or on the queue its owner, beyond the deadline. An update callback on
+ * another thread does not delay the timeout; it does delay a cancellation. A thread that is cancelled or gives up
+ * adds nothing, and the next one goes on.
+ *
+ * @param counter the counter, created with bounds and TSC_BOUNDS_REJECT
+ * @param delta the number; may be negative; 0 returns 0 at once
+ * @param timeout_ns the longest wait, in nanoseconds of the monotonic clock; 0 tries once, waits for no callback,
+ *                   and overtakes no thread that waits; a negative value waits for ever
+ * @return as an operation, or:
+ * @retval -ENOTSUP the counter has no bounds, or clamps at them
+ * @retval -ETIMEDOUT the number did not fit in time; nothing was added
+ * @retval -ESHUTDOWN the counter is closed, or was closed during the wait, and `delta` is positive
+ * @retval -ERANGE no value within the bounds admits the number, also if they were changed during the wait; or the
+ *         number would lower a total
+ * @ordering acquire and release if it returns 0
+ * @safety MT-Safe, AS-Unsafe, a cancellation point
+ * @since 1.0
+ */
+TSC_API TSC_CHECKED int tsc_counter_wait_add(tsc_counter_t *counter, int64_t delta, int64_t timeout_ns);
 
 /**
  * Reads the value.
@@ -310,7 +343,8 @@ TSC_API int tsc_counter_get_interval(tsc_counter_t *counter, int64_t *low, int64
 TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64_t *delta);
 
 /**
- * Reads the peak: the highest value that the counter ever held, its initial value included.
+ * Reads the peak: the highest value that the counter held since its creation, its initial value included, or since
+ * the last tsc_counter_take_peak().
  *
  * @param counter the counter, created with tsc_counter_attr_set_track_peak()
  * @param[out] peak the highest value
@@ -322,16 +356,61 @@ TSC_API int tsc_counter_get_delta(tsc_counter_t *counter, int64_t *cursor, int64
 TSC_API int tsc_counter_get_peak(tsc_counter_t *counter, int64_t *peak);
 
 /**
- * Reads the bounds that were set with tsc_counter_attr_set_bounds().
+ * Reads the peak, and begins a new one at the value.
+ *
+ * Of consecutive calls, each value that the counter held counts in exactly one; a value held across a call counts
+ * in both, and on the atomic backend so may one that was held during a call. Let one reader take the peak: after a
+ * call, all readers see only what the counter held since. On the atomic backend the call waits until changes in
+ * progress have been made.
+ *
+ * @param counter the counter, created with tsc_counter_attr_set_track_peak()
+ * @param[out] peak the highest value
+ * @return as an operation, or:
+ * @retval -ENOTSUP the counter does not track its peak
+ * @ordering acquire
+ * @since 1.0
+ */
+TSC_API int tsc_counter_take_peak(tsc_counter_t *counter, int64_t *peak);
+
+/**
+ * Reads the bounds: those that the counter was created with, or those of the last tsc_counter_set_bounds().
  *
  * @param counter the counter, created with bounds
  * @param[out] min the smallest value allowed
  * @param[out] max the largest value allowed
  * @return as an operation, or:
  * @retval -ENOTSUP the counter has no bounds
+ * @ordering acquire
  * @since 1.0
  */
 TSC_API int tsc_counter_get_bounds(tsc_counter_t *counter, int64_t *min, int64_t *max);
+
+/**
+ * Changes the bounds of a counter that was created with bounds. The policy stays.
+ *
+ * From the moment that this returns, no change is admitted by the former bounds. While it runs, a change is
+ * admitted by the former or by the new ones. There is one exception on the atomic backend, on a counter that does
+ * not track its peak: a decrement that overlaps the first call that changes `min` may take effect by the former
+ * `min` after that call has returned.
+ *
+ * The value may lie outside the new bounds. Then, as ever, the result of a change must lie within the bounds, or
+ * between the value and the bounds; any other change is refused. With TSC_BOUNDS_CLAMP it stops at the bound, or
+ * leaves a value outside where it is, and returns 1. So a value above a lowered `max` falls by decrements, and no
+ * increment is admitted before it is below `max`.
+ *
+ * Threads in tsc_counter_wait_add() go on if the new bounds have room for them. They return -ERANGE if their
+ * number does not fit the new bounds at any value.
+ *
+ * @param counter the counter
+ * @param min the smallest value allowed
+ * @param max the largest value allowed
+ * @return as an operation, or:
+ * @retval -EINVAL `min` is above `max`
+ * @retval -ENOTSUP the counter was created without bounds
+ * @ordering acquire and release
+ * @since 1.0
+ */
+TSC_API int tsc_counter_set_bounds(tsc_counter_t *counter, int64_t min, int64_t max);
 
 /**
  * Adds a number and stores the previous value.
@@ -452,7 +531,8 @@ TSC_API int tsc_counter_flush(tsc_counter_t *counter);
  * Closes the counter. A closed counter cannot be reopened; closing it again returns 0.
  *
  * From the moment that this returns, these return -ESHUTDOWN: a change by a positive delta, set, exchange,
- * compare_exchange, and an update that would raise the value. Decrements still pass.
+ * compare_exchange, and an update that would raise the value. Decrements still pass. Threads that wait in
+ * tsc_counter_wait_add() to add a positive number return -ESHUTDOWN; those that wait to subtract go on waiting.
  *
  * After tsc_counter_wait_at_most() on the closed counter has returned 0, no increment that returned 0 can take
  * effect. On the atomic and the per-CPU backend, readers may see a refused change that overlapped the close until
@@ -478,8 +558,8 @@ TSC_API int tsc_counter_close(tsc_counter_t *counter);
  * deadline, unless, on the queue, a callback occupies the owner beyond the deadline. An update callback on another
  * thread does not delay the timeout; on the queue it does delay a cancellation.
  *
- * It is the library's only cancellation point, and leaves no lock held. A wait that has ended, for whatever
- * reason, makes no later change slower.
+ * It and tsc_counter_wait_add() are the library's cancellation points, and leave no lock held. A wait that has
+ * ended, for whatever reason, makes no later change slower.
  *
  * @param counter the counter
  * @param threshold the highest value to wait for

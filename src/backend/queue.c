@@ -7,6 +7,7 @@
 #include "queue/send.h"
 #include "sanitizer.h"
 #include "sequential.h"
+#include "sync/admission.h"
 #include "sync/deadline.h"
 #include "sync/watch.h"
 #include "test-point.h"
@@ -21,6 +22,7 @@ struct queue_counter {
     _Atomic bool closed;
     _Atomic uint64_t close_position; /* in the queue, or NOT_CLOSED */
     bool bounded;                    /* a copy, to keep senders off the cache line of the state */
+    struct tsc_admission admission;  /* of a counter with bounds */
     struct tsc_watch watch;
 
     _Alignas(TSC_CACHE_ALIGN) struct tsc_sequential state; /* changed only by the thread that delivers */
@@ -129,6 +131,14 @@ static int apply(struct request *request)
     }
 }
 
+/* Under `delivering`. The check for admission follows it: see add_in_turn(). */
+static void check_waiters(struct queue_counter *queue)
+{
+    tsc_watch_check(&queue->watch, tsc_sequential_value(&queue->state));
+    if (tsc_admission_has_waiters(&queue->admission))
+        tsc_admission_check(&queue->admission, 0);
+}
+
 /* After the unpark the request is gone. Model: test/model/parker.pml */
 static void apply_request(struct tsc_recipient *recipient, int64_t argument)
 {
@@ -137,7 +147,7 @@ static void apply_request(struct tsc_recipient *recipient, int64_t argument)
 
     (void)argument;
     request->result = apply(request);
-    tsc_watch_check(&queue->watch, tsc_sequential_value(&queue->state));
+    check_waiters(queue);
     tsc_parker_unpark(&request->reply);
 }
 
@@ -284,7 +294,21 @@ static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
     return error;
 }
 
-/* Sends nothing: the bounds are fixed at creation. */
+static int queue_take_peak(struct tsc_counter *counter, int64_t *peak)
+{
+    struct queue_counter *queue = to_queue(counter);
+    int error;
+
+    if (!queue->state.track_peak)
+        return -ENOTSUP;
+    error = tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
+    if (error)
+        return error;
+    *peak = tsc_sequential_take_peak(&queue->state);
+    tsc_owner_end_exclusive(queue->owner);
+    return 0;
+}
+
 static int queue_get_bounds(struct tsc_counter *counter, int64_t *min, int64_t *max)
 {
     struct queue_counter *queue = to_queue(counter);
@@ -292,10 +316,82 @@ static int queue_get_bounds(struct tsc_counter *counter, int64_t *min, int64_t *
 
     if (!queue->bounded)
         return -ENOTSUP;
-    error = tsc_owner_check_wait(queue->owner);
-    if (!error)
-        tsc_bounds_get(&queue->state.bounds, min, max);
-    return error;
+    error = tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
+    if (error)
+        return error;
+    tsc_bounds_get(&queue->state.bounds, min, max);
+    tsc_owner_end_exclusive(queue->owner);
+    return 0;
+}
+
+static int queue_set_bounds(struct tsc_counter *counter, int64_t min, int64_t max)
+{
+    struct queue_counter *queue = to_queue(counter);
+    int error;
+
+    if (!queue->bounded)
+        return -ENOTSUP;
+    error = tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
+    if (error)
+        return error;
+    tsc_sequential_set_bounds(&queue->state, min, max);
+    tsc_admission_set_bounds(&queue->admission, min, max);
+    tsc_owner_end_exclusive(queue->owner);
+    return 0;
+}
+
+/*
+ * A thread that waits for admission counts itself, then adds under `delivering`. If a changer releases that lock
+ * before, the addition sees the changed value. If after, the changer then sees the waiter.
+ *
+ * The addition is no message, so a thread in wait_at_most does not wait for it. The two see each other by the
+ * read-modify-writes of the watch: here before the check, there where the watch is armed. A close waits for the
+ * lock. Model: test/model/admission.pml
+ */
+static int add_in_turn(void *subject, int64_t delta, int64_t ahead, int64_t deadline)
+{
+    struct queue_counter *queue = subject;
+    int result = tsc_owner_begin_exclusive(queue->owner, deadline);
+
+    if (result)
+        return result;
+    result = tsc_sequential_add_behind(&queue->state, delta, ahead, is_after_close(queue));
+    tsc_watch_fence(&queue->watch);
+    check_waiters(queue);
+    tsc_owner_end_exclusive(queue->owner);
+    return result;
+}
+
+static int64_t read_for_admission(void *subject)
+{
+    return tsc_sequential_read(&((struct queue_counter *)subject)->state);
+}
+
+static int queue_wait_add(struct tsc_counter *counter, int64_t delta, int64_t timeout_ns)
+{
+    struct queue_counter *queue = to_queue(counter);
+    int result;
+
+    if (!tsc_bounds_reject(&queue->state.bounds))
+        return -ENOTSUP;
+    result = tsc_owner_check_wait(queue->owner);
+    if (result)
+        return result;
+    if (tsc_admission_try(&queue->admission, delta, add_in_turn, &result))
+        return result;
+    return tsc_admission_wait(&queue->admission, delta, timeout_ns, add_in_turn);
+}
+
+/* An addition of wait_add that did not see the counter closed has been made then: see add_in_turn(). */
+static int close_admission(struct queue_counter *queue)
+{
+    int error = tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
+
+    if (error)
+        return error;
+    tsc_admission_close(&queue->admission);
+    tsc_owner_end_exclusive(queue->owner);
+    return 0;
 }
 
 static int queue_close(struct tsc_counter *counter)
@@ -309,6 +405,8 @@ static int queue_close(struct tsc_counter *counter)
     TSC_TEST_POINT(queue_closed);
     fix_close_position(queue);
     TSC_TEST_POINT(queue_fixed_close);
+    if (queue->bounded)
+        return close_admission(queue);
     return tsc_owner_flush(queue->owner, TSC_NEVER);
 }
 
@@ -356,6 +454,7 @@ static int queue_init(struct tsc_counter *counter, const struct tsc_counter_attr
     queue->bounded = attr->bounds.bounded;
     tsc_sequential_init(&queue->state, attr);
     tsc_watch_init(&queue->watch, &watch_ops);
+    tsc_admission_init(&queue->admission, attr->bounds.min, attr->bounds.max, read_for_admission, queue);
     if (attr->owner != NULL) {
         tsc_object_ref(&attr->owner->object);
         queue->owner = attr->owner;
@@ -405,6 +504,7 @@ static void queue_child(struct tsc_object *object)
     struct queue_counter *queue = to_queue(tsc_counter_of_object(object));
 
     tsc_watch_forget_waiters(&queue->watch);
+    tsc_admission_forget_waiters(&queue->admission, queue->state.bounds.min, queue->state.bounds.max);
     /* The thread that was closing is not in the child, and a position that is fixed later would be wrong. */
     if (is_closed(queue))
         fix_close_position(queue);

@@ -139,6 +139,36 @@ int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline)
     return 0;
 }
 
+/* For a callback without a message, the thread's start function: the next flush waits for this one. */
+static void send_empty_message(struct tsc_owner *owner)
+{
+    uint64_t position;
+
+    if (tsc_owner_try_reserve(owner, &position))
+        tsc_owner_publish(owner, position, NULL, TSC_MESSAGE_ADDITION, 0);
+}
+
+int tsc_owner_begin_exclusive(struct tsc_owner *owner, int64_t deadline)
+{
+    for (;;) {
+        int error = tsc_owner_flush(owner, deadline);
+
+        if (error)
+            return error;
+        TSC_TEST_POINT(exclusive_flushed);
+        tsc_lock_acquire(&owner->delivering);
+        if (!is_in_callback(owner))
+            return 0;
+        tsc_lock_release(&owner->delivering);
+        send_empty_message(owner);
+    }
+}
+
+void tsc_owner_end_exclusive(struct tsc_owner *owner)
+{
+    tsc_lock_release(&owner->delivering);
+}
+
 struct awaited_reply {
     struct tsc_owner *owner;
     struct tsc_parker *parker;

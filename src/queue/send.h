@@ -60,6 +60,13 @@ static inline void tsc_owner_publish(struct tsc_owner *owner, uint64_t position,
  */
 int tsc_owner_flush(struct tsc_owner *owner, int64_t deadline);
 
+/*
+ * As tsc_owner_flush(), then excludes deliveries and callbacks until tsc_owner_end_exclusive(). The caller's
+ * changes in between have a place in the order of messages.
+ */
+int tsc_owner_begin_exclusive(struct tsc_owner *owner, int64_t deadline);
+void tsc_owner_end_exclusive(struct tsc_owner *owner);
+
 /* Waits until the recipient of a published message unparks the caller. */
 void tsc_owner_await_reply(struct tsc_owner *owner, struct tsc_parker *parker);
 

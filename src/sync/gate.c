@@ -6,26 +6,26 @@
 #include <pthread.h>
 
 /* Models: test/model/watch-atomic.pml, test/model/watch-percpu.pml, test/model/watch-refused.pml */
-static void enter(struct tsc_gate *gate)
+void tsc_gate_enter(struct tsc_gate *gate)
 {
     /* seq_cst: before the reads of the value; pairs with tsc_gate_state(). */
     atomic_fetch_add_explicit(&gate->state, TSC_GATE_WAITER, memory_order_seq_cst);
 }
 
-static void leave(void *arg)
+void tsc_gate_leave(void *gate)
 {
     /* relaxed: this waiter reads the value no more, so a change may ignore it. */
-    atomic_fetch_sub_explicit(&((struct tsc_gate *)arg)->state, TSC_GATE_WAITER, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&((struct tsc_gate *)gate)->state, TSC_GATE_WAITER, memory_order_relaxed);
 }
 
 void tsc_gate_enter_by_watch(struct tsc_watch *watch)
 {
-    enter(tsc_container_of(watch, struct tsc_gate, watch));
+    tsc_gate_enter(tsc_container_of(watch, struct tsc_gate, watch));
 }
 
 void tsc_gate_leave_by_watch(struct tsc_watch *watch)
 {
-    leave(tsc_container_of(watch, struct tsc_gate, watch));
+    tsc_gate_leave(tsc_container_of(watch, struct tsc_gate, watch));
 }
 
 int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,
@@ -35,8 +35,8 @@ int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, 
 
     if (timeout_ns == 0)
         return tsc_watch_wait(&gate->watch, threshold, timeout_ns, read_value, subject);
-    enter(gate);
-    pthread_cleanup_push(leave, gate);
+    tsc_gate_enter(gate);
+    pthread_cleanup_push(tsc_gate_leave, gate);
     TSC_TEST_POINT(gate_entered);
     result = tsc_watch_wait(&gate->watch, threshold, timeout_ns, read_value, subject);
     pthread_cleanup_pop(1);

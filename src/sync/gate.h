@@ -55,7 +55,7 @@ static inline uint32_t tsc_gate_state_relaxed(struct tsc_gate *gate)
     return atomic_load_explicit(&gate->state, memory_order_relaxed);
 }
 
-/* seq_cst: after the addition; pairs with close and gate.c's enter(). */
+/* seq_cst: after the addition; pairs with close and tsc_gate_enter(). */
 static inline uint32_t tsc_gate_state(struct tsc_gate *gate)
 {
     return atomic_load_explicit(&gate->state, memory_order_seq_cst);
@@ -76,6 +76,10 @@ static inline void tsc_gate_close(struct tsc_gate *gate)
     /* seq_cst: before the read of the value; pairs with tsc_gate_state(). */
     atomic_fetch_or_explicit(&gate->state, TSC_GATE_CLOSED, memory_order_seq_cst);
 }
+
+/* Counts a waiter, and no longer. */
+void tsc_gate_enter(struct tsc_gate *gate);
+void tsc_gate_leave(void *gate);
 
 /* As tsc_watch_wait(). A timeout of 0 leaves the state alone. */
 int tsc_gate_wait(struct tsc_gate *gate, int64_t threshold, int64_t timeout_ns, tsc_watch_read_fn read_value,

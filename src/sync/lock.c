@@ -52,16 +52,17 @@ static bool hand_over_is_due(struct tsc_lock *lock)
 }
 
 /* Sleeps while the word is `found`. Returns the marks that this thread has to set from then on. */
-static uint32_t fall_asleep(struct tsc_lock *lock, uint32_t found, uint32_t marks, int64_t *patience_ends)
+static uint32_t fall_asleep(struct tsc_lock *lock, uint32_t found, uint32_t marks, int64_t *patience_ends,
+                            int64_t deadline)
 {
     TSC_TEST_POINT(lock_falling_asleep);
     if (marks & TSC_LOCK_STARVED) {
-        tsc_futex_wait_in_set(&lock->word, found, STARVED, TSC_NEVER);
+        tsc_futex_wait_in_set(&lock->word, found, STARVED, deadline);
         return marks;
     }
     if (*patience_ends == 0)
         *patience_ends = tsc_now() + PATIENCE_NS;
-    tsc_futex_wait_in_set(&lock->word, found, PATIENT, *patience_ends);
+    tsc_futex_wait_in_set(&lock->word, found, PATIENT, *patience_ends < deadline ? *patience_ends : deadline);
     return tsc_now() < *patience_ends ? marks : TSC_LOCK_MARKS;
 }
 
@@ -80,7 +81,17 @@ static bool mark(struct tsc_lock *lock, uint32_t *found, uint32_t marks)
                                                    memory_order_relaxed);
 }
 
-TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
+static bool is_over(int64_t deadline)
+{
+    return deadline != TSC_NEVER && tsc_now() >= deadline;
+}
+
+/*
+ * A thread gives up only right after it has found the lock marked, or marked it. So if its wake-up was for the
+ * others too, the marks that the releasing thread cleared are set again. The kernel orders the wake-up, so the
+ * word that is loaded after it is not one from before those marks were cleared, or the lock reserved.
+ */
+TSC_COLD bool tsc_lock_acquire_until(struct tsc_lock *lock, int64_t deadline)
 {
     uint32_t found = atomic_load_explicit(&lock->word, memory_order_relaxed);
     uint32_t marks = 0;
@@ -92,13 +103,21 @@ TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
             if (acquire(lock, &found, marks))
                 break;
         } else if (mark(lock, &found, marks | TSC_LOCK_AWAITED)) {
+            if (is_over(deadline))
+                return false;
             marks |= TSC_LOCK_AWAITED;
-            marks = fall_asleep(lock, found | marks, marks, &patience_ends);
+            marks = fall_asleep(lock, found | marks, marks, &patience_ends, deadline);
             found = atomic_load_explicit(&lock->word, memory_order_relaxed);
         }
     }
     if (marks & TSC_LOCK_STARVED)
         note_hand_over(lock);
+    return true;
+}
+
+TSC_COLD void tsc_lock_acquire_slow(struct tsc_lock *lock)
+{
+    tsc_lock_acquire_until(lock, TSC_NEVER);
 }
 
 /* False if another thread has acquired the lock; it inherits the marks. */

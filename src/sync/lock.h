@@ -52,6 +52,9 @@ static inline bool tsc_lock_try(struct tsc_lock *lock)
                                                    memory_order_relaxed);
 }
 
+/* False if the deadline has passed and the lock is still held. */
+bool tsc_lock_acquire_until(struct tsc_lock *lock, int64_t deadline);
+
 void tsc_lock_acquire_slow(struct tsc_lock *lock);
 
 /* The lock is not held any more; its word has marks. */
@@ -63,11 +66,17 @@ static inline void tsc_lock_acquire(struct tsc_lock *lock)
         tsc_lock_acquire_slow(lock);
 }
 
-static inline void tsc_lock_release(struct tsc_lock *lock)
+/* False if the word has marks: the caller calls tsc_lock_release_slow() next. */
+static inline bool tsc_lock_release_fast(struct tsc_lock *lock)
 {
     /* acq_rel: the release pairs with try and acquire_slow; both halves pair with fence. */
-    if (tsc_unlikely(
-            (atomic_fetch_and_explicit(&lock->word, TSC_LOCK_MARKS, memory_order_acq_rel) & TSC_LOCK_MARKS) != 0))
+    return tsc_likely(
+        (atomic_fetch_and_explicit(&lock->word, TSC_LOCK_MARKS, memory_order_acq_rel) & TSC_LOCK_MARKS) == 0);
+}
+
+static inline void tsc_lock_release(struct tsc_lock *lock)
+{
+    if (!tsc_lock_release_fast(lock))
         tsc_lock_release_slow(lock);
 }
 

@@ -72,17 +72,33 @@ static inline void tsc_watch_init(struct tsc_watch *watch, const struct tsc_watc
 
 void tsc_watch_fire(struct tsc_watch *watch);
 
+/*
+ * Before the check, for a change that is not seq_cst. The arming is a read-modify-write too, so one comes first:
+ * if this, the waiter then reads the changed value; if the arming, the check sees it.
+ */
+static inline void tsc_watch_fence(struct tsc_watch *watch)
+{
+    /* acq_rel: pairs with arm. */
+    atomic_fetch_add_explicit(&watch->threshold, 0, memory_order_acq_rel);
+}
+
 /* For a changer to which the value is costly. seq_cst: after the change; pairs with arm. */
 static inline bool tsc_watch_is_armed(struct tsc_watch *watch)
 {
     return atomic_load_explicit(&watch->threshold, memory_order_seq_cst) != TSC_WATCH_DISARMED;
 }
 
-/* Async-signal-safe. seq_cst: after the change; pairs with arm. */
-static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
+/* seq_cst: after the change; pairs with arm. */
+static inline bool tsc_watch_would_fire(struct tsc_watch *watch, int64_t value)
 {
     TSC_TEST_POINT(watch_checking);
-    if (tsc_unlikely(value <= atomic_load_explicit(&watch->threshold, memory_order_seq_cst)))
+    return tsc_unlikely(value <= atomic_load_explicit(&watch->threshold, memory_order_seq_cst));
+}
+
+/* Async-signal-safe. */
+static inline void tsc_watch_check(struct tsc_watch *watch, int64_t value)
+{
+    if (tsc_watch_would_fire(watch, value))
         tsc_watch_fire(watch);
 }
 

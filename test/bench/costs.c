@@ -195,7 +195,8 @@ static void measure_memory(tsc_backend_t backend, size_t count)
     double before;
     double bytes;
 
-    (void)tsc_counter_attr_create(&attr);
+    if (tsc_counter_attr_create(&attr) != 0)
+        fail("cannot create attributes", -ENOMEM);
     if (backend == TSC_BACKEND_QUEUE && tsc_owner_create(&owner, NULL) == 0)
         (void)tsc_counter_attr_set_owner(attr, owner);
     memset(counters, 1, count * sizeof(*counters)); /* so that the array itself does not count */

@@ -105,21 +105,32 @@ static int read_peak(int64_t *value, void *arg)
     return tsc_counter_get_peak(arg, value);
 }
 
+static int take_peak(int64_t *value, void *arg)
+{
+    return tsc_counter_take_peak(arg, value);
+}
+
 START_TEST(peak_of_the_same_counter_returns_edeadlk)
 {
     tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 5, .track_peak = true});
 
     RETURNS(0, tsc_counter_dec(counter));
     RETURNS(-EDEADLK, tsc_counter_update(counter, read_peak, counter));
+    RETURNS(-EDEADLK, tsc_counter_update(counter, take_peak, counter));
     HOLDS(counter, 4);
     tsc_counter_unref(counter);
 }
 END_TEST
 
+/* Sets bounds that refuse a change, and waits for an addition, before it reads the bounds. */
 struct bounds_query {
     tsc_counter_t *of;
     int64_t min;
     int64_t max;
+    int set;
+    int set_out_of_order;
+    int waited;
+    int waited_for_nothing;
 };
 
 static int read_bounds(int64_t *value, void *arg)
@@ -127,6 +138,10 @@ static int read_bounds(int64_t *value, void *arg)
     struct bounds_query *query = arg;
 
     (void)value;
+    query->set_out_of_order = tsc_counter_set_bounds(query->of, 1, 0);
+    query->set = tsc_counter_set_bounds(query->of, -1, 8);
+    query->waited = tsc_counter_wait_add(query->of, 1, -1);
+    query->waited_for_nothing = tsc_counter_wait_add(query->of, 0, 0);
     return tsc_counter_get_bounds(query->of, &query->min, &query->max);
 }
 
@@ -136,7 +151,12 @@ static void check_bounds_query(tsc_counter_t *inside, tsc_counter_t *of, int exp
 
     RETURNS(expected, tsc_counter_update(inside, read_bounds, &query));
     ck_assert_int_eq(query.min, expected == 0 ? -1 : UNTOUCHED);
-    ck_assert_int_eq(query.max, expected == 0 ? 9 : UNTOUCHED);
+    ck_assert_int_eq(query.max, expected == 0 ? 8 : UNTOUCHED);
+    ck_assert_int_eq(query.set_out_of_order, -EINVAL);
+    ck_assert_int_eq(query.set, expected);
+    ck_assert_int_eq(query.waited, expected);
+    ck_assert_int_eq(query.waited_for_nothing, expected);
+    HOLDS(of, expected == 0);
 }
 
 START_TEST(bounds_inside_a_callback)

@@ -123,10 +123,25 @@ END_TEST
 struct cancelled_caller {
     const struct variant *variant;
     tsc_counter_t *counter;
+    tsc_counter_t *bounded; /* with a peak; NULL where the backend has none */
     int results[OPERATION_COUNT];
+    int results_with_bounds[4];
     int created;
     bool finished;
 };
+
+static void operate_on_bounds(struct cancelled_caller *cancelled_caller)
+{
+    int *results = cancelled_caller->results_with_bounds;
+    int64_t outputs[2];
+
+    if (cancelled_caller->bounded == NULL)
+        return;
+    results[0] = tsc_counter_get_bounds(cancelled_caller->bounded, &outputs[0], &outputs[1]);
+    results[1] = tsc_counter_set_bounds(cancelled_caller->bounded, 0, 8);
+    results[2] = tsc_counter_get_peak(cancelled_caller->bounded, &outputs[0]);
+    results[3] = tsc_counter_take_peak(cancelled_caller->bounded, &outputs[0]);
+}
 
 /* The cancellation is pending during all operations. */
 static void *operate_while_cancelled(void *arg)
@@ -141,6 +156,7 @@ static void *operate_while_cancelled(void *arg)
         if (!operations[i].cancellation_point)
             cancelled_caller->results[i] = operations[i].call(cancelled_caller->counter, &outputs[0], &outputs[1]);
     }
+    operate_on_bounds(cancelled_caller);
     cancelled_caller->created = tsc_counter_create(&own, cancelled_caller->variant->backend, NULL);
     tsc_counter_inc(own);
     tsc_counter_unref(own);
@@ -153,9 +169,12 @@ START_TEST(nothing_else_is_a_cancellation_point)
 {
     struct cancelled_caller cancelled_caller = {.variant = &variants[_i],
                                                 .counter = make_counter(&variants[_i], NULL)};
+    const struct options bounds = {.bounded = true, .max = 9, .track_peak = true};
     uint64_t caps = caps_of(&variants[_i]);
     void *result = NULL;
 
+    if ((caps & TSC_CAP_BOUNDS) != 0 && (caps & TSC_CAP_PEAK) != 0)
+        cancelled_caller.bounded = make_counter(&variants[_i], &bounds);
     pthread_join(support_start_thread(operate_while_cancelled, &cancelled_caller), &result);
     ck_assert_ptr_eq(result, PTHREAD_CANCELED);
     ck_assert(cancelled_caller.finished);
@@ -166,6 +185,9 @@ START_TEST(nothing_else_is_a_cancellation_point)
         ck_assert_msg(cancelled_caller.results[i] == expected, "%s: %d", operations[i].name,
                       cancelled_caller.results[i]);
     }
+    for (size_t i = 0; i < sizeof cancelled_caller.results_with_bounds / sizeof(int); i++)
+        ck_assert_int_eq(cancelled_caller.results_with_bounds[i], 0);
+    tsc_counter_unref(cancelled_caller.bounded);
     tsc_counter_unref(cancelled_caller.counter);
     ck_assert(support_threads_named_become("tscounter", 0));
 }

@@ -133,6 +133,7 @@ int main(void)
     add_callback_tests(suite);
     add_close_tests(suite);
     add_wait_tests(suite);
+    add_admission_tests(suite);
     add_cancellation_tests(suite);
     add_signal_tests(suite);
     add_reference_tests(suite);

@@ -78,6 +78,7 @@ enum { WAYS_TO_LOWER = 8 };
 
 extern const struct way_to_lower ways_to_lower[WAYS_TO_LOWER];
 
+void add_admission_tests(Suite *suite);
 void add_arithmetic_tests(Suite *suite);
 void add_bounds_tests(Suite *suite);
 void add_callback_tests(Suite *suite);

@@ -2,6 +2,7 @@
 #include "conformance.h"
 
 #include "support/suite.h"
+#include "support/threads.h"
 
 START_TEST(operations_need_a_counter)
 {
@@ -20,6 +21,7 @@ START_TEST(peak_needs_a_counter)
     int64_t peak = UNTOUCHED;
 
     RETURNS(-EINVAL, tsc_counter_get_peak(NULL, &peak));
+    RETURNS(-EINVAL, tsc_counter_take_peak(NULL, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
 }
 END_TEST
@@ -30,6 +32,9 @@ START_TEST(bounds_need_a_counter)
     int64_t max = UNTOUCHED;
 
     RETURNS(-EINVAL, tsc_counter_get_bounds(NULL, &min, &max));
+    RETURNS(-EINVAL, tsc_counter_set_bounds(NULL, 0, 1));
+    RETURNS(-EINVAL, tsc_counter_wait_add(NULL, 1, 0));
+    RETURNS(-EINVAL, tsc_counter_wait_add(NULL, 0, -1));
     ck_assert_int_eq(min, UNTOUCHED);
     ck_assert_int_eq(max, UNTOUCHED);
 }
@@ -46,8 +51,11 @@ static void check_missing_outputs(tsc_counter_t *counter)
     RETURNS(-EINVAL, tsc_counter_get_delta(counter, &other, NULL));
     RETURNS(-EINVAL, tsc_counter_get_delta(counter, NULL, &other));
     RETURNS(-EINVAL, tsc_counter_get_peak(counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_take_peak(counter, NULL));
     RETURNS(-EINVAL, tsc_counter_get_bounds(counter, NULL, &other));
     RETURNS(-EINVAL, tsc_counter_get_bounds(counter, &other, NULL));
+    RETURNS(-EINVAL, tsc_counter_set_bounds(counter, 1, 0));
+    RETURNS(-EINVAL, tsc_counter_set_bounds(counter, INT64_MAX, INT64_MIN));
     RETURNS(-EINVAL, tsc_counter_fetch_add(counter, 1, NULL));
     RETURNS(-EINVAL, tsc_counter_exchange(counter, 1, NULL));
     RETURNS(-EINVAL, tsc_counter_compare_exchange(counter, NULL, 1));
@@ -131,24 +139,37 @@ START_TEST(untracked_peak_is_not_supported)
     int64_t peak = UNTOUCHED;
 
     RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(-ENOTSUP, tsc_counter_take_peak(counter, &peak));
     RETURNS(0, tsc_counter_close(counter));
     RETURNS(-ENOTSUP, tsc_counter_get_peak(counter, &peak));
+    RETURNS(-ENOTSUP, tsc_counter_take_peak(counter, &peak));
     ck_assert_int_eq(peak, UNTOUCHED);
     tsc_counter_unref(counter);
 }
 END_TEST
 
-START_TEST(missing_bounds_are_not_supported)
+static void check_missing_bounds(tsc_counter_t *counter)
 {
-    tsc_counter_t *counter = make_counter(&variants[_i], NULL);
     int64_t min = UNTOUCHED;
     int64_t max = UNTOUCHED;
 
     RETURNS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
-    RETURNS(0, tsc_counter_close(counter));
-    RETURNS(-ENOTSUP, tsc_counter_get_bounds(counter, &min, &max));
+    RETURNS(-ENOTSUP, tsc_counter_set_bounds(counter, INT64_MIN, INT64_MAX));
+    RETURNS(-ENOTSUP, tsc_counter_wait_add(counter, 1, -1));
+    RETURNS(-ENOTSUP, tsc_counter_wait_add(counter, 0, 0));
+    RETURNS(-ENOTSUP, tsc_counter_wait_add(counter, INT64_MIN, SUPPORT_SECOND_NS));
     ck_assert_int_eq(min, UNTOUCHED);
     ck_assert_int_eq(max, UNTOUCHED);
+    HOLDS(counter, 4);
+}
+
+START_TEST(missing_bounds_are_not_supported)
+{
+    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = 4});
+
+    check_missing_bounds(counter);
+    RETURNS(0, tsc_counter_close(counter));
+    check_missing_bounds(counter);
     tsc_counter_unref(counter);
 }
 END_TEST

@@ -294,6 +294,23 @@ START_TEST(total_counts_the_scopes_entered)
 }
 END_TEST
 
+START_TEST(total_is_not_lowered_by_wait_add)
+{
+    const struct options options = {.kind = TSC_KIND_TOTAL, .initial = 5, .bounded = true, .min = 0, .max = 9};
+    tsc_counter_t *counter = make_counter(&variants[_i], &options);
+
+    RETURNS(-ERANGE, tsc_counter_wait_add(counter, -1, -1));
+    RETURNS(-ERANGE, tsc_counter_wait_add(counter, INT64_MIN, 0));
+    RETURNS(0, tsc_counter_wait_add(counter, 0, -1));
+    HOLDS(counter, 5);
+    RETURNS(0, tsc_counter_wait_add(counter, 4, -1));
+    RETURNS(0, tsc_counter_close(counter));
+    RETURNS(-ERANGE, tsc_counter_wait_add(counter, -1, -1));
+    HOLDS(counter, 9);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 START_TEST(total_without_bounds_wraps)
 {
     const struct options options = {.kind = TSC_KIND_TOTAL, .initial = INT64_MAX};
@@ -518,6 +535,7 @@ void add_kind_tests(Suite *suite)
     add_test(tcase, total_grows_by_updates, TSC_CAP_UPDATE);
     add_test(tcase, total_stops_at_its_upper_bound, TSC_CAP_BOUNDS);
     add_test(tcase, total_counts_the_scopes_entered, 0);
+    add_test(tcase, total_is_not_lowered_by_wait_add, TSC_CAP_BOUNDS);
     add_test(tcase, total_without_bounds_wraps, 0);
     add_test(tcase, wrapped_total_is_set_from_where_it_is, TSC_CAP_FETCH);
     add_test(tcase, failed_compare_exchange_does_not_lower, TSC_CAP_FETCH);

@@ -1,14 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 #include "second_thread.h"
 
+#include <sys/resource.h>
+
 #include "support/procfs.h"
 #include "support/threads.h"
 
 static void *make_call(void *arg)
 {
     struct sleeper *sleeper = arg;
+    struct rusage before;
+    struct rusage after;
 
+    getrusage(RUSAGE_THREAD, &before);
     sleeper->result = sleeper->call(sleeper->counter, &sleeper->operands[0], &sleeper->operands[1]);
+    getrusage(RUSAGE_THREAD, &after);
+    sleeper->sleeps = after.ru_nvcsw - before.ru_nvcsw;
     atomic_store(&sleeper->done, true);
     return NULL;
 }
@@ -35,6 +42,17 @@ void waiter_start(struct sleeper *waiter, tsc_counter_t *counter, int64_t thresh
 {
     *waiter = (struct sleeper){.counter = counter, .call = wait_at_most, .operands = {threshold, timeout_ns}};
     start(waiter);
+}
+
+static int wait_add(tsc_counter_t *counter, int64_t *delta, int64_t *timeout_ns)
+{
+    return tsc_counter_wait_add(counter, *delta, *timeout_ns);
+}
+
+void adder_start(struct sleeper *adder, tsc_counter_t *counter, int64_t delta, int64_t timeout_ns)
+{
+    *adder = (struct sleeper){.counter = counter, .call = wait_add, .operands = {delta, timeout_ns}};
+    start(adder);
 }
 
 void sleeper_sleeps_on(struct sleeper *sleeper)

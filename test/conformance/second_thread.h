@@ -20,6 +20,7 @@ struct sleeper {
     pid_t thread_id;
     atomic_bool done;
     int result;
+    long sleeps; /* how often the thread gave up its CPU in the call that returned */
 };
 
 /* Starts a thread that makes the call, and returns once it sleeps there. */
@@ -27,6 +28,9 @@ void sleeper_start(struct sleeper *sleeper, tsc_counter_t *counter, call_fn call
 
 /* The same for a tsc_counter_wait_at_most(). */
 void waiter_start(struct sleeper *waiter, tsc_counter_t *counter, int64_t threshold, int64_t timeout_ns);
+
+/* The same for a tsc_counter_wait_add(). */
+void adder_start(struct sleeper *adder, tsc_counter_t *counter, int64_t delta, int64_t timeout_ns);
 
 /* Checks that the call has not returned: if a wake-up came, the thread sleeps again. */
 void sleeper_sleeps_on(struct sleeper *sleeper);

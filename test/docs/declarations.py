@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 DECLARATION = re.compile(
     r'(?:/\*\*(?P<comment>(?:(?!\*/).)*)\*/\s*)?'
-    r'(?:TSC_API\s+(?P<function>[^;{}#]+);'
+    r'(?:TSC_API\s+(?:TSC_CHECKED\s+)?(?P<function>[^;{}#]+);'
     r'|static inline\s+(?P<inline>[^;{}#]+)\{'
     r'|#define\s+(?P<macro>TSC_\w+\([^)]*\)))',
     flags=re.S)

@@ -38,12 +38,25 @@ static int update(int64_t *value, void *arg)
     return 0;
 }}
 
+static int make_bounded(tsc_counter_t **n)
+{{
+    tsc_counter_attr_t *attr;
+
+    if (tsc_counter_attr_create(&attr) != 0)
+        return -1;
+    tsc_counter_attr_set_bounds(attr, -100, 100, TSC_BOUNDS_REJECT);
+    if (tsc_counter_create(n, TSC_BACKEND_MUTEX, attr) != 0)
+        return -1;
+    tsc_counter_attr_destroy(attr);
+    return 0;
+}}
+
 static int failed;
 
 #define TRY(call) \\
     do {{ \\
         tsc_counter_t *n; \\
-        if (tsc_counter_create(&n, TSC_BACKEND_MUTEX, NULL) != 0 || (call) < 0) {{ \\
+        if (make_bounded(&n) != 0 || (call) < 0) {{ \\
             puts(#call); \\
             failed = 1; \\
         }} \\
@@ -52,11 +65,12 @@ static int failed;
 
 int main(void)
 {{
+    const int64_t ns = 1000000000;
     int64_t d = 2, id = 0, last = 0, old = 0, v = 0;
     void *arg = &d;
 
 {calls}
-    printf("%lld\\n", (long long)(id + last + old + v));
+    printf("%lld\\n", (long long)(id + last + old + v + ns));
     return failed;
 }}
 '''

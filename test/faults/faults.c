@@ -348,7 +348,7 @@ static void do_everything(tsc_counter_t *counter)
     (void)tsc_counter_dec(counter);
     (void)tsc_counter_add(counter, 3);
     (void)tsc_counter_sub(counter, 1);
-    (void)tsc_counter_try_add(counter, -2);
+    numbers[0] = tsc_counter_try_add(counter, -2);
     (void)tsc_counter_get(counter, &numbers[0]);
     (void)tsc_counter_value(counter);
     (void)tsc_counter_get_interval(counter, &numbers[0], &numbers[1]);
@@ -376,8 +376,28 @@ static void do_everything(tsc_counter_t *counter)
     tsc_counter_unref(counter);
 }
 
+/* On a counter with bounds, and a peak. Some threads wait, and all go out again. */
+static void do_everything_with_bounds(tsc_counter_t *counter)
+{
+    int64_t numbers[2];
+
+    (void)tsc_counter_set_bounds(counter, 0, 3);
+    if (tsc_counter_wait_add(counter, 1, -1) == 0)
+        (void)tsc_counter_dec(counter);
+    (void)tsc_counter_take_peak(counter, &numbers[0]);
+    (void)tsc_counter_set_bounds(counter, 0, 2);
+    if (tsc_counter_wait_add(counter, 2, 1000) == 0)
+        (void)tsc_counter_sub(counter, 2);
+    (void)tsc_counter_set_bounds(counter, 0, 100);
+    numbers[0] = tsc_counter_wait_add(counter, -100, 1000);
+    (void)tsc_counter_set_bounds(counter, 0, 3);
+    (void)tsc_counter_get_bounds(counter, &numbers[0], &numbers[1]);
+    (void)tsc_counter_get_peak(counter, &numbers[0]);
+}
+
 struct crowd {
     tsc_counter_t *counter;
+    void (*act)(tsc_counter_t *counter);
     pthread_barrier_t begun;
     pthread_barrier_t done;
 };
@@ -388,16 +408,16 @@ static void *crowd_member(void *arg)
 
     pthread_barrier_wait(&crowd->begun);
     for (uint64_t op = 0; op < support_ops(50); op++)
-        do_everything(crowd->counter);
+        crowd->act(crowd->counter);
     pthread_barrier_wait(&crowd->done);
     return NULL;
 }
 
 /* The threads start before the counting begins, and end after it. */
-static struct injection count_requests_of_a_crowd(tsc_counter_t *counter)
+static struct injection count_requests_of_a_crowd(tsc_counter_t *counter, void (*act)(tsc_counter_t *counter))
 {
     enum { THREADS = 8 };
-    struct crowd crowd = {.counter = counter};
+    struct crowd crowd = {.counter = counter, .act = act};
     struct injection injection;
     pthread_t started[THREADS];
 
@@ -423,12 +443,33 @@ START_TEST(no_operation_makes_a_request)
     if (!making->is_built || making->destroy != destroy_counter)
         return;
     ck_assert_int_eq(making->make(&made), 0);
-    injection = count_requests_of_a_crowd(made);
+    injection = count_requests_of_a_crowd(made, do_everything);
     ck_assert_uint_eq(injection.requests, 0);
     ck_assert_int_eq(tsc_counter_close(made), 0);
-    injection = count_requests_of_a_crowd(made);
+    injection = count_requests_of_a_crowd(made, do_everything);
     ck_assert_uint_eq(injection.requests, 0);
     making->destroy(made);
+}
+END_TEST
+
+START_TEST(no_admission_makes_a_request)
+{
+    tsc_counter_attr_t *limited;
+    tsc_counter_t *counter;
+    struct injection injection;
+
+    ck_assert_int_eq(tsc_counter_attr_create(&limited), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(limited, 0, 3, TSC_BOUNDS_REJECT), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_track_peak(limited, 1), 0);
+    ck_assert_int_eq(tsc_counter_create(&counter, (tsc_backend_t)_i, limited), 0);
+    tsc_counter_attr_destroy(limited);
+    injection = count_requests_of_a_crowd(counter, do_everything_with_bounds);
+    ck_assert_uint_eq(injection.requests, 0);
+    HOLDS(counter, 0);
+    ck_assert_int_eq(tsc_counter_close(counter), 0);
+    injection = count_requests_of_a_crowd(counter, do_everything_with_bounds);
+    ck_assert_uint_eq(injection.requests, 0);
+    tsc_counter_unref(counter);
 }
 END_TEST
 
@@ -545,6 +586,14 @@ START_TEST(child_of_a_fork_gets_no_thread)
 }
 END_TEST
 
+static bool has_bounds_and_peak(tsc_backend_t backend)
+{
+    uint64_t caps = 0;
+
+    (void)tsc_backend_get_caps(backend, &caps);
+    return (caps & TSC_CAP_BOUNDS) != 0 && (caps & TSC_CAP_PEAK) != 0;
+}
+
 int main(void)
 {
     Suite *suite = suite_create("faults");
@@ -559,6 +608,9 @@ int main(void)
     tcase_add_loop_test(life, life_leaks_nothing, 0, MAKINGS);
     tcase_add_loop_test(life, objects_without_a_thread_are_freed_inside_a_callback, 0, MAKINGS);
     tcase_add_loop_test(life, no_operation_makes_a_request, 0, MAKINGS);
+    for (int backend = 0; backend < TSC_BACKEND_COUNT; backend++)
+        if (support_is_built((tsc_backend_t)backend) && has_bounds_and_peak((tsc_backend_t)backend))
+            tcase_add_loop_test(life, no_admission_makes_a_request, backend, backend + 1);
     if (!support_is_skipped(child_of_a_fork_gets_no_thread->name))
         tcase_add_loop_test(child, child_of_a_fork_gets_no_thread, TSC_KIND_GAUGE, TSC_KIND_HELD + 1);
     return support_run_suite(suite);

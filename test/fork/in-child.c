@@ -337,10 +337,13 @@ struct family {
 static tsc_counter_t *add_to_family(const struct family *family)
 {
     tsc_counter_attr_t *attr;
-    tsc_counter_t *counter = NULL;
+    tsc_counter_t *counter;
 
-    if (tsc_counter_attr_create(&attr) == 0 && tsc_counter_attr_set_owner(attr, family->owner) == 0)
-        (void)tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr);
+    if (tsc_counter_attr_create(&attr) != 0)
+        return NULL;
+    if (tsc_counter_attr_set_owner(attr, family->owner) != 0 ||
+        tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr) != 0)
+        counter = NULL;
     tsc_counter_attr_destroy(attr);
     return counter;
 }

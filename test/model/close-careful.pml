@@ -1,123 +1,125 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * An atomic counter with bounds never takes an addition back. It is closed while others add to it. close waits for
- * admitted additions; from then on the value does not grow.
+ * An atomic counter with bounds never takes an addition back. It is closed while two threads increment it and a third
+ * one decrements it. An increment works in a phase, and close begins the next one; from then on the value does not
+ * grow. The decrement is not counted in a phase.
  *
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_close
- * Mirrors: src/backend/atomic.c: admit leave careful_add swap wait_for_admitted atom_close
+ * Mirrors: src/backend/atomic.c: is_counted careful_add add_in_phase swap wait_for_admitted atom_close
  *
  * Check:
- * Mutation: -DADMIT=ACQUIRE: assertion: the adder checks the state before its admission is visible
- * Mutation: -DADMITTED_LOAD=ACQUIRE: assertion: close loads the admitted count before its flag is visible
- * Mutation: -DCLOSE=ACQUIRE: assertion: the same
- * Mutation: -DSTATE_LOAD=ACQUIRE: assertion: the adder checks the state before its admission is visible
- * Mutation: -DLEAVE=ACQUIRE: deadlock: the last adder checks for sleepers before its leaving is visible
- * Mutation: -DHAS_SLEEPERS=ACQUIRE: deadlock: the same
- * Mutation: -DNO_ADMISSION: assertion: an addition is made after the close
+ * Mutation: -DADVANCE_PHASE=RELAXED: assertion: the phase begins before the flag is visible
+ * Mutation: -DCOUNT_IN=ACQUIRE: assertion: the increment loads the phase again before it is visibly counted
+ * Mutation: -DCLOSE_LAST: assertion: an increment of the new phase does not see the flag
+ * Mutation: -DCHECK_FIRST: assertion: the increment checks the state before it is counted
+ * Mutation: -DNOT_COUNTED: assertion: an increment is made after the close
+ * Mutation: -DNO_WAIT: assertion: the same
  */
-#ifndef ADMIT
-#define ADMIT SEQ_CST
-#endif
-#ifndef STATE_LOAD
-#define STATE_LOAD SEQ_CST
-#endif
-#ifndef LEAVE
-#define LEAVE SEQ_CST
-#endif
-#ifndef CLOSE
-#define CLOSE SEQ_CST
-#endif
-#ifndef ADMITTED_LOAD
-#define ADMITTED_LOAD SEQ_CST
-#endif
-
 #define ADDERS 2
-#define CLOSER ADDERS
-#define CORES 3
-#define MAX 1
+#define SUBTRACTER ADDERS
+#define CLOSER 3
+#define CORES 4
+#define INITIAL 1
+#define MAX 2
 
 #define VALUE 0
 #define CLOSED 1
-#define ADMITTED 2
-#define SLEEPERS 3
-#define EPOCH 4
-#define LOCATIONS 5
+#define CURRENT 2
+#define INSIDE 3 /* and 4 */
+#define SLEEPERS 5
+#define EPOCH 6
+#define LOCATIONS 7
 #define STALE(core, location) 0
 #include "include/armv8.pml"
-#include "include/eventcount.pml"
+#include "include/phase.pml"
 
-byte returned_0;
+byte added;
+byte subtracted;
 byte finished;
 
-inline leave()
+inline change(limit, delta)
 {
-    add(ADMITTED, -1, LEAVE);
-    eventcount_notify(SLEEPERS, EPOCH, true)
-}
-
-inline add_within_bounds()
-{
-    load(VALUE, value, ACQUIRE);
-    done = false;
+    load(VALUE, value, SEQ_CST);
     do
-    :: value == MAX || done -> break
-    :: else -> compare_exchange(VALUE, value, value + 1, SEQ_CST, done)
+    :: value == limit || done -> break
+    :: else -> compare_exchange(VALUE, value, value + delta, SEQ_CST, done)
     od;
     value = 0
 }
 
+inline finish(changes)
+{
+    atomic {
+        !cores[me].on_way -> finished++;
+        changes = changes + done
+    }
+}
+
 proctype adder(byte me)
 {
-    byte closed, value, found;
+    byte closed, value, phase, now, found;
     bool done;
 
-    add(ADMITTED, 1, ADMIT);
-    load(CLOSED, closed, STATE_LOAD);
-#ifdef NO_ADMISSION
-    closed = false;
+#ifdef CHECK_FIRST
+    load(CLOSED, closed, SEQ_CST);
+#endif
+#ifndef NOT_COUNTED
+    phase_enter();
+#endif
+#ifndef CHECK_FIRST
+    load(CLOSED, closed, SEQ_CST);
 #endif
     if
     :: closed
-    :: else -> add_within_bounds()
+    :: else -> change(MAX, 1)
     fi;
-    leave();
-    atomic {
-        !cores[me].on_way -> finished++;
-        returned_0 = returned_0 + done
-    }
+#ifndef NOT_COUNTED
+    phase_leave();
+#endif
+    finish(added)
+}
+
+proctype subtracter(byte me)
+{
+    byte value;
+    bool done;
+
+    change(0, -1);
+    finish(subtracted)
 }
 
 proctype closer(byte me)
 {
-    byte admitted, value, key, found;
+    byte phase, value, now, key, found;
 
-    add(CLOSED, 1, CLOSE);
-    do
-    :: load(ADMITTED, admitted, ADMITTED_LOAD);
-        if
-        :: admitted == 0 -> break
-        :: else
-        fi;
-        eventcount_prepare(SLEEPERS, EPOCH);
-        load(ADMITTED, admitted, ADMITTED_LOAD);
-        if
-        :: admitted == 0 -> eventcount_cancel(SLEEPERS)
-        :: else -> eventcount_commit(SLEEPERS, EPOCH)
-        fi
-    od;
+#ifndef CLOSE_LAST
+    add(CLOSED, 1, SEQ_CST);
+#endif
+#ifdef NO_WAIT
+    store(CURRENT, 1, SEQ_CST);
+#else
+    phases_advance();
+#endif
+#ifdef CLOSE_LAST
+    add(CLOSED, 1, SEQ_CST);
+#endif
     load(VALUE, value, ACQUIRE);
-    finished == ADDERS;
-    assert(value == returned_0 && memory[VALUE] == returned_0 && returned_0 <= MAX)
+    finished == CORES - 1;
+    assert(memory[VALUE] == INITIAL + added - subtracted && memory[VALUE] <= MAX);
+    assert(value >= memory[VALUE] && value <= memory[VALUE] + subtracted)
 }
 
 init
 {
     atomic {
+        initially(VALUE, INITIAL);
         run core_of(0);
         run core_of(1);
         run core_of(2);
+        run core_of(3);
         run adder(0);
         run adder(1);
+        run subtracter(SUBTRACTER);
         run closer(CLOSER)
     }
 }

@@ -6,13 +6,16 @@
  * The clock decides whether a hand-over is due and whether a waiter's patience has ended; here either may happen at
  * any time.
  *
- * Mirrors: src/sync/lock.h: tsc_lock_try tsc_lock_is_held tsc_lock_acquire tsc_lock_release
- * Mirrors: src/sync/lock.c: tsc_lock_acquire_slow is_free acquire mark fall_asleep clear_marks tsc_lock_release_slow
+ * With -DGIVES_UP the third thread has a deadline: it may stop waiting wherever it loads the time.
+ *
+ * Mirrors: src/sync/lock.h: tsc_lock_try tsc_lock_is_held tsc_lock_acquire tsc_lock_release tsc_lock_release_fast
+ * Mirrors: src/sync/lock.c: tsc_lock_acquire_until is_over is_free acquire mark fall_asleep clear_marks tsc_lock_release_slow
  *
  * With -DNOBODY_STARVES all sleep until they are woken.
  *
  * Check:
  * Check: -DNOBODY_STARVES
+ * Check: -DGIVES_UP
  * Mutation: -DTRY=RELAXED: assertion: the data are loaded before the lock is acquired
  * Mutation: -DACQUIRE_SLOW=RELAXED: assertion: the same, on the slow path
  * Mutation: -DRELEASE_ORDER=RELAXED: assertion: the lock is free before the data are visible
@@ -23,6 +26,8 @@
  * Mutation: -DRESERVATION_STAYS: deadlock: no starved thread is asleep, and the reservation is not cleared
  * Mutation: -DWAKES_PATIENT: deadlock: only starved threads sleep
  * Mutation: -DWAKES_STARVED -DNOBODY_STARVES: deadlock: only patient threads sleep
+ * Mutation: -DGIVES_UP -DGIVES_UP_UNMARKED -DNOBODY_STARVES -DROUNDS_OF_FIRST=2: deadlock: the wake-up that it had was for the others
+ * Mutation: -DGIVES_UP -DGIVES_UP_FREE: deadlock: nobody acquires the lock that was handed over
  * Mutation: -DANYBODY_ACQUIRES: assertion: a newcomer acquires a reserved lock
  * Mutation: -DRELEASE_CLEARS: assertion: a newcomer comes in between
  */
@@ -91,6 +96,12 @@ inline try()
 #endif
 #endif
 
+#ifdef GIVES_UP
+#define MAY_GIVE_UP (me == 2)
+#else
+#define MAY_GIVE_UP false
+#endif
+
 inline fall_asleep()
 {
     d_step {
@@ -99,11 +110,15 @@ inline fall_asleep()
         acquire()
     }
 #ifdef NOBODY_STARVES
-    !asleep[me]
+    if
+    :: d_step { !asleep[me] -> acquire() } /* the kernel orders a wake-up */
+    :: atomic { MAY_GIVE_UP && asleep[me] -> asleep[me] = 0 }
+    fi
 #else
     if
-    :: !asleep[me]
+    :: d_step { !asleep[me] -> acquire() } /* the kernel orders a wake-up */
     :: atomic { SLEEPS(me, PATIENT_SET) -> asleep[me] = 0; marks = MARKS }
+    :: atomic { MAY_GIVE_UP && asleep[me] -> asleep[me] = 0 }
     fi;
     if
     :: marks = MARKS
@@ -116,6 +131,12 @@ inline acquire_slow()
 {
     load(LOCK, word, RELAXED);
     do
+#ifdef GIVES_UP_FREE
+    :: MAY_GIVE_UP && marks -> given_up = true; break
+#endif
+#ifdef GIVES_UP_UNMARKED
+    :: MAY_GIVE_UP && marks && !IS_FREE(word) -> given_up = true; break
+#endif
     :: IS_FREE(word) ->
         compare_exchange(LOCK, word, ACQUIRED, ACQUIRE_SLOW, done);
         if
@@ -135,6 +156,7 @@ inline acquire_slow()
         fi;
 #endif
         if
+        :: done && MAY_GIVE_UP -> given_up = true; break
         :: done ->
             done = false;
 #ifndef NO_MARK
@@ -233,7 +255,7 @@ inline release()
 proctype locking(byte me)
 {
     byte word, marks, data, round;
-    bool done, woken;
+    bool done, woken, given_up;
 
     for (round : 1 .. (me == 0 -> ROUNDS_OF_FIRST : 1)) {
         try();
@@ -242,6 +264,10 @@ proctype locking(byte me)
         :: else -> acquire_slow()
         fi;
         done = false;
+        if
+        :: given_up -> goto end
+        :: else
+        fi;
         assert(!handed_over || (marks & STARVED));
         handed_over = false;
         marks = 0;
@@ -253,6 +279,8 @@ proctype locking(byte me)
         data = 0;
         release()
     }
+end:
+    skip
 }
 
 init

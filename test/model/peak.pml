@@ -4,7 +4,7 @@
  * higher of value and peak. That is at least every value up to the one read, and never above a value that the
  * counter had. Stores that precede such a value are visible to the reader.
  *
- * Mirrors: src/backend/atomic.c: raise_peak swap careful_add atom_get_peak
+ * Mirrors: src/backend/atomic.c: raise_peak swap add_in_phase highest atom_get_peak
  *
  * Check:
  * Mutation: -DPEAK_FIRST: assertion: the value goes up and down after the peak is read

@@ -7,7 +7,7 @@
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/sync/watch.h: tsc_watch_check
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
- * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
+ * Mirrors: src/sync/gate.c: tsc_gate_wait tsc_gate_enter tsc_gate_leave
  * Mirrors: src/backend/atomic.c: check_watch read_value atom_wait_at_most
  *
  * Check:

@@ -6,7 +6,7 @@
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
- * Mirrors: src/sync/gate.c: tsc_gate_wait enter leave
+ * Mirrors: src/sync/gate.c: tsc_gate_wait tsc_gate_enter tsc_gate_leave
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check
  * Mirrors: src/sync/watch.c: tsc_watch_wait sleep_until_low leave arm tsc_watch_fire
  * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier

@@ -9,7 +9,7 @@
  *
  * Mirrors: src/backend/percpu.c: check_watch scan sum percpu_wait_at_most read_after_barrier
  * Mirrors: src/sync/gate.h: tsc_gate_state tsc_gate_has_waiters
- * Mirrors: src/sync/gate.c: tsc_gate_wait enter
+ * Mirrors: src/sync/gate.c: tsc_gate_wait tsc_gate_enter
  * Mirrors: src/percpu/add.h: tsc_slots_fence tsc_slots_barrier
  * Mirrors: src/sync/barrier.c: tsc_barrier_on_all_threads wait_until_stores_are_visible
  * Mirrors: src/sync/watch.h: tsc_watch_is_armed tsc_watch_check

@@ -108,6 +108,40 @@ static int update(struct call *call)
     return tsc_counter_update(call->counter, change_by, &call->operand);
 }
 
+static int wait_add(struct call *call)
+{
+    return tsc_counter_wait_add(call->counter, call->operand, 30 * SUPPORT_MILLISECOND_NS);
+}
+
+/* -------- admission -------- */
+
+/*
+ * For a while, an addition counts in the value, and ahead of those behind its thread. At the deadline the second
+ * thread looks once more, and then again.
+ */
+START_TEST(thread_that_leaves_the_queue_takes_no_room_of_those_behind)
+{
+    tsc_counter_t *counter = make_bounded((tsc_backend_t)_i, 10);
+    struct call first = {.make = wait_add, .counter = counter, .operand = 1};
+    struct call second = first;
+
+    RETURNS(0, tsc_counter_add(counter, 10));
+    ck_assert(call_stops(&first, "admission_entered"));
+    RETURNS(0, tsc_counter_sub(counter, 2));
+    ck_assert(call_stops_again(&first, "admission_leaving"));
+    HOLDS(counter, 9);
+    ck_assert(call_stops(&second, "admission_awake"));
+    ck_assert(call_stops_again(&second, "admission_awake"));
+    ck_assert(call_stops_again(&second, "admission_awake"));
+    call_continues(&first);
+    ck_assert_int_eq(call_ends(&first), 0);
+    call_continues(&second);
+    ck_assert_int_eq(call_ends(&second), 0);
+    HOLDS(counter, 10);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* -------- atomic: totals -------- */
 
 START_TEST(exchange_lowers_no_total_that_has_grown_meanwhile)
@@ -185,7 +219,7 @@ START_TEST(close_is_woken_after_the_last_change_has_left)
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
     call_falls_asleep(&closer);
-    ck_assert(call_stops_again(&inc, "atomic_left"));
+    ck_assert(call_stops_again(&inc, "phase_left"));
     call_stays_asleep(&closer);
     call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), 0);
@@ -233,7 +267,7 @@ START_TEST(change_refused_at_admission_leaves)
     struct call inc = {.make = add, .counter = counter, .operand = 1};
     struct call closer = {.make = close_it, .counter = counter};
 
-    ck_assert(call_stops(&inc, "atomic_counted"));
+    ck_assert(call_stops(&inc, "phase_counted"));
     call_falls_asleep(&closer);
     call_continues(&inc);
     ck_assert_int_eq(call_ends(&inc), -ESHUTDOWN);
@@ -1112,6 +1146,16 @@ static void add_fork_tests(Suite *suite)
 }
 
 /* Runs the tests without forks or, with the argument "forks", only those with forks. */
+static void add_admission_tests(Suite *suite)
+{
+    TCase *tcase = support_add_case(suite, "admission", CASE_SECONDS);
+
+    for (int backend = TSC_BACKEND_MUTEX; backend <= TSC_BACKEND_QUEUE; backend++)
+        if (support_is_built((tsc_backend_t)backend))
+            tcase_add_loop_test(tcase, thread_that_leaves_the_queue_takes_no_room_of_those_behind, backend,
+                                backend + 1);
+}
+
 int main(int argc, char **argv)
 {
     Suite *suite = suite_create("held");
@@ -1129,5 +1173,7 @@ int main(int argc, char **argv)
     }
     if (!forks && support_is_built(TSC_BACKEND_QUEUE))
         add_queue_tests(suite);
+    if (!forks)
+        add_admission_tests(suite);
     return support_run_suite(suite);
 }

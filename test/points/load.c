@@ -2,6 +2,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <time.h>
@@ -17,6 +18,13 @@
 enum { BASE = 1000 };
 
 enum { WORKERS = 4, FORKS = 2, SHORT_WHILE_NS = 50000 };
+
+/* At most so many threads are seated at a time. */
+enum { SEATS = 2 };
+
+/* Where the bounds of the counter stop, and one step beyond. */
+static const int64_t far_min = INT64_MIN / 2;
+static const int64_t far_max = INT64_MAX / 2;
 
 static void visit_until_closed(struct load *load, size_t index)
 {
@@ -80,6 +88,12 @@ static int64_t highest(const struct load *load)
     return BASE + 3 * (int64_t)(load->workers + 16);
 }
 
+/* A peak that is taken begins again at the value. */
+static int64_t lowest_peak(const struct load *load)
+{
+    return load->seats != NULL ? lowest(load) : BASE;
+}
+
 static void read_once(struct load *load)
 {
     struct witness *witness = &load->subject.witness;
@@ -97,7 +111,7 @@ static void read_once(struct load *load)
                     high < highest(load) ? high : highest(load));
     if (load->subject.variant->track_peak) {
         witness_equal(witness, "get_peak", tsc_counter_get_peak(counter, &value), 0);
-        witness_between(witness, "the peak", value, BASE, highest(load));
+        witness_between(witness, "the peak", value, lowest_peak(load), highest(load));
     }
 }
 
@@ -169,6 +183,70 @@ static void time_out_until_drained(struct load *load)
     while (!atomic_load(&load->drained));
 }
 
+/* -------- bounds, peaks, and waits for a seat -------- */
+
+static void sit_until_drained(struct load *load, int64_t timeout_ns)
+{
+    struct witness *witness = &load->subject.witness;
+
+    while (load->seats != NULL && !atomic_load(&load->drained)) {
+        int result = tsc_counter_wait_add(load->seats, 1, timeout_ns);
+
+        if (result == -ETIMEDOUT && timeout_ns >= 0)
+            continue;
+        witness_equal(witness, "a wait for a seat", result, 0);
+        witness_between(witness, "threads seated", atomic_fetch_add(&load->seated, 1) + 1, 1, SEATS);
+        sched_yield();
+        atomic_fetch_sub(&load->seated, 1);
+        witness_equal(witness, "dec of the seats", tsc_counter_dec(load->seats), 0);
+    }
+}
+
+static void sit_patiently(struct load *load)
+{
+    sit_until_drained(load, -1);
+}
+
+static void sit_impatiently(struct load *load)
+{
+    sit_until_drained(load, SHORT_WHILE_NS);
+}
+
+/* At last all seats are there. */
+static void change_rules_until_drained(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+    int64_t peak = -1;
+
+    for (int64_t step = 0; load->seats != NULL && !atomic_load(&load->drained); step++) {
+        witness_equal(witness, "set_bounds of the seats", tsc_counter_set_bounds(load->seats, 0, 1 + step % SEATS),
+                      0);
+        witness_equal(witness, "set_bounds", tsc_counter_set_bounds(counter, far_min - step % 2, far_max), 0);
+        witness_equal(witness, "take_peak", tsc_counter_take_peak(counter, &peak), 0);
+        witness_between(witness, "the peak taken", peak, lowest(load), highest(load));
+        sleep_shortly();
+    }
+    if (load->seats != NULL)
+        witness_equal(witness, "set_bounds at last", tsc_counter_set_bounds(load->seats, 0, SEATS), 0);
+}
+
+/* No value of the load leaves room for these, in either direction. */
+static void wait_in_vain_until_drained(struct load *load)
+{
+    struct witness *witness = &load->subject.witness;
+    tsc_counter_t *counter = load->subject.counter;
+
+    while (load->seats != NULL && !atomic_load(&load->drained)) {
+        int result = tsc_counter_wait_add(counter, far_max + 1, SHORT_WHILE_NS);
+
+        if (result != -ESHUTDOWN)
+            witness_equal(witness, "wait_add of too much", result, -ETIMEDOUT);
+        witness_equal(witness, "wait_add of too little",
+                      tsc_counter_wait_add(counter, far_min - BASE - highest(load), SHORT_WHILE_NS), -ETIMEDOUT);
+    }
+}
+
 static void fork_repeatedly(struct load *load)
 {
     if (!load->forks)
@@ -178,8 +256,18 @@ static void fork_repeatedly(struct load *load)
 }
 
 static void (*const roles[])(struct load *load) = {
-    read_until_drained,  wait_until_drained, time_out_until_drained, be_notified_until_drained,
-    release_when_closed, fork_repeatedly,    close_and_drain,
+    read_until_drained,
+    wait_until_drained,
+    time_out_until_drained,
+    be_notified_until_drained,
+    release_when_closed,
+    fork_repeatedly,
+    close_and_drain,
+    sit_patiently,
+    sit_patiently,
+    sit_impatiently,
+    change_rules_until_drained,
+    wait_in_vain_until_drained,
 };
 
 enum { ROLES = sizeof roles / sizeof *roles };
@@ -194,6 +282,15 @@ static void run_role(size_t index, void *arg)
         roles[index - load->workers](load);
 }
 
+static void open_seats(struct load *load)
+{
+    tsc_counter_attr_t *attr = variant_attr(load->subject.variant);
+
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, 0, SEATS, TSC_BOUNDS_REJECT), 0);
+    ck_assert_int_eq(tsc_counter_create(&load->seats, load->subject.variant->backend, attr), 0);
+    tsc_counter_attr_destroy(attr);
+}
+
 void load_open(struct load *load, const struct variant *variant, uint64_t close_after, bool forks)
 {
     *load = (struct load){.workers = support_threads(WORKERS), .close_after = close_after, .forks = forks};
@@ -203,6 +300,8 @@ void load_open(struct load *load, const struct variant *variant, uint64_t close_
     ck_assert_int_eq(sem_init(&load->release_now, 0, 0), 0);
     subject_open(&load->subject, variant, variant_attr(variant));
     ck_assert_int_eq(tsc_counter_add(load->subject.counter, BASE), 0);
+    if (variant->bounded)
+        open_seats(load);
 }
 
 void load_run(struct load *load)
@@ -219,7 +318,19 @@ void load_close(struct load *load, const char *trial)
     sem_destroy(&load->close_now);
     sem_destroy(&load->release_now);
     free(load->places);
+    ck_assert_int_eq(tsc_counter_value(load->seats), 0);
+    tsc_counter_unref(load->seats);
     subject_close(&load->subject);
+}
+
+/* It may interrupt a thread that holds the lock of those who wait. */
+static void sit_in_handler(struct load *load)
+{
+    int result = load->seats != NULL ? tsc_counter_inc(load->seats) : -ERANGE;
+
+    if (result == 0)
+        result = tsc_counter_dec(load->seats) == 0 ? -ERANGE : 0;
+    witness_equal(&load->subject.witness, "a seat in a handler", result, -ERANGE);
 }
 
 void load_visit_in_handler(struct load *load)
@@ -229,6 +340,7 @@ void load_visit_in_handler(struct load *load)
     int result = tsc_counter_inc(counter);
     int64_t value = -1;
 
+    sit_in_handler(load);
     if (result != 0) {
         witness_equal(witness, "refused increment in a handler", result, -ESHUTDOWN);
         return;
@@ -246,7 +358,26 @@ static void check_peak_in_child(const struct load *load, int64_t value)
     if (!load->subject.variant->track_peak)
         return;
     CHILD_CHECK(tsc_counter_get_peak(load->subject.counter, &peak) == 0);
-    CHILD_CHECK(peak >= value && peak >= BASE && peak <= highest(load));
+    CHILD_CHECK(peak >= value && peak >= lowest_peak(load) && peak <= highest(load));
+}
+
+/* The threads that were seated, or waited, are not in the child. */
+static void check_seats_in_child(const struct load *load)
+{
+    int64_t value = -1;
+    int64_t min = -1;
+    int64_t max = -1;
+
+    if (load->seats == NULL)
+        return;
+    CHILD_CHECK(tsc_counter_get(load->seats, &value) == 0 && value >= 0 && value <= SEATS);
+    CHILD_CHECK(tsc_counter_get_bounds(load->seats, &min, &max) == 0 && min == 0 && max >= 1 && max <= SEATS);
+    CHILD_CHECK(tsc_counter_set(load->seats, max) == 0);
+    CHILD_CHECK(tsc_counter_wait_add(load->seats, max, 1) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_wait_add(load->seats, max + 1, 1) == -ERANGE);
+    CHILD_CHECK(tsc_counter_dec(load->seats) == 0);
+    CHILD_CHECK(tsc_counter_wait_add(load->seats, 1, -1) == 0);
+    tsc_counter_unref(load->seats);
 }
 
 static void change_in_child(const struct load *load, int64_t value)
@@ -267,6 +398,7 @@ void load_check_in_child(void *arg)
 
     CHILD_CHECK(value >= lowest(load) && value <= highest(load));
     check_peak_in_child(load, value);
+    check_seats_in_child(load);
     if (tsc_counter_inc(counter) == 0) {
         CHILD_CHECK(!atomic_load(&load->closed));
         CHILD_CHECK(tsc_counter_dec(counter) == 0);

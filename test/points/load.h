@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* A counter under load: threads increment, decrement, read and wait until it is closed and drained. */
+/*
+ * A counter under load: threads increment, decrement, read and wait until it is closed and drained. With bounds
+ * and a peak, they change and take these too, and a second counter has seats for which threads wait.
+ */
 #ifndef POINTS_LOAD_H
 #define POINTS_LOAD_H
 
@@ -18,6 +21,8 @@ struct load {
     atomic_bool closed;
     atomic_bool releasing;
     atomic_bool drained;
+    tsc_counter_t *seats; /* NULL without bounds */
+    atomic_int seated;
     int64_t *places;
     int64_t visits_at_the_drain;
 };

@@ -59,6 +59,26 @@ static bool is_atomic_with_peak(const struct variant *variant)
     return is_atomic(variant) && variant->track_peak;
 }
 
+static bool is_bounded(const struct variant *variant)
+{
+    return variant->bounded;
+}
+
+static bool is_bounded_atomic(const struct variant *variant)
+{
+    return is_atomic(variant) && variant->bounded;
+}
+
+static bool is_bounded_sequential(const struct variant *variant)
+{
+    return !is_atomic(variant) && variant->bounded;
+}
+
+static bool is_bounded_queue(const struct variant *variant)
+{
+    return is_queue(variant) && variant->bounded;
+}
+
 static bool is_careful_sequential(const struct variant *variant)
 {
     return !is_atomic(variant) && is_careful(variant);
@@ -77,13 +97,31 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(atomic_state_checked, is_plain_atomic, ALL, false) \
     ROW(atomic_added, is_plain_atomic, ALL, false) \
     ROW(atomic_refusing, is_plain_atomic, ALL, false) \
-    /* counted as admitted, about to read the state; about to swap; left, about to notify */ \
-    ROW(atomic_counted, is_careful_atomic, ALL, false) \
+    /* read the phase, about to count itself; counted, about to read it again; left, about to notify */ \
+    ROW(phase_entering, is_careful_atomic, ALL, false) \
+    ROW(phase_counted, is_careful_atomic, ALL, false) \
+    ROW(phase_left, is_careful_atomic, ALL, false) \
+    /* began a phase, about to wait; about to swap */ \
+    ROW(phase_advanced, is_careful_atomic, ALL, false) \
     ROW(atomic_swapping, is_careful_atomic, ALL, false) \
-    ROW(atomic_left, is_careful_atomic, ALL, false) \
     ROW(atomic_closed, is_atomic, ALL, false) \
     /* read the peak, about to raise it */ \
     ROW(atomic_raising, is_atomic_with_peak, ALL, false) \
+    /* began a new peak, about to read the former one */ \
+    ROW(atomic_peak_begun, is_bounded_atomic, ALL, false) \
+    /* set `pending`, about to try the lock; has the lock, about to read the value; read it, about to unlock; \
+     * unlocked, about to read `pending` */ \
+    ROW(admission_pending, is_bounded, ALL, false) \
+    ROW(admission_checking, is_bounded, ALL, false) \
+    ROW(admission_checked, is_bounded, ALL, false) \
+    ROW(admission_unlocked, is_bounded, ALL, false) \
+    /* queued; has its turn, about to add; about to sleep; about to leave the queue */ \
+    ROW(admission_entered, is_bounded, ALL, false) \
+    ROW(admission_awake, is_bounded, ALL, false) \
+    ROW(admission_falling_asleep, is_bounded, ALL, false) \
+    ROW(admission_leaving, is_bounded, ALL, false) \
+    /* flushed, about to exclude deliveries */ \
+    ROW(exclusive_flushed, is_bounded_queue, ALL, false) \
     /* as for the atomic backend */ \
     ROW(percpu_state_checked, is_percpu, ALL, false) \
     ROW(percpu_added, is_percpu, ALL, false) \
@@ -106,6 +144,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(lock_found_free, none, ALL, false) \
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
+    /* has set one of the bounds, not the other */ \
+    ROW(sequential_setting_bounds, is_bounded_sequential, NO_FORK, false) \
     /* found the counter open, about to reserve */ \
     ROW(queue_closed_checked, is_unbounded_queue, ALL, false) \
     /* reserved a position, about to check that the counter is open; found room, about to reserve; reserved, \

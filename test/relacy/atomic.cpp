@@ -1,16 +1,23 @@
 /* SPDX-License-Identifier: MIT */
-/* The atomic backend: increments against a close and a drain, with bounds and without; and the peak. */
+/*
+ * The atomic backend: increments against a close and a drain, with bounds and without; the peak; and waiting for
+ * admission, with a lock that spins.
+ */
 #include "explore.h"
 #include "futex.h"
 
 #include "backend/atomic.c"
 #include "sync/eventcount.c"
 #include "sync/notification.c"
-#include "sync/watch.c"
-/* Each of the two files has a static function of this name. */
-#define leave leave_gate
 #include "sync/gate.c"
+#include "sync/phase.c"
+#include "sync/watch.c"
+/* Names that another file has, too. */
+#define leave leave_queue
+#define wait queued_wait
+#include "sync/admission.c"
 #undef leave
+#undef wait
 
 void tsc_counter_free(struct tsc_object *) {}
 
@@ -23,20 +30,27 @@ void tsc_counter_hold_notification(struct tsc_object *) {}
 
 void tsc_counter_resume_notification(struct tsc_object *) {}
 
+void tsc_lock_acquire_slow(struct tsc_lock *lock)
+{
+    while (!tsc_lock_try(lock))
+        rl::yield(1, RL_INFO);
+}
+
+void tsc_lock_release_slow(struct tsc_lock *) {}
+
 struct counting {
     struct atom_counter counter;
 
-    void open(bool bounded, bool track_peak)
+    void open(bool bounded, bool track_peak, int64_t max = 100)
     {
         struct tsc_counter_attr attr = {};
 
         futexes_begin();
         attr.bounds.bounded = bounded;
-        attr.bounds.max = 100;
+        attr.bounds.max = max;
         attr.track_peak = track_peak;
-        atomic_init(&counter.admitted, 0);
-        atomic_init(&counter.closers.epoch, 0);
-        atomic_init(&counter.closers.sleepers, 0);
+        atomic_init(&counter.phases.controller.epoch, 0);
+        atomic_init(&counter.phases.controller.sleepers, 0);
         atomic_init(&counter.gate.watch.waiters.epoch, 0);
         atomic_init(&counter.gate.watch.waiters.sleepers, 0);
         atom_init(&counter.base, &attr);
@@ -163,8 +177,42 @@ struct peaks : rl::test_suite<peaks, 3>, counting {
     }
 };
 
+/* One thread at a time is inside, and sees what the one before stored. Nobody sleeps for ever. */
+template <int visitors, int changers>
+struct admission : rl::test_suite<admission<visitors, changers>, visitors + changers>, counting {
+    rl::var<int> inside;
+
+    void before()
+    {
+        open(true, false, 1);
+        inside(RL_INFO) = 0;
+    }
+
+    void visit()
+    {
+        RL_ASSERT(atom_wait_add(&counter.base, 1, -1) == 0);
+        inside(RL_INFO) = inside(RL_INFO) + 1;
+        RL_ASSERT(this->add(-1) == 0);
+    }
+
+    void thread(unsigned index)
+    {
+        if (index < visitors)
+            visit();
+        else
+            RL_ASSERT(atom_set_bounds(&counter.base, 0, 1) == 0);
+    }
+
+    void after()
+    {
+        RL_ASSERT(inside(RL_INFO) == visitors && value() == 0);
+        RL_ASSERT(!tsc_admission_has_waiters(&counter.admission));
+    }
+};
+
 int main()
 {
-    return explore<drain<false>>(30000, 2) || explore<drain<true>>(30000, 1) || explore<wakeup>(30000, 1) ||
+    return explore<admission<3, 0>>(30000, 1) || explore<admission<2, 1>>(30000, 1) ||
+           explore<drain<false>>(30000, 2) || explore<drain<true>>(30000, 1) || explore<wakeup>(30000, 1) ||
            explore<peaks>(30000, 1);
 }

@@ -52,6 +52,29 @@ void tsc_owner_await_reply(struct tsc_owner *, struct tsc_parker *parker)
         tsc_parker_commit(parker);
 }
 
+/* No scenario has bounds, or waits for admission. */
+int tsc_owner_begin_exclusive(struct tsc_owner *, int64_t)
+{
+    return 0;
+}
+
+void tsc_owner_end_exclusive(struct tsc_owner *) {}
+
+int tsc_admission_wait(struct tsc_admission *, int64_t, int64_t, tsc_admission_try_fn)
+{
+    return 0;
+}
+
+void tsc_admission_init(struct tsc_admission *, int64_t, int64_t, int64_t (*)(void *), void *) {}
+
+void tsc_admission_check(struct tsc_admission *, int64_t) {}
+
+void tsc_admission_close(struct tsc_admission *) {}
+
+void tsc_admission_set_bounds(struct tsc_admission *, int64_t, int64_t) {}
+
+void tsc_admission_forget_waiters(struct tsc_admission *, int64_t, int64_t) {}
+
 /* No scenario has callbacks, or destroys a counter. */
 void tsc_owner_begin_callback(struct tsc_owner *) {}
 

@@ -139,6 +139,8 @@ static void reads_are_acquires(tsc_counter_t *counter, tsc_backend_t backend)
     EXPECT_HOOKS("A", tsc_counter_get_delta(counter, &cursor, &low), 0);
     EXPECT_HOOKS(where(backend, TSC_CAP_PEAK, "A"), tsc_counter_get_peak(counter, &high),
                  result_of(backend, TSC_CAP_PEAK));
+    EXPECT_HOOKS(where(backend, TSC_CAP_PEAK, "RA"), tsc_counter_take_peak(counter, &high),
+                 result_of(backend, TSC_CAP_PEAK));
     EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, 1000, -1), 0);
     EXPECT_HOOKS("A", tsc_counter_wait_at_most(counter, -1, 0), -ETIMEDOUT);
     EXPECT_HOOKS("A", tsc_counter_notify_at_most(counter, -1, STDERR_FILENO), 0);
@@ -168,15 +170,23 @@ static void queries_call_no_hook(tsc_counter_t *counter, tsc_backend_t backend)
 {
     tsc_kind_t kind;
     uint64_t caps;
-    int64_t min;
-    int64_t max;
 
     EXPECT_HOOKS("", tsc_counter_get_backend(counter, &backend), 0);
     EXPECT_HOOKS("", tsc_counter_get_kind(counter, &kind), 0);
     EXPECT_HOOKS("", tsc_counter_get_caps(counter, &caps), 0);
     EXPECT_HOOKS("", tsc_counter_get_name(counter)[0], '\0');
     EXPECT_HOOKS("", tsc_counter_get_help(counter)[0], '\0');
-    EXPECT_HOOKS("", tsc_counter_get_bounds(counter, &min, &max), -ENOTSUP);
+}
+
+/* The backend refuses them. */
+static void refusals_call_hooks(tsc_counter_t *counter, tsc_backend_t backend)
+{
+    int64_t min;
+    int64_t max;
+
+    EXPECT_HOOKS(where(backend, TSC_CAP_BOUNDS, "A"), tsc_counter_get_bounds(counter, &min, &max), -ENOTSUP);
+    EXPECT_HOOKS(where(backend, TSC_CAP_BOUNDS, "RA"), tsc_counter_set_bounds(counter, 0, 1), -ENOTSUP);
+    EXPECT_HOOKS(where(backend, TSC_CAP_BOUNDS, "RA"), tsc_counter_wait_add(counter, 1, 0), -ENOTSUP);
 }
 
 /* For the references: a release by each unref, and acquires by the last one and to free the counter. */
@@ -210,6 +220,7 @@ static void without_bounds(tsc_backend_t backend)
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);
     queries_call_no_hook(counter, backend);
+    refusals_call_hooks(counter, backend);
     EXPECT_HOOKS("R", tsc_counter_close(counter), 0);
     EXPECT_HOOKS("RA", tsc_counter_inc(counter), -ESHUTDOWN);
     EXPECT_HOOKS("RA", tsc_counter_try_add(counter, 1), -ESHUTDOWN);
@@ -232,7 +243,10 @@ static void with_bounds(tsc_backend_t backend)
     EXPECT_HOOKS("RA", tsc_counter_add(counter, 1000), -ERANGE);
     EXPECT_HOOKS("RA", tsc_counter_sub(counter, 1000), -ERANGE);
     EXPECT_HOOKS("RA", tsc_counter_dec(counter), 0);
-    EXPECT_HOOKS("", tsc_counter_get_bounds(counter, &min, &max), 0);
+    EXPECT_HOOKS("A", tsc_counter_get_bounds(counter, &min, &max), 0);
+    EXPECT_HOOKS("RA", tsc_counter_set_bounds(counter, min, max), 0);
+    EXPECT_HOOKS("RA", tsc_counter_wait_add(counter, 1, -1), 0);
+    EXPECT_HOOKS("RA", tsc_counter_wait_add(counter, 1000, 1), -ERANGE);
     fetches_are_both(counter, backend);
     updates_are_both(counter, backend);
     unref_releases_and_acquires(counter, backend);
@@ -337,6 +351,7 @@ static void values(tsc_counter_t *counter, uint64_t caps)
     EXPECT_STORED(&value, tsc_counter_get_delta(counter, &expected, &value), 0);
     EXPECT(is_stored(&expected, sizeof(expected)));
     EXPECT_STORED(&value, tsc_counter_get_peak(counter, &value), caps & TSC_CAP_PEAK ? 0 : -ENOTSUP);
+    EXPECT_STORED(&value, tsc_counter_take_peak(counter, &value), caps & TSC_CAP_PEAK ? 0 : -ENOTSUP);
     EXPECT_STORED(&value, tsc_counter_fetch_add(counter, 1, &value), fetch);
     EXPECT_STORED(&value, tsc_counter_exchange(counter, 1, &value), fetch);
     expected = 1000;

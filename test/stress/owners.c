@@ -38,12 +38,12 @@ static tsc_owner_t *make_owner(size_t capacity)
 static tsc_counter_t *make_counter_on(tsc_owner_t *owner)
 {
     tsc_counter_attr_t *attr;
-    tsc_counter_t *counter = NULL;
+    tsc_counter_t *counter;
 
     if (tsc_counter_attr_create(&attr) != 0)
         return NULL;
-    if (tsc_counter_attr_set_owner(attr, owner) == 0)
-        (void)tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr);
+    if (tsc_counter_attr_set_owner(attr, owner) != 0 || tsc_counter_create(&counter, TSC_BACKEND_QUEUE, attr) != 0)
+        counter = NULL;
     tsc_counter_attr_destroy(attr);
     return counter;
 }

@@ -100,8 +100,9 @@ static struct slot *make_slot(tsc_owner_t *owner, bool bounded)
         return slot;
     if (bounded)
         (void)tsc_counter_attr_set_bounds(attr, INT64_MIN / 2, INT64_MAX / 2, TSC_BOUNDS_REJECT);
-    if (tsc_counter_attr_set_owner(attr, owner) == 0)
-        (void)tsc_counter_create(&slot->counter, TSC_BACKEND_QUEUE, attr);
+    if (tsc_counter_attr_set_owner(attr, owner) != 0 ||
+        tsc_counter_create(&slot->counter, TSC_BACKEND_QUEUE, attr) != 0)
+        slot->counter = NULL;
     tsc_counter_attr_destroy(attr);
     slot->bounded = bounded;
     atomic_init(&slot->holders, 1);

@@ -5,24 +5,40 @@
 
 enum side { BELOW, WITHIN, ABOVE };
 
+static int64_t lower(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t higher(int64_t a, int64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* A change ends within the bounds, or between the value and the bounds: its result is in this range. */
+static int64_t lowest(const struct reference *counter)
+{
+    return lower(counter->bounds.min, counter->value);
+}
+
+static int64_t highest(const struct reference *counter)
+{
+    return higher(counter->bounds.max, counter->value);
+}
+
 static enum side side_of(const struct reference *counter, int64_t value)
 {
-    const struct reference_bounds *bounds = &counter->bounds;
-
-    if (!bounds->set)
+    if (!counter->bounds.set)
         return WITHIN;
-    return value < bounds->min ? BELOW : value > bounds->max ? ABOVE : WITHIN;
+    return value < lowest(counter) ? BELOW : value > highest(counter) ? ABOVE : WITHIN;
 }
 
 static int change(struct reference *counter, int64_t value, enum side side)
 {
-    const struct reference_bounds *bounds = &counter->bounds;
-
-    if (side != WITHIN && !bounds->clamp)
+    if (side != WITHIN && !counter->bounds.clamp)
         return -ERANGE;
-    counter->value = side == WITHIN ? value : side == ABOVE ? bounds->max : bounds->min;
-    if (counter->value > counter->peak)
-        counter->peak = counter->value;
+    counter->value = side == WITHIN ? value : side == ABOVE ? highest(counter) : lowest(counter);
+    counter->peak = higher(counter->peak, counter->value);
     return side == WITHIN ? 0 : 1;
 }
 
@@ -85,7 +101,43 @@ int reference_commit(struct reference *counter, int64_t wanted, int callback_res
     if (callback_result > 0)
         return -EINVAL;
     if (counter->closed && wanted > counter->value &&
-        !(counter->bounds.set && counter->bounds.clamp && counter->value == counter->bounds.max))
+        !(counter->bounds.set && counter->bounds.clamp && counter->value == highest(counter)))
         return -ESHUTDOWN;
     return assign(counter, wanted);
+}
+
+static uint64_t size_of(int64_t delta)
+{
+    return delta < 0 ? -(uint64_t)delta : (uint64_t)delta;
+}
+
+/* A total that has no room now does not get any. */
+int reference_wait_add(struct reference *counter, int64_t delta)
+{
+    uint64_t room = (uint64_t)counter->bounds.max - (uint64_t)counter->bounds.min;
+    int64_t previous;
+    int result;
+
+    if (delta == 0)
+        return 0;
+    result = reference_add(counter, delta, &previous);
+    if (result == -ERANGE && size_of(delta) <= room && !counter->total)
+        return -ETIMEDOUT;
+    return result;
+}
+
+int reference_set_bounds(struct reference *counter, int64_t min, int64_t max)
+{
+    if (min > max)
+        return -EINVAL;
+    counter->bounds.min = min;
+    counter->bounds.max = max;
+    return 0;
+}
+
+int reference_take_peak(struct reference *counter, int64_t *peak)
+{
+    *peak = counter->peak;
+    counter->peak = counter->value;
+    return 0;
 }

@@ -25,6 +25,9 @@ struct reference {
 };
 
 /* Each returns what the library must return, and writes its output only on success. */
+int reference_wait_add(struct reference *counter, int64_t delta); /* with timeout 0, and no thread ahead */
+int reference_set_bounds(struct reference *counter, int64_t min, int64_t max);
+int reference_take_peak(struct reference *counter, int64_t *peak);
 int reference_add(struct reference *counter, int64_t delta, int64_t *previous);
 int reference_exchange(struct reference *counter, int64_t value, int64_t *previous);
 int reference_compare_exchange(struct reference *counter, int64_t *expected, int64_t desired);

@@ -148,6 +148,44 @@ START_TEST(sums_wrap_without_bounds)
 }
 END_TEST
 
+/* -------- additions behind others -------- */
+
+typedef __int128 wide;
+
+static void check_behind(const struct tsc_bounds *bounds, int64_t value, int64_t delta, int64_t ahead)
+{
+    wide together = (wide)delta + ahead;
+    bool overflows = together > INT64_MAX || together < INT64_MIN;
+    bool fits = !overflows && (delta > 0 ? value + together <= bounds->max : value + together >= bounds->min);
+    bool ever_fits =
+        delta > 0 ? (wide)bounds->min + delta <= bounds->max : (wide)bounds->max + delta >= bounds->min;
+    int64_t stored = UNTOUCHED;
+
+    RETURNS(fits ? 0 : ever_fits ? -EAGAIN : -ERANGE, tsc_bounds_add_behind(bounds, value, delta, ahead, &stored));
+    ck_assert_int_eq(stored, fits ? value + delta : UNTOUCHED);
+}
+
+/* `delta` is not 0, and `ahead` has its sign or is 0. */
+START_TEST(addition_behind_others_leaves_room_for_them)
+{
+    static const int64_t values[] = {INT64_MIN, INT64_MIN + 1, -5, -1, 0, 1, 5, INT64_MAX - 1, INT64_MAX};
+    static const struct tsc_bounds ranges[] = {
+        {.min = INT64_MIN, .max = INT64_MAX, .bounded = true},
+        {.min = -4, .max = 4, .bounded = true},
+        {.min = 0, .max = INT64_MAX, .bounded = true},
+        {.min = INT64_MIN, .max = 0, .bounded = true},
+    };
+    const struct tsc_bounds *bounds = &ranges[_i];
+    size_t count = sizeof values / sizeof values[0];
+
+    for (size_t value = 0; value < count; value++)
+        for (size_t delta = 0; delta < count; delta++)
+            for (size_t ahead = 0; ahead < count; ahead++)
+                if (values[delta] != 0 && (values[ahead] == 0 || (values[ahead] > 0) == (values[delta] > 0)))
+                    check_behind(bounds, values[value], values[delta], values[ahead]);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("bounds");
@@ -155,5 +193,6 @@ int main(void)
 
     tcase_add_loop_test(tcase, changes_stay_inside_or_move_towards_the_bounds, 0, BASES);
     tcase_add_loop_test(tcase, sums_wrap_without_bounds, 0, 2);
+    tcase_add_loop_test(tcase, addition_behind_others_leaves_room_for_them, 0, 4);
     return support_run_suite(suite);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* An owner without counters: its messages, sleep, callbacks and retirement. */
+#include "queue/delivery.h"
 #include "queue/life.h"
 #include "queue/send.h"
 
@@ -666,6 +667,95 @@ START_TEST(the_start_function_runs_before_all_messages)
 }
 END_TEST
 
+/* -------- exclusion -------- */
+
+struct exclusive {
+    int64_t deadline;
+    int result;
+    int64_t sum; /* of the messages, as the exclusive thread sees it */
+    pthread_t thread;
+    pid_t id;
+};
+
+static void *be_exclusive(void *arg)
+{
+    struct exclusive *exclusive = arg;
+
+    exclusive->result = tsc_owner_begin_exclusive(owner, exclusive->deadline);
+    if (exclusive->result == 0) {
+        exclusive->sum = after_start.sum;
+        tsc_owner_end_exclusive(owner);
+    }
+    return NULL;
+}
+
+static void sleep_for_exclusion(struct exclusive *exclusive, int64_t deadline)
+{
+    *exclusive = (struct exclusive){.deadline = deadline, .result = 1, .sum = -1};
+    exclusive->thread = support_start_sleeper(be_exclusive, exclusive, &exclusive->id);
+}
+
+/* A message that was reserved before is delivered before; a later one, after. */
+START_TEST(exclusion_comes_between_two_messages)
+{
+    struct exclusive exclusive;
+    uint64_t position;
+
+    after_start = (struct sum){.recipient.deliver = add_up};
+    make_owner(16);
+    position = tsc_owner_reserve(owner);
+    sleep_for_exclusion(&exclusive, tsc_deadline_after(0));
+    tsc_owner_publish(owner, position, &after_start.recipient, TSC_MESSAGE_ADDITION, 7);
+    pthread_join(exclusive.thread, NULL);
+    ck_assert_int_eq(exclusive.result, 0);
+    ck_assert_int_eq(exclusive.sum, 7);
+    ck_assert_int_eq(tsc_owner_begin_exclusive(owner, TSC_NEVER), 0);
+    send(&after_start.recipient, TSC_MESSAGE_ADDITION, 1);
+    ck_assert(!tsc_owner_help(owner));
+    ck_assert_int_eq(after_start.sum, 7);
+    tsc_owner_end_exclusive(owner);
+    ck_assert_int_eq(tsc_owner_flush(owner, TSC_NEVER), 0);
+    ck_assert_int_eq(after_start.sum, 8);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+START_TEST(exclusion_waits_for_a_callback_until_its_deadline)
+{
+    struct held_callback callback;
+    struct exclusive exclusive;
+
+    make_owner(16);
+    held_callback_begin(&callback, owner);
+    ck_assert_int_eq(tsc_owner_begin_exclusive(owner, tsc_deadline_after(0)), -ETIMEDOUT);
+    sleep_for_exclusion(&exclusive, TSC_NEVER);
+    held_callback_release(&callback);
+    pthread_join(exclusive.thread, NULL);
+    ck_assert_int_eq(exclusive.result, 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
+/* The start function is a callback without a message that a flush could wait for. */
+START_TEST(exclusion_waits_for_the_start_function)
+{
+    struct start start = {.wait_result = 1};
+    struct tsc_owner_attr attr = {
+        .queue_capacity = 16, .start = note_start, .start_arg = &start, .thread_name = THREAD_NAME};
+    struct exclusive exclusive;
+
+    sem_init(&start.may_return, 0, 0);
+    after_start = (struct sum){.recipient.deliver = add_up};
+    ck_assert_int_eq(tsc_owner_new(&owner, &attr), 0);
+    ck_assert_int_eq(tsc_owner_begin_exclusive(owner, tsc_deadline_after(0)), -ETIMEDOUT);
+    sleep_for_exclusion(&exclusive, TSC_NEVER);
+    sem_post(&start.may_return);
+    pthread_join(exclusive.thread, NULL);
+    ck_assert_int_eq(exclusive.result, 0);
+    tsc_owner_unref(owner);
+}
+END_TEST
+
 /* As the second of two threads in a forked child that both restart it. */
 START_TEST(an_owner_is_started_once)
 {
@@ -750,6 +840,9 @@ int main(void)
     tcase_add_test(callbacks, senders_do_not_wait_for_a_callback_that_releases_room);
     tcase_add_test(callbacks, senders_do_not_wait_for_a_publication_when_there_is_room);
     tcase_add_test(callbacks, the_start_function_runs_before_all_messages);
+    tcase_add_test(callbacks, exclusion_comes_between_two_messages);
+    tcase_add_test(callbacks, exclusion_waits_for_a_callback_until_its_deadline);
+    tcase_add_test(callbacks, exclusion_waits_for_the_start_function);
     tcase_add_test(callbacks, an_owner_is_started_once);
     tcase_add_test(callbacks, the_thread_has_the_requested_stack);
     return support_run_suite(suite);

@@ -84,9 +84,15 @@ byte some;
 
 /* -------- parts of a d_step -------- */
 
+/* What a model notes when a store becomes visible. */
+#ifndef NOTE_VISIBLE
+#define NOTE_VISIBLE(location)
+#endif
+
 inline become_visible(location)
 {
     memory[location] = cores[me].value[location];
+    NOTE_VISIBLE(location)
     BRING_UP_TO_DATE(location)
     cores[me].value[location] = 0;
     cores[me].on_way = cores[me].on_way & ~BIT(location);
