@@ -395,6 +395,161 @@ START_TEST(test_fork_inside_a_callback)
 }
 END_TEST
 
+/* -------- bounds, peaks, and waits for admission -------- */
+
+static void open_bounded(struct load *load, const struct variant *variant, int64_t max)
+{
+    tsc_counter_attr_t *attr = variant_attr(variant);
+
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, 0, max, TSC_BOUNDS_REJECT), 0);
+    subject_open(&load->subject, variant, attr);
+}
+
+static void *wait_for_admission(void *arg)
+{
+    struct sleeper *sleeper = arg;
+
+    sleeper->id = support_thread_id();
+    atomic_fetch_add(&sleeper->load->under_way, 1);
+    witness_equal(&sleeper->load->subject.witness, "wait_add",
+                  tsc_counter_wait_add(sleeper->load->subject.counter, 1, -1), 0);
+    return NULL;
+}
+
+static void *wait_in_child(void *counter)
+{
+    CHILD_CHECK(tsc_counter_wait_add(counter, 1, -1) == 0);
+    return NULL;
+}
+
+/* The threads that wait are not in the child: a release lets in those of the child. */
+static void admit_in_child(void *arg)
+{
+    struct expected *expected = arg;
+    tsc_counter_t *counter = expected->subject->counter;
+    pthread_t waiter;
+
+    CHILD_CHECK(tsc_counter_wait_add(counter, 1, 1) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(value_in_child(counter) == expected->high - 1);
+    CHILD_CHECK(tsc_counter_wait_add(counter, 1, 0) == 0);
+    waiter = support_start_thread(wait_in_child, counter);
+    CHILD_CHECK(tsc_counter_dec(counter) == 0);
+    CHILD_CHECK(pthread_join(waiter, NULL) == 0);
+    CHILD_CHECK(tsc_counter_set_bounds(counter, INT64_MIN, INT64_MAX) == 0);
+    count_on(expected);
+}
+
+START_TEST(test_fork_while_threads_wait_for_admission)
+{
+    const struct variant *variant = &variants[_i];
+    struct load load = {0};
+    struct expected expected = {.subject = &load.subject, .low = SLEEPERS, .high = SLEEPERS};
+
+    open_bounded(&load, variant, SLEEPERS);
+    ck_assert_int_eq(tsc_counter_add(load.subject.counter, SLEEPERS), 0);
+    put_to_sleep(&load, wait_for_admission);
+    for (int i = 0; i < FORKS; i++)
+        ck_assert_int_eq(child_run(admit_in_child, &expected), 0);
+    for (size_t i = 0; i < SLEEPERS; i++)
+        ck_assert(support_is_asleep(load.sleepers[i].id));
+    ck_assert_int_eq(tsc_counter_add(load.subject.counter, -SLEEPERS), 0);
+    wake_and_join(&load);
+    subject_assert_value(&load.subject, SLEEPERS);
+    subject_close(&load.subject);
+}
+END_TEST
+
+enum { NARROW = 100, WIDE = 200 };
+
+/* A thread changes the bounds, and another raises the value to `reached`, then takes the peak. */
+struct rules {
+    struct load load;
+    atomic_bool stop;
+    atomic_int_fast64_t reached;
+    atomic_int_fast64_t taking; /* up to this value, peaks are taken or being taken */
+};
+
+static void *change_bounds(void *arg)
+{
+    struct rules *rules = arg;
+    tsc_counter_t *counter = rules->load.subject.counter;
+
+    while (!atomic_load(&rules->stop)) {
+        witness_equal(&rules->load.subject.witness, "set_bounds", tsc_counter_set_bounds(counter, -WIDE, WIDE), 0);
+        witness_equal(&rules->load.subject.witness, "set_bounds", tsc_counter_set_bounds(counter, 0, NARROW), 0);
+    }
+    return NULL;
+}
+
+static void *take_peaks(void *arg)
+{
+    struct rules *rules = arg;
+    struct witness *witness = &rules->load.subject.witness;
+    tsc_counter_t *counter = rules->load.subject.counter;
+
+    for (int64_t high = 1; !atomic_load(&rules->stop); high = high % NARROW + 1) {
+        int64_t peak = -1;
+
+        witness_equal(witness, "set", tsc_counter_set(counter, high), 0);
+        atomic_store(&rules->reached, high);
+        witness_equal(witness, "set", tsc_counter_set(counter, 0), 0);
+        atomic_store(&rules->taking, high);
+        witness_equal(witness, "take_peak", tsc_counter_take_peak(counter, &peak), 0);
+        witness_equal(witness, "the peak taken", peak, high);
+        atomic_store(&rules->reached, 0);
+        atomic_store(&rules->taking, 0);
+    }
+    return NULL;
+}
+
+static void check_rules_in_child(void *arg)
+{
+    struct rules *rules = arg;
+    tsc_counter_t *counter = rules->load.subject.counter;
+    int64_t reached = atomic_load(&rules->reached);
+    int64_t min = -1;
+    int64_t max = -1;
+    int64_t peak = -1;
+
+    CHILD_CHECK(tsc_counter_get_peak(counter, &peak) == 0);
+    CHILD_CHECK(peak >= value_in_child(counter) && peak <= NARROW);
+    CHILD_CHECK(peak >= reached || atomic_load(&rules->taking) != 0);
+    CHILD_CHECK(tsc_counter_get_bounds(counter, &min, &max) == 0);
+    CHILD_CHECK((min == 0 && max == NARROW) || (min == -WIDE && max == WIDE));
+    CHILD_CHECK(tsc_counter_set(counter, max) == 0);
+    CHILD_CHECK(tsc_counter_wait_add(counter, max - min, 1) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_wait_add(counter, max - min + 1, 1) == -ERANGE);
+    CHILD_CHECK(tsc_counter_set_bounds(counter, 0, 2 * WIDE) == 0);
+    CHILD_CHECK(tsc_counter_take_peak(counter, &peak) == 0 && peak == max);
+    CHILD_CHECK(tsc_counter_set(counter, 1) == 0);
+    CHILD_CHECK(tsc_counter_take_peak(counter, &peak) == 0 && peak == max);
+    CHILD_CHECK(tsc_counter_take_peak(counter, &peak) == 0 && peak == 1);
+    CHILD_CHECK(tsc_counter_close(counter) == 0);
+    subject_drop_in_child(&rules->load.subject);
+}
+
+START_TEST(test_fork_while_rules_change)
+{
+    const struct variant *variant = &variants[_i];
+    struct rules rules = {.reached = 0};
+    pthread_t changer;
+    pthread_t taker;
+
+    if (!variant->track_peak)
+        return;
+    open_bounded(&rules.load, variant, NARROW);
+    changer = support_start_thread(change_bounds, &rules);
+    taker = support_start_thread(take_peaks, &rules);
+    for (int i = 0; i < 10 * FORKS; i++)
+        ck_assert_int_eq(child_run(check_rules_in_child, &rules), 0);
+    atomic_store(&rules.stop, true);
+    pthread_join(changer, NULL);
+    pthread_join(taker, NULL);
+    subject_close(&rules.load.subject);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("fork while waiting");
@@ -407,5 +562,7 @@ int main(void)
     add_variant_test(tcase, test_fork_while_requests_wait, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_new_threads_are_in_no_callback, TSC_CAP_UPDATE);
     add_variant_test(tcase, test_fork_inside_a_callback, TSC_CAP_UPDATE);
+    add_variant_test(tcase, test_fork_while_threads_wait_for_admission, TSC_CAP_BOUNDS);
+    add_variant_test(tcase, test_fork_while_rules_change, TSC_CAP_BOUNDS | TSC_CAP_PEAK | TSC_CAP_FETCH);
     return support_run_suite(suite);
 }

@@ -58,6 +58,11 @@ static int by_update(tsc_counter_t *counter, int64_t delta)
     return tsc_counter_update(counter, change_by, &delta);
 }
 
+static int by_wait_add(tsc_counter_t *counter, int64_t delta)
+{
+    return tsc_counter_wait_add(counter, delta, -1);
+}
+
 static bool always(const struct variant *variant)
 {
     (void)variant;
@@ -74,6 +79,11 @@ static bool has_fetch_add(const struct variant *variant)
     return variant_has(variant, TSC_CAP_FETCH);
 }
 
+static bool has_bounds(const struct variant *variant)
+{
+    return variant->bounded;
+}
+
 static bool has_update(const struct variant *variant)
 {
     return variant_has(variant, TSC_CAP_UPDATE);
@@ -84,14 +94,15 @@ static const struct way ways[] = {
     {"try_add", tsc_counter_try_add, has_own_try_add},
     {"fetch_add", by_fetch_add, has_fetch_add},
     {"update", by_update, has_update},
+    {"wait_add", by_wait_add, has_bounds},
 };
 
 enum { WAYS = sizeof ways / sizeof *ways };
 
-/* The other ways share most instructions with the first. */
+/* The others share most instructions with the first; an addition of wait_add is no message of a queue. */
 static uint64_t stride_of(const struct way *way)
 {
-    return way == ways ? 1 : walk_stride(OTHERS_STRIDE);
+    return way == ways || way->change == by_wait_add ? 1 : walk_stride(OTHERS_STRIDE);
 }
 
 /* The change adds to 0, or subtracts from 1. */

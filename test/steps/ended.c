@@ -188,6 +188,44 @@ static void time_out_and_fire(struct scene *scene)
     channel_close(&channel);
 }
 
+/* -------- and a wait for admission -------- */
+
+/* Too little is left within the bounds of a variant; a closed counter lets a thread wait for that too. */
+static int wait_to_subtract_too_much(struct scene *scene, int64_t timeout_ns)
+{
+    return tsc_counter_wait_add(scene->subject.counter, INT64_MIN / 2 - 2 * INITIAL, timeout_ns);
+}
+
+static void give_up_admission(struct scene *scene)
+{
+    if (!scene->subject.variant->bounded)
+        return;
+    ck_assert_int_eq(wait_to_subtract_too_much(scene, SUPPORT_MILLISECOND_NS), -ETIMEDOUT);
+    ck_assert_int_eq(wait_to_subtract_too_much(scene, 1), -ETIMEDOUT);
+    ck_assert_int_eq(wait_to_subtract_too_much(scene, 0), -ETIMEDOUT);
+}
+
+static void *wait_for_admission(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->waited = wait_to_subtract_too_much(scene, -1);
+    return NULL;
+}
+
+static void end_admission_by_cancellation(struct scene *scene)
+{
+    pthread_t waiter;
+    pid_t id;
+
+    if (!scene->subject.variant->bounded)
+        return;
+    waiter = support_start_sleeper(wait_for_admission, scene, &id);
+    ck_assert_int_eq(pthread_cancel(waiter), 0);
+    pthread_join(waiter, NULL);
+    ck_assert_int_eq(scene->waited, UNTOUCHED);
+}
+
 static void (*const ends[])(struct scene *scene) = {
     time_out,
     time_out_at_once,
@@ -200,6 +238,8 @@ static void (*const ends[])(struct scene *scene) = {
     fire_at_once,
     time_out_and_take_back,
     time_out_and_fire,
+    give_up_admission,
+    end_admission_by_cancellation,
 };
 
 static bool is_counted(const struct variant *variant)

@@ -55,6 +55,14 @@ static int call_wait(tsc_counter_t *counter)
     return tsc_counter_wait_at_most(counter, 0, 1) == -ETIMEDOUT ? 0 : UNTOUCHED;
 }
 
+static int call_take_peak(tsc_counter_t *counter)
+{
+    int64_t peak;
+    int result = tsc_counter_take_peak(counter, &peak);
+
+    return result == -ENOTSUP ? 0 : result;
+}
+
 /* A counter without an owner's thread: a thread's start must not be interrupted at each instruction. */
 static int call_create(tsc_counter_t *counter)
 {
@@ -83,6 +91,7 @@ static const struct call {
     {"get", call_get, 0, OTHERS_STRIDE},
     {"flush", tsc_counter_flush, 0, OTHERS_STRIDE},
     {"wait_at_most", call_wait, 0, OTHERS_STRIDE},
+    {"take_peak", call_take_peak, TSC_CAP_PEAK, 1},
     {"create", call_create, 0, OTHERS_STRIDE},
 };
 
@@ -239,6 +248,98 @@ START_TEST(test_another_thread_forks_during_a_close)
 }
 END_TEST
 
+/* -------- bounds, and waits for admission -------- */
+
+enum { ROOM = 10 };
+
+static void open_narrow_scene(struct scene *scene)
+{
+    const struct variant *variant = scene->walk.variant;
+    tsc_counter_attr_t *attr = variant_attr(variant);
+
+    ck_assert_int_eq(tsc_counter_attr_set_initial(attr, INITIAL), 0);
+    ck_assert_int_eq(tsc_counter_attr_set_bounds(attr, INITIAL - ROOM, INITIAL, TSC_BOUNDS_REJECT), 0);
+    subject_open(&scene->subject, variant, attr);
+    scene->result = UNTOUCHED;
+    scene->status = 0;
+}
+
+/* A wait goes by the bounds that the child has: the former ones or the new ones. */
+static void check_bounds(tsc_counter_t *counter)
+{
+    int64_t min = -1;
+    int64_t max = -1;
+
+    CHILD_CHECK(tsc_counter_get_bounds(counter, &min, &max) == 0);
+    CHILD_CHECK((min == INITIAL - ROOM && max == INITIAL) || (min == INITIAL && max == INITIAL + 2 * ROOM));
+    CHILD_CHECK(tsc_counter_set(counter, max) == 0);
+    CHILD_CHECK(tsc_counter_wait_add(counter, max - min, 1) == -ETIMEDOUT);
+    CHILD_CHECK(tsc_counter_wait_add(counter, max - min + 1, 1) == -ERANGE);
+    CHILD_CHECK(tsc_counter_set(counter, min) == 0);
+    CHILD_CHECK(tsc_counter_wait_add(counter, max - min, -1) == 0);
+    CHILD_CHECK(tsc_counter_set_bounds(counter, INT64_MIN, INT64_MAX) == 0);
+    CHILD_CHECK(tsc_counter_set(counter, INITIAL) == 0);
+}
+
+static void check_bounds_in_child(void *arg)
+{
+    struct scene *scene = arg;
+
+    check_bounds(scene->subject.counter);
+    use_and_drain(scene, INITIAL);
+}
+
+static void fork_and_check_bounds(void *arg)
+{
+    struct scene *scene = arg;
+
+    scene->status = child_run(check_bounds_in_child, scene);
+}
+
+static int call_set_bounds(tsc_counter_t *counter)
+{
+    return tsc_counter_set_bounds(counter, INITIAL, INITIAL + 2 * ROOM);
+}
+
+/* Queues, tries, sleeps and leaves. */
+static int call_wait_add(tsc_counter_t *counter)
+{
+    return tsc_counter_wait_add(counter, 1, 1) == -ETIMEDOUT ? 0 : UNTOUCHED;
+}
+
+static const struct call narrow_calls[] = {
+    {"set_bounds", call_set_bounds, TSC_CAP_BOUNDS, 1},
+    {"wait_add", call_wait_add, TSC_CAP_BOUNDS, 1},
+};
+
+enum { NARROW_CALLS = sizeof narrow_calls / sizeof *narrow_calls };
+
+static void fork_in_narrow_bounds(struct scene *scene)
+{
+    struct walk *walk = &scene->walk;
+    uint64_t stride = variant_has(walk->variant, TSC_CAP_ASYNC) ? walk_stride(SENDING_STRIDE) : 1;
+
+    walk_begin(walk, walk->variant, scene->call->name, "and another thread forks", stride);
+    while (walk_next(walk)) {
+        open_narrow_scene(scene);
+        walk_visit(walk, make_call, fork_and_check_bounds, scene);
+        walk_end_visit(walk);
+        close_scene(scene);
+    }
+}
+
+START_TEST(test_another_thread_forks_beside_bounds)
+{
+    const struct variant *variant = &variants[_i];
+    struct scene scene = {.walk = {.variant = variant}};
+
+    for (size_t i = 0; i < NARROW_CALLS && walk_is_distinct(variant); i++) {
+        scene.call = &narrow_calls[i];
+        fork_in_narrow_bounds(&scene);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("forks");
@@ -246,5 +347,6 @@ int main(void)
 
     add_variant_test(tcase, test_another_thread_forks, 0);
     add_variant_test(tcase, test_another_thread_forks_during_a_close, 0);
+    add_variant_test(tcase, test_another_thread_forks_beside_bounds, TSC_CAP_BOUNDS);
     return stepper_run_suite(suite);
 }

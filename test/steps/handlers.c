@@ -113,6 +113,27 @@ static int wait_without_timeout(tsc_counter_t *counter, int64_t *output)
     return tsc_counter_wait_at_most(counter, INITIAL, 0);
 }
 
+static int call_set_bounds(tsc_counter_t *counter, int64_t *output)
+{
+    int64_t min = 0;
+    int result = tsc_counter_set_bounds(counter, -INITIAL, 10 * INITIAL);
+
+    return result == 0 ? tsc_counter_get_bounds(counter, &min, output) : result;
+}
+
+static int call_wait_add(tsc_counter_t *counter, int64_t *output)
+{
+    (void)output;
+    return tsc_counter_wait_add(counter, 7, 0);
+}
+
+/* Does not fit before the handler's changes, nor after: it queues, and leaves. */
+static int wait_add_in_vain(tsc_counter_t *counter, int64_t *output)
+{
+    (void)output;
+    return tsc_counter_wait_add(counter, INT64_MAX / 2 - INITIAL / 2, 1);
+}
+
 static const struct call calls[] = {
     {"inc", call_inc, false},
     {"dec", call_dec, false},
@@ -125,6 +146,9 @@ static const struct call calls[] = {
     {"exchange", call_exchange, false},
     {"compare_exchange", call_compare_exchange, false},
     {"failing compare_exchange", call_failing_compare_exchange, false},
+    {"set_bounds", call_set_bounds, false},
+    {"wait_add", call_wait_add, false},
+    {"wait_add in vain", wait_add_in_vain, false},
     {"close", call_close, false},
     {"wait_at_most", wait_without_timeout, true},
 };
