@@ -69,6 +69,12 @@ struct known {
     CALL(thread, from, to, EXCHANGE, 0, ARGUMENTS(value), ONE_OUTPUT(previous))
 #define DID_COMPARE_EXCHANGE(thread, from, to, expected, desired, returns, found) \
     CALL(thread, from, to, COMPARE_EXCHANGE, returns, ARGUMENTS(expected, desired), ONE_OUTPUT(found))
+#define DID_TAKE_PEAK(thread, from, to, peak) CALL(thread, from, to, TAKE_PEAK, 0, ONE_OUTPUT(peak))
+#define DID_GET_BOUNDS(thread, from, to, min, max) CALL(thread, from, to, GET_BOUNDS, 0, OUTPUTS(min, max))
+#define DID_SET_BOUNDS(thread, from, to, min, max) \
+    CALL(thread, from, to, SET_BOUNDS, 0, ARGUMENTS(min, max), NO_OUTPUT)
+#define DID_WAIT_ADD(thread, from, to, delta, returns) \
+    CALL(thread, from, to, WAIT_ADD, returns, ARGUMENTS(delta), NO_OUTPUT)
 #define DID_UPDATE(thread, from, to, delta, callback_returns, returns, seen) \
     CALL(thread, from, to, UPDATE, returns, ARGUMENTS(delta, callback_returns), OUTPUTS(seen, 1))
 #define DID_FLUSH(thread, from, to) CALL(thread, from, to, FLUSH, 0, NO_OUTPUT)
@@ -102,6 +108,9 @@ struct known {
                    .min = (low), \
                    .max = (high), \
                    .policy = TSC_BOUNDS_CLAMP}
+
+#define ATOMIC_WITHIN(value, low, high) \
+    .attributes = {.backend = TSC_BACKEND_ATOMIC, .initial = (value), .bounded = true, .min = (low), .max = (high)}
 
 static const struct known known[] = {
     /* -------- order -------- */
@@ -222,6 +231,70 @@ static const struct known known[] = {
     {"a read at once shows a refused decrement of another thread", TOTAL_ON(TSC_BACKEND_PERCPU, 0),
      .calls = {DID_ADD(0, 0, 20, 1, 0), DID_GET_AT_ONCE(0, 0, 20, 1), DID_ADD(1, 5, 25, -1, -ERANGE)},
      .changes = {{OUTPUT, 1, 0}}},
+
+    /* -------- bounds that change -------- */
+    {"former bounds are read", WITHIN(1, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 5), DID_GET_BOUNDS(1, 5, 20, 0, 3)}, .changes = {{INVOKED, 1, 11}}},
+    {"a sum obeys former bounds", WITHIN(1, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1), DID_ADD(1, 5, 20, 1, 0)}, .changes = {{INVOKED, 1, 11}}},
+    {"a sum outside moves away from the bounds", WITHIN(3, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1), DID_ADD(0, 20, 30, 1, -ERANGE)}, .changes = {{RESULT, 1, 0}}},
+    {"a sum outside that moves towards the bounds is refused", WITHIN(3, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1), DID_ADD(0, 20, 30, -1, 0)}, .changes = {{RESULT, 1, -ERANGE}}},
+    {"a clamped sum moves a value outside to the bound", WITHIN(3, 0, 3, TSC_BOUNDS_CLAMP),
+     .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1), DID_ADD(0, 20, 30, 4, 1), DID_GET(0, 40, 50, 3)},
+     .changes = {{OUTPUT, 2, 1}}},
+    {"a change of the bounds fails", WITHIN(3, 0, 3, TSC_BOUNDS_REJECT), .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1)},
+     .changes = {{RESULT, 0, -EINVAL}}},
+    {"a gradual change of the bounds fails", ATOMIC_WITHIN(3, 0, 3), .calls = {DID_SET_BOUNDS(0, 0, 10, 0, 1)},
+     .changes = {{RESULT, 0, -EINVAL}}},
+    {"after a refusal by new bounds, a linearizable counter obeys former ones", ATOMIC_WITHIN(1, 0, 3),
+     .calls = {DID_SET_BOUNDS(0, 0, 100, 0, 1), DID_ADD(1, 10, 20, 1, -ERANGE), DID_ADD(2, 30, 40, 1, 0),
+               DID_ADD(1, 90, 110, 1, 0)},
+     .changes = {{INVOKED, 3, 101}}},
+    {"new bounds are obeyed before their change", ATOMIC_WITHIN(1, 0, 3),
+     .calls = {DID_SET_BOUNDS(0, 10, 20, 0, 1), DID_ADD(1, 0, 15, 1, -ERANGE)}, .changes = {{RETURNED, 1, 9}}},
+
+    /* -------- admission -------- */
+    {"a wait adds too much", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT), .calls = {DID_WAIT_ADD(0, 0, 10, 2, -ETIMEDOUT)},
+     .changes = {{RESULT, 0, 0}}},
+    {"a wait misses room", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT), .calls = {DID_WAIT_ADD(0, 0, 10, 1, 0)},
+     .changes = {{RESULT, 0, -ETIMEDOUT}}},
+    {"a wait that timed out has an effect", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_WAIT_ADD(0, 0, 10, 2, -ETIMEDOUT), DID_GET(0, 20, 30, 2)}, .changes = {{OUTPUT, 1, 4}}},
+    {"an admission is lost", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_WAIT_ADD(0, 0, 10, -2, 0), DID_GET(0, 20, 30, 0)}, .changes = {{OUTPUT, 1, 2}}},
+    {"a wait for the impossible times out", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_WAIT_ADD(0, 0, 10, 4, -ERANGE)}, .changes = {{RESULT, 0, -ETIMEDOUT}}},
+    {"a wait for the possible is out of range", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT),
+     .calls = {DID_WAIT_ADD(0, 0, 10, -3, -ETIMEDOUT)}, .changes = {{RESULT, 0, -ERANGE}}},
+    {"a closed counter admits", WITHIN(2, 0, 3, TSC_BOUNDS_REJECT), .closed = true,
+     .calls = {DID_WAIT_ADD(0, 0, 10, 1, -ESHUTDOWN)}, .changes = {{RESULT, 0, 0}}},
+    {"a clamping counter admits", WITHIN(2, 0, 3, TSC_BOUNDS_CLAMP), .calls = {DID_WAIT_ADD(0, 0, 10, 1, -ENOTSUP)},
+     .changes = {{RESULT, 0, 0}}},
+
+    /* -------- peaks that are taken -------- */
+    {"a taken peak is taken again", WITH_PEAK(TSC_BACKEND_MUTEX),
+     .calls = {DID_ADD(0, 0, 10, 5, 0), DID_ADD(0, 20, 30, -5, 0), DID_TAKE_PEAK(0, 40, 50, 5),
+               DID_TAKE_PEAK(0, 60, 70, 0)},
+     .changes = {{OUTPUT, 3, 5}}},
+    {"a peak is read after it was taken", WITH_PEAK(TSC_BACKEND_MUTEX),
+     .calls = {DID_ADD(0, 0, 10, 5, 0), DID_ADD(0, 20, 30, -3, 0), DID_TAKE_PEAK(0, 40, 50, 5),
+               DID_GET_PEAK(1, 60, 70, 2)},
+     .changes = {{OUTPUT, 3, 5}}},
+    {"a peak is not taken", WITH_PEAK(TSC_BACKEND_ATOMIC),
+     .calls = {DID_ADD(0, 0, 10, 5, 0), DID_ADD(0, 20, 30, -5, 0), DID_TAKE_PEAK(0, 40, 50, 5)},
+     .changes = {{OUTPUT, 2, 0}}},
+    {"a value held across a take does not count in the next", WITH_PEAK(TSC_BACKEND_ATOMIC),
+     .calls = {DID_ADD(0, 0, 10, 5, 0), DID_TAKE_PEAK(0, 20, 30, 5), DID_ADD(0, 40, 50, -5, 0),
+               DID_TAKE_PEAK(0, 60, 70, 5)},
+     .changes = {{OUTPUT, 3, 0}}},
+    {"a value is held during a take and counts in neither", WITH_PEAK(TSC_BACKEND_ATOMIC),
+     .calls = {DID_TAKE_PEAK(0, 0, 50, 0), DID_ADD(1, 10, 20, 5, 0), DID_ADD(1, 30, 40, -5, 0),
+               DID_TAKE_PEAK(0, 60, 70, 5)},
+     .changes = {{OUTPUT, 3, 0}}},
+    {"a gradual take fails", WITH_PEAK(TSC_BACKEND_ATOMIC), .calls = {DID_TAKE_PEAK(0, 0, 10, 0)},
+     .changes = {{RESULT, 0, -ENOTSUP}}},
 
     /* -------- update -------- */
     {"a cancelled update has an effect", ON_MUTEX,
@@ -470,8 +543,7 @@ enum { KNOWN = sizeof known / sizeof *known };
 static void write_history(const struct known *row, struct call *calls, struct history *history)
 {
     *history = (struct history){.attributes = &row->attributes, .threads = THREADS_MAX};
-    history->before.value = row->attributes.initial;
-    history->before.peak = row->attributes.initial;
+    history->before = state_at_first(&row->attributes);
     history->before.closing = row->closed ? CLOSED : OPEN;
     for (size_t i = 0; i < KNOWN_CALLS_MAX && row->calls[i].call.returned != 0; i++) {
         size_t thread = row->calls[i].thread;
@@ -603,12 +675,12 @@ static void draw_right_outcome(uint64_t *random, const struct attributes *attrib
  */
 static void draw_few(uint64_t *random, struct few *few)
 {
-    struct state state = {.value = 0};
+    struct state state = {.rules = {.max = 2}};
     int64_t free_from[FEW_THREADS] = {0};
 
     few->attributes = (struct attributes){.backend = TSC_BACKEND_MUTEX, .max = 2, .policy = TSC_BOUNDS_CLAMP};
     few->attributes.bounded = one_of_two(random);
-    few->history = (struct history){.attributes = &few->attributes, .threads = FEW_THREADS};
+    few->history = (struct history){.attributes = &few->attributes, .before = state, .threads = FEW_THREADS};
     for (size_t i = 0; i < FEW_CALLS; i++) {
         struct call *call = &few->calls[i];
         size_t thread = next_random(random) % FEW_THREADS;

@@ -19,10 +19,16 @@ static bool overlaps_with_another_thread(const struct history *history, size_t o
     return false;
 }
 
+/* On the queue they exclude callbacks, and send an empty message where one comes in between. */
+static bool is_exclusive(enum operation operation)
+{
+    return operation == TAKE_PEAK || operation == GET_BOUNDS || operation == SET_BOUNDS || operation == WAIT_ADD;
+}
+
 /* Whether the call may have sent a message. */
 static bool may_send(const struct call *call)
 {
-    return call->operation == UPDATE || is_assignment(call->operation) ||
+    return call->operation == UPDATE || is_exclusive(call->operation) || is_assignment(call->operation) ||
            (is_addition(call->operation) && call->result != -EAGAIN);
 }
 
@@ -37,6 +43,9 @@ static bool has_flushed(const struct call *call)
     case CLOSE:
         return true;
     case GET_PEAK:
+    case TAKE_PEAK:
+    case GET_BOUNDS:
+    case SET_BOUNDS:
         return call->result == 0;
     case WAIT_AT_MOST:
         return call->result == 0 || !call->is_held;

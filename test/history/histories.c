@@ -22,7 +22,7 @@
 #include "support/suite.h"
 #include "support/threads.h"
 
-enum { COORDINATOR = PLAYERS_MAX, FINAL_CALLS = 2 };
+enum { COORDINATOR = PLAYERS_MAX, FINAL_CALLS = 3 };
 
 /* The last value that a player has read from a counter. */
 struct memory {
@@ -192,7 +192,7 @@ static void drop_counters(void)
 /* Reads the values that the round has left, after all players have stopped. */
 static void make_final_calls(size_t counter)
 {
-    static const enum operation operations[FINAL_CALLS] = {GET, GET_PEAK};
+    static const enum operation operations[FINAL_CALLS] = {GET, GET_PEAK, GET_BOUNDS};
 
     for (size_t i = 0; i < FINAL_CALLS; i++) {
         stage.final_calls[counter][i].operation = operations[i];
@@ -218,6 +218,11 @@ static bool is_held_by_an_update(size_t own_player, const struct call *call)
     return false;
 }
 
+static bool may_be_held(const struct call *call)
+{
+    return stage.backend == TSC_BACKEND_QUEUE || call->operation == WAIT_ADD;
+}
+
 /* All counters of a round have one owner. */
 static void find_held_calls(void)
 {
@@ -225,7 +230,7 @@ static void find_held_calls(void)
         for (size_t i = 0; i < stage.round.count[player]; i++) {
             struct call *call = &stage.round.steps[player][i].call;
 
-            call->is_held = stage.backend == TSC_BACKEND_QUEUE && is_held_by_an_update(player, call);
+            call->is_held = may_be_held(call) && is_held_by_an_update(player, call);
         }
     }
 }
@@ -286,7 +291,11 @@ static void carry_on(size_t counter)
         state->closing = CLOSED;
     state->value = stage.final_calls[counter][0].output[0];
     if (stage.life.attributes.track_peak)
-        state->peak = stage.final_calls[counter][1].output[0];
+        state->rules.peak = stage.final_calls[counter][1].output[0];
+    if (stage.life.attributes.bounded) {
+        state->rules.min = stage.final_calls[counter][2].output[0];
+        state->rules.max = stage.final_calls[counter][2].output[1];
+    }
 }
 
 static void conduct_round(uint64_t *random)
@@ -314,7 +323,7 @@ static void conduct_life(void)
     plan_life(&random, stage.backend, &stage.life);
     stage.rounds_played = 0;
     for (size_t counter = 0; counter < COUNTERS_MAX; counter++)
-        stage.states[counter] = (struct state){stage.life.attributes.initial, stage.life.attributes.initial, OPEN};
+        stage.states[counter] = state_at_first(&stage.life.attributes);
     error = make_counters(&stage.life.attributes);
     if (error) {
         fprintf(stderr, "TSC_TEST_SEED=%" PRIu64 ": cannot create the counter: %d\n", stage.seed, error);

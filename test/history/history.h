@@ -19,6 +19,10 @@ enum operation {
     GET_INTERVAL,
     GET_DELTA,
     GET_PEAK,
+    TAKE_PEAK,
+    GET_BOUNDS,
+    SET_BOUNDS,
+    WAIT_ADD,
     FETCH_ADD,
     SET,
     EXCHANGE,
@@ -39,7 +43,8 @@ struct call {
     enum operation operation;
     int result;
     /*
-     * inc, dec, add, sub, try_add, fetch_add: the delta, of sub the negated amount; set, exchange: the value;
+     * inc, dec, add, sub, try_add, wait_add, fetch_add: the delta, of sub the negated amount; set, exchange: the
+     * value; set_bounds: min and max;
      * compare_exchange: expected and desired; update: the callback's addend and its result; get_delta: the cursor;
      * wait_at_most: threshold and timeout.
      */
@@ -51,7 +56,7 @@ struct call {
     int64_t output[2];
     int64_t invoked; /* nanoseconds on one clock for all threads */
     int64_t returned;
-    bool is_held;    /* on the queue: another thread's update may have held the owner meanwhile */
+    bool is_held;    /* another thread's update may have held the owner meanwhile, or the mutex of a wait_add */
     bool is_at_once; /* made at once after its thread's previous call; both have the times of the two */
 };
 
@@ -71,10 +76,21 @@ struct attributes {
 /* During a close some changes may be refused and some not, if it does not act on all at once. */
 enum closing { OPEN, CLOSING, CLOSED };
 
+/* What a change obeys, and notes. */
+struct rules {
+    int64_t min;
+    int64_t max;
+    int64_t peak; /* the highest value that was replaced; the present value counts too */
+};
+
+/* During a change of the rules some changes obey the next ones, if it does not act on all at once. */
 struct state {
     int64_t value;
-    int64_t peak;
     enum closing closing;
+    struct rules rules;
+    bool has_next_bounds;
+    bool has_next_peak;
+    struct rules next;
 };
 
 /* The calls on one counter, in order for each thread. */
@@ -133,6 +149,20 @@ static inline int64_t output_before(const struct call *call, int output)
     default:
         return UNTOUCHED;
     }
+}
+
+static inline struct state state_at_first(const struct attributes *attributes)
+{
+    return (struct state){
+        .value = attributes->initial,
+        .rules = {.min = attributes->min, .max = attributes->max, .peak = attributes->initial},
+    };
+}
+
+/* The peak that get_peak returns. */
+static inline int64_t peak_of(const struct state *state)
+{
+    return state->value > state->rules.peak ? state->value : state->rules.peak;
 }
 
 static inline bool is_untouched(const struct call *call)

@@ -18,8 +18,8 @@ struct configuration {
     uint16_t halves; /* a bit for each thread whose next call is half done */
 };
 
-/* A thread's next call is taken whole, or its first half. */
-enum { WHOLE, HALF, WAYS };
+/* A thread's next call is taken whole, or its first half, or whole by the rules that are about to be the next. */
+enum { WHOLE, HALF, BY_NEXT, WAYS };
 
 struct frame {
     struct configuration at;
@@ -46,8 +46,12 @@ struct search {
 
 /* -------- calls that act at two moments -------- */
 
-/* An atomic counter with bounds or a peak decides change by change what to refuse while it is being closed. */
-static bool closes_gradually(const struct attributes *attributes)
+/*
+ * An atomic counter with bounds or a peak decides change by change what to refuse while it is being closed. It
+ * also decides change by change which bounds to obey while they are being changed, and which peak to raise while
+ * one is being taken.
+ */
+static bool acts_gradually(const struct attributes *attributes)
 {
     return attributes->backend == TSC_BACKEND_ATOMIC && (attributes->bounded || attributes->track_peak);
 }
@@ -60,35 +64,88 @@ static bool may_be_seen_although_refused(const struct search *search, const stru
 {
     const struct attributes *attributes = search->history->attributes;
 
-    return attributes->backend == TSC_BACKEND_ATOMIC && !closes_gradually(attributes) &&
+    return attributes->backend == TSC_BACKEND_ATOMIC && !acts_gradually(attributes) &&
            is_addition(call->operation) && call->argument[0] > 0 && call->result == -ESHUTDOWN &&
            is_untouched(call) && call->invoked <= search->closed_at;
 }
 
-static bool is_gradual_close(const struct search *search, const struct call *call)
+static bool is_gradual(const struct search *search, const struct call *call)
 {
-    return call->operation == CLOSE && closes_gradually(search->history->attributes);
+    const struct attributes *attributes = search->history->attributes;
+
+    return acts_gradually(attributes) &&
+           (call->operation == CLOSE || (call->operation == SET_BOUNDS && attributes->bounded) ||
+            (call->operation == TAKE_PEAK && attributes->track_peak));
 }
 
-static bool take_first_half(const struct search *search, const struct call *call, struct state *state)
+/* One thread at a time changes the rules. */
+static bool begin_gradually(const struct call *call, struct state *state)
 {
-    if (is_gradual_close(search, call)) {
+    if (call->operation == CLOSE) {
         if (state->closing == OPEN)
             state->closing = CLOSING;
         return true;
     }
+    if (state->has_next_bounds || state->has_next_peak)
+        return false;
+    state->has_next_bounds = call->operation == SET_BOUNDS;
+    state->has_next_peak = call->operation == TAKE_PEAK;
+    state->next = (struct rules){.min = call->argument[0], .max = call->argument[1], .peak = INT64_MIN};
+    return true;
+}
+
+static bool end_gradually(const struct call *call, struct state *state)
+{
+    bool is_right = call->result == 0;
+
+    if (call->operation == CLOSE) {
+        state->closing = CLOSED;
+    } else if (call->operation == SET_BOUNDS) {
+        state->rules.min = state->next.min;
+        state->rules.max = state->next.max;
+    } else {
+        is_right = is_right && call->output[0] == peak_of(state);
+        state->rules.peak = state->next.peak;
+    }
+    if (call->operation != CLOSE) {
+        state->has_next_bounds = state->has_next_peak = false;
+        state->next = (struct rules){0};
+    }
+    return is_right;
+}
+
+static void swap_numbers(int64_t *a, int64_t *b)
+{
+    int64_t former = *a;
+
+    *a = *b;
+    *b = former;
+}
+
+static void swap_rules(struct state *state)
+{
+    if (state->has_next_bounds) {
+        swap_numbers(&state->rules.min, &state->next.min);
+        swap_numbers(&state->rules.max, &state->next.max);
+    }
+    if (state->has_next_peak)
+        swap_numbers(&state->rules.peak, &state->next.peak);
+}
+
+static bool take_first_half(const struct search *search, const struct call *call, struct state *state)
+{
+    if (is_gradual(search, call))
+        return begin_gradually(call, state);
     if (!may_be_seen_although_refused(search, call))
         return false;
     state->value = wrapping_sum(state->value, call->argument[0]);
     return true;
 }
 
-static bool take_second_half(const struct call *call, struct state *state)
+static bool take_second_half(const struct search *search, const struct call *call, struct state *state)
 {
-    if (call->operation == CLOSE) {
-        state->closing = CLOSED;
-        return call->result == 0;
-    }
+    if (is_gradual(search, call))
+        return end_gradually(call, state);
     state->value = wrapping_difference(state->value, call->argument[0]);
     return state->closing != OPEN;
 }
@@ -112,11 +169,23 @@ static bool take_whole(const struct search *search, const struct call *call, uin
                        struct state *state)
 {
     if (half_done)
-        return take_second_half(call, state);
-    if (is_gradual_close(search, call) ||
-        (halves != 0 && !closes_gradually(search->history->attributes) && assigns(call)))
+        return take_second_half(search, call, state);
+    if (is_gradual(search, call) || (halves != 0 && !acts_gradually(search->history->attributes) && assigns(call)))
         return false;
     return model_allows(search->history->attributes, call, state);
+}
+
+static bool take_by_next(const struct search *search, const struct call *call, uint16_t halves,
+                         struct state *state)
+{
+    bool is_taken;
+
+    if (!state->has_next_bounds && !state->has_next_peak)
+        return false;
+    swap_rules(state);
+    is_taken = take_whole(search, call, halves, false, state);
+    swap_rules(state);
+    return is_taken;
 }
 
 /* Whether the thread's next call can be taken this way; `to` is the configuration after it. */
@@ -133,13 +202,26 @@ static bool take(const struct search *search, const struct configuration *from, 
     }
     to->halves &= (uint16_t)~bit;
     to->done[thread]++;
+    if (way == BY_NEXT)
+        return !(from->halves & bit) && take_by_next(search, call, from->halves, &to->state);
     return take_whole(search, call, from->halves, from->halves & bit, &to->state);
+}
+
+static bool are_equal_rules(const struct rules *a, const struct rules *b)
+{
+    return a->min == b->min && a->max == b->max && a->peak == b->peak;
+}
+
+static bool are_equal_states(const struct state *a, const struct state *b)
+{
+    return a->value == b->value && a->closing == b->closing && are_equal_rules(&a->rules, &b->rules) &&
+           a->has_next_bounds == b->has_next_bounds && a->has_next_peak == b->has_next_peak &&
+           are_equal_rules(&a->next, &b->next);
 }
 
 static bool are_equal(const struct configuration *a, const struct configuration *b)
 {
-    return a->state.value == b->state.value && a->state.peak == b->state.peak &&
-           a->state.closing == b->state.closing && a->halves == b->halves &&
+    return are_equal_states(&a->state, &b->state) && a->halves == b->halves &&
            memcmp(a->done, b->done, sizeof a->done) == 0;
 }
 
@@ -149,10 +231,16 @@ static uint64_t mixed(uint64_t hash, uint64_t word)
     return hash ^ (hash >> 29);
 }
 
+static uint64_t mixed_rules(uint64_t hash, const struct rules *rules)
+{
+    return mixed(mixed(mixed(hash, (uint64_t)rules->min), (uint64_t)rules->max), (uint64_t)rules->peak);
+}
+
 static uint64_t hash_of(const struct configuration *configuration)
 {
-    uint64_t hash = mixed((uint64_t)configuration->state.value, (uint64_t)configuration->state.peak);
+    uint64_t hash = mixed_rules((uint64_t)configuration->state.value, &configuration->state.rules);
 
+    hash = mixed_rules(hash, &configuration->state.next);
     hash = mixed(hash, (uint64_t)configuration->state.closing << 16 | configuration->halves);
     for (size_t thread = 0; thread < THREADS_MAX; thread++)
         hash = mixed(hash, configuration->done[thread]);
@@ -222,12 +310,15 @@ static bool never_changes_anything(const struct search *search, const struct con
                                    const struct configuration *after)
 {
     const struct call *call = next_call(search, before, thread);
-    bool hides_what_it_does = call->operation == SET ||
-                              (is_addition(call->operation) && call->operation != FETCH_ADD && call->result == 1);
+    const struct attributes *attributes = search->history->attributes;
+    /* Where a clamped change ends depends on the bounds, which may change. */
+    bool hides_what_it_does = call->operation == SET || call->operation == SET_BOUNDS ||
+                              call->operation == TAKE_PEAK || call->result == 1;
+    bool may_raise_a_peak = attributes->track_peak && acts_gradually(attributes) && call->result >= 0 &&
+                            (is_addition(call->operation) || is_assignment(call->operation));
 
-    return !hides_what_it_does && !may_be_seen_although_refused(search, call) && before->halves == after->halves &&
-           before->state.value == after->state.value && before->state.peak == after->state.peak &&
-           before->state.closing == after->state.closing;
+    return !hides_what_it_does && !may_raise_a_peak && !may_be_seen_although_refused(search, call) &&
+           before->halves == after->halves && are_equal_states(&before->state, &after->state);
 }
 
 /*

@@ -21,7 +21,13 @@ bool model_supports(const struct attributes *attributes, enum operation operatio
     case TRY_ADD:
         return attributes->backend != TSC_BACKEND_QUEUE || !attributes->bounded;
     case GET_PEAK:
+    case TAKE_PEAK:
         return attributes->track_peak;
+    case GET_BOUNDS:
+    case SET_BOUNDS:
+        return attributes->bounded;
+    case WAIT_ADD:
+        return attributes->bounded && attributes->policy == TSC_BOUNDS_REJECT;
     case FETCH_ADD:
     case SET:
     case EXCHANGE:
@@ -44,19 +50,21 @@ static struct reference reference_of(const struct attributes *attributes, const 
                                      const struct state *state)
 {
     return (struct reference){
-        .bounds = {attributes->bounded, attributes->policy == TSC_BOUNDS_CLAMP, attributes->min, attributes->max},
+        .bounds = {attributes->bounded, attributes->policy == TSC_BOUNDS_CLAMP, state->rules.min,
+                   state->rules.max},
         .total = attributes->total,
         .value = state->value,
-        .peak = state->peak,
+        .peak = peak_of(state),
         .closed = state->closing == CLOSED || (state->closing == CLOSING && call->result == -ESHUTDOWN),
     };
 }
 
+/* A change that was made counts the value that it has replaced, even by the same value. */
 static void keep(const struct attributes *attributes, struct state *state, const struct reference *after)
 {
-    state->value = after->value;
     if (attributes->track_peak)
-        state->peak = after->peak;
+        state->rules.peak = peak_of(state);
+    state->value = after->value;
 }
 
 /* Whether the call has this result and, on success, this first output. */
@@ -78,7 +86,8 @@ static bool allows_add(const struct attributes *attributes, const struct call *c
     if (call->operation == TRY_ADD && call->result == -EAGAIN)
         return true;
     result = reference_add(&counter, call->argument[0], &previous);
-    keep(attributes, state, &counter);
+    if (result >= 0)
+        keep(attributes, state, &counter);
     return has_result(call, result, call->operation == FETCH_ADD ? previous : UNTOUCHED);
 }
 
@@ -88,7 +97,8 @@ static bool allows_assign(const struct attributes *attributes, const struct call
     int64_t previous = UNTOUCHED;
     int result = reference_exchange(&counter, call->argument[0], &previous);
 
-    keep(attributes, state, &counter);
+    if (result >= 0)
+        keep(attributes, state, &counter);
     return has_result(call, result, call->operation == EXCHANGE ? previous : UNTOUCHED);
 }
 
@@ -99,7 +109,8 @@ static bool allows_compare_exchange(const struct attributes *attributes, const s
     int64_t expected = call->argument[0];
     int result = reference_compare_exchange(&counter, &expected, call->argument[1]);
 
-    keep(attributes, state, &counter);
+    if (result == 1)
+        keep(attributes, state, &counter);
     return has_result(call, result, expected);
 }
 
@@ -127,7 +138,9 @@ static bool allows_read(const struct call *call, const struct state *state)
     case GET_DELTA:
         return call->output[1] == state->value && wrapping_sum(call->argument[0], call->output[0]) == state->value;
     case GET_PEAK:
-        return call->output[0] == state->peak;
+        return call->output[0] == peak_of(state);
+    case GET_BOUNDS:
+        return call->output[0] == state->rules.min && call->output[1] == state->rules.max;
     default:
         return call->output[0] == state->value;
     }
@@ -143,6 +156,35 @@ static bool allows_wait(const struct call *call, const struct state *state)
         return state->value <= call->argument[0];
     return call->result == -ETIMEDOUT && call->returned - call->invoked >= call->argument[1] &&
            (state->value > call->argument[0] || call->is_held);
+}
+
+/* No thread ever waits its turn, as no wait is longer. */
+static bool allows_wait_add(const struct attributes *attributes, const struct call *call, struct state *state)
+{
+    struct reference counter = reference_of(attributes, call, state);
+
+    if (call->result == -ETIMEDOUT && call->is_held)
+        return true;
+    if (call->result != reference_wait_add(&counter, call->argument[0]))
+        return false;
+    if (call->result == 0 && call->argument[0] != 0)
+        keep(attributes, state, &counter);
+    return true;
+}
+
+static bool allows_set_bounds(const struct call *call, struct state *state)
+{
+    state->rules.min = call->argument[0];
+    state->rules.max = call->argument[1];
+    return call->result == 0;
+}
+
+static bool allows_take_peak(const struct call *call, struct state *state)
+{
+    if (call->result != 0 || call->output[0] != peak_of(state))
+        return false;
+    state->rules.peak = state->value;
+    return true;
 }
 
 static bool allows_close(const struct call *call, struct state *state)
@@ -169,10 +211,17 @@ bool model_allows(const struct attributes *attributes, const struct call *call, 
         return allows_close(call, state);
     case WAIT_AT_MOST:
         return allows_wait(call, state);
+    case WAIT_ADD:
+        return allows_wait_add(attributes, call, state);
+    case SET_BOUNDS:
+        return allows_set_bounds(call, state);
+    case TAKE_PEAK:
+        return allows_take_peak(call, state);
     case GET:
     case GET_INTERVAL:
     case GET_DELTA:
     case GET_PEAK:
+    case GET_BOUNDS:
         return allows_read(call, state);
     default:
         return allows_add(attributes, call, state);

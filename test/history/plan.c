@@ -26,6 +26,10 @@ static const unsigned int usual_weights[OPERATIONS] = {
     [GET_INTERVAL] = 2,
     [GET_DELTA] = 2,
     [GET_PEAK] = 2,
+    [TAKE_PEAK] = 2,
+    [GET_BOUNDS] = 1,
+    [SET_BOUNDS] = 2,
+    [WAIT_ADD] = 4,
     [FETCH_ADD] = 6,
     [SET] = 1,
     [EXCHANGE] = 2,
@@ -98,17 +102,27 @@ static void draw_initial(uint64_t *random, struct life *life)
         life->attributes.initial = INT64_MIN + distance;
 }
 
-static void draw_bounds(uint64_t *random, struct life *life)
+static void draw_bounds(uint64_t *random, const struct life *life, int64_t *min, int64_t *max)
 {
-    struct attributes *attributes = &life->attributes;
     int64_t reach = 4 * unit_of(life);
 
-    attributes->bounded = true;
-    attributes->policy = one_in(random, 2) ? TSC_BOUNDS_REJECT : TSC_BOUNDS_CLAMP;
-    if (__builtin_sub_overflow(attributes->initial, between(random, 0, reach), &attributes->min))
-        attributes->min = INT64_MIN;
-    if (__builtin_add_overflow(attributes->initial, between(random, 0, reach), &attributes->max))
-        attributes->max = INT64_MAX;
+    if (__builtin_sub_overflow(life->attributes.initial, between(random, 0, reach), min))
+        *min = INT64_MIN;
+    if (__builtin_add_overflow(life->attributes.initial, between(random, 0, reach), max))
+        *max = INT64_MAX;
+}
+
+/*
+ * The header makes an exception for the lower bound of an atomic counter without a peak: a decrement that overlaps
+ * its change may obey the former one later. So it does not change.
+ */
+static void draw_new_bounds(uint64_t *random, const struct life *life, int64_t *bounds)
+{
+    const struct attributes *attributes = &life->attributes;
+
+    draw_bounds(random, life, &bounds[0], &bounds[1]);
+    if (attributes->backend == TSC_BACKEND_ATOMIC && attributes->bounded && !attributes->track_peak)
+        bounds[0] = attributes->min;
 }
 
 static void draw_queue(uint64_t *random, struct attributes *attributes)
@@ -132,8 +146,11 @@ void plan_life(uint64_t *random, tsc_backend_t backend, struct life *life)
         draw_queue(random, &life->attributes);
     if (model_has(backend, TSC_CAP_PEAK))
         life->attributes.track_peak = one_in(random, 3);
-    if (model_has(backend, TSC_CAP_BOUNDS) && one_in(random, 3))
-        draw_bounds(random, life);
+    if (model_has(backend, TSC_CAP_BOUNDS) && one_in(random, 3)) {
+        life->attributes.bounded = true;
+        life->attributes.policy = one_in(random, 2) ? TSC_BOUNDS_REJECT : TSC_BOUNDS_CLAMP;
+        draw_bounds(random, life, &life->attributes.min, &life->attributes.max);
+    }
 }
 
 /* -------- rounds -------- */
@@ -216,6 +233,9 @@ static void draw_arguments(uint64_t *random, const struct life *life, const stru
         argument[0] = draw_delta(random, life);
         argument[1] = callback_results[next_random(random) % (sizeof callback_results / sizeof *callback_results)];
         break;
+    case SET_BOUNDS:
+        draw_new_bounds(random, life, argument);
+        break;
     case WAIT_AT_MOST:
         step->from_last = true;
         argument[0] = between(random, -2, 2) * unit_of(life);
@@ -281,6 +301,18 @@ static void keep_assignments_from_close(struct round *round, size_t player)
     }
 }
 
+/*
+ * Takes that overlap on an atomic counter leave too many possible orders, since each takes its time. One thread
+ * takes, as the header recommends.
+ */
+static void leave_takes_to_one_player(struct round *round)
+{
+    for (size_t player = 1; player < round->players; player++)
+        for (size_t i = 0; i < round->count[player]; i++)
+            if (round->steps[player][i].call.operation == TAKE_PEAK)
+                make_step(&round->steps[player][i], round->steps[player][i].counter, GET_PEAK);
+}
+
 static void make_read_at_once(uint64_t *random, const struct life *life, struct step *addition,
                               enum operation kind)
 {
@@ -316,10 +348,18 @@ static void put_reads_behind_additions(uint64_t *random, const struct life *life
     }
 }
 
+/* An atomic counter raises either of two peaks while one is taken: many more orders are possible. */
+static int64_t calls_most(const struct life *life)
+{
+    bool has_two_peaks = life->attributes.backend == TSC_BACKEND_ATOMIC && life->attributes.track_peak;
+
+    return has_two_peaks ? CALLS_MAX / 4 : CALLS_MAX;
+}
+
 void plan_round(uint64_t *random, const struct life *life, const struct state *states, struct round *round)
 {
     struct bias bias;
-    size_t calls = (size_t)between(random, 16, CALLS_MAX - 1);
+    size_t calls = (size_t)between(random, 16, calls_most(life) - 1);
     bool is_linearizable = model_has(life->attributes.backend, TSC_CAP_LINEARIZABLE);
 
     draw_bias(random, life, states, &bias);
@@ -335,6 +375,8 @@ void plan_round(uint64_t *random, const struct life *life, const struct state *s
             put_closes(random, round, counter);
     for (size_t player = 0; player < round->players && !is_linearizable; player++)
         put_reads_behind_additions(random, life, round, player);
+    if (life->attributes.backend == TSC_BACKEND_ATOMIC)
+        leave_takes_to_one_player(round);
     if (life->attributes.backend == TSC_BACKEND_ATOMIC && bias.closes[0])
         for (size_t player = 0; player < round->players; player++)
             keep_assignments_from_close(round, player);

@@ -79,6 +79,14 @@ static int make(tsc_counter_t *counter, struct call *call)
         return tsc_counter_get_delta(counter, &output[1], &output[0]);
     case GET_PEAK:
         return tsc_counter_get_peak(counter, &output[0]);
+    case TAKE_PEAK:
+        return tsc_counter_take_peak(counter, &output[0]);
+    case GET_BOUNDS:
+        return tsc_counter_get_bounds(counter, &output[0], &output[1]);
+    case SET_BOUNDS:
+        return tsc_counter_set_bounds(counter, argument[0], argument[1]);
+    case WAIT_ADD:
+        return tsc_counter_wait_add(counter, argument[0], 0);
     case FETCH_ADD:
         return tsc_counter_fetch_add(counter, argument[0], &output[0]);
     case SET:

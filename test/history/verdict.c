@@ -50,6 +50,10 @@ static const struct {
     [GET_INTERVAL] = {"get_interval", "", "low %3, high %4"},
     [GET_DELTA] = {"get_delta", "cursor %1", "delta %3, cursor %4"},
     [GET_PEAK] = {"get_peak", "", "peak %3"},
+    [TAKE_PEAK] = {"take_peak", "", "peak %3"},
+    [GET_BOUNDS] = {"get_bounds", "", "min %3, max %4"},
+    [SET_BOUNDS] = {"set_bounds", "min %1, max %2", ""},
+    [WAIT_ADD] = {"wait_add", "%1, timeout 0", ""},
     [FETCH_ADD] = {"fetch_add", "%1", "previous %3"},
     [SET] = {"set", "%1", ""},
     [EXCHANGE] = {"exchange", "%1", "previous %3"},
@@ -150,7 +154,7 @@ static void print_counter(const struct history *history)
         fprintf(stderr, ", bounds %" PRId64 " to %" PRId64 " (%s)", attributes->min, attributes->max,
                 attributes->policy == TSC_BOUNDS_CLAMP ? "clamp" : "reject");
     if (attributes->track_peak)
-        fprintf(stderr, ", peak %" PRId64 " at first", history->before.peak);
+        fprintf(stderr, ", peak %" PRId64 " at first", history->before.rules.peak);
     if (attributes->backend == TSC_BACKEND_QUEUE)
         fprintf(stderr, ", a queue of %zu for %zu counters", attributes->queue_capacity, attributes->counters);
     fprintf(stderr, ", value %" PRId64 " at first%s\n", history->before.value,
