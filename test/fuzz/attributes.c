@@ -78,6 +78,19 @@ static struct handle *attr_set_bounds(struct program *program, uint8_t choice)
     return NULL;
 }
 
+static struct handle *attr_set_kind(struct program *program, uint8_t choice)
+{
+    static const tsc_kind_t kinds[] = {TSC_KIND_GAUGE, TSC_KIND_TOTAL, TSC_KIND_HELD, TSC_KIND_HELD + 1,
+                                       UINT32_MAX};
+    struct model_attr *model;
+    tsc_counter_attr_t *attr = attr_to_set(program, choice, &model);
+    tsc_kind_t kind = kinds[input_byte(&program->input) % (sizeof kinds / sizeof kinds[0])];
+    int expected = model == NULL ? -EINVAL : model_attr_set_kind(model, kind);
+
+    RETURNS(expected, tsc_counter_attr_set_kind(attr, kind));
+    return NULL;
+}
+
 static struct handle *attr_set_track_peak(struct program *program, uint8_t choice)
 {
     static const int values[] = {1, 0, -1, 2, INT_MIN, INT_MAX, 256};
@@ -366,6 +379,7 @@ const struct operation attr_operations[] = {
     {"attr_set_owner", attr_set_owner},
     {"attr_set_name", attr_set_name},
     {"attr_set_help", attr_set_help},
+    {"attr_set_kind", attr_set_kind},
     {"owner_create", owner_create},
     {"owner_attr_null", owner_attr_null},
     {"owner_ref", owner_ref},

@@ -40,6 +40,20 @@ static struct handle *unref(struct program *program, uint8_t choice)
     return NULL;
 }
 
+static void query_kind_and_caps(const struct handle *handle)
+{
+    tsc_kind_t kind = UNTOUCHED;
+    uint64_t caps = UNTOUCHED;
+    int expected = handle->counter == NULL ? -EINVAL : 0;
+
+    RETURNS(-EINVAL, tsc_counter_get_kind(handle->counter, NULL));
+    RETURNS(-EINVAL, tsc_counter_get_caps(handle->counter, NULL));
+    RETURNS(expected, tsc_counter_get_kind(handle->counter, &kind));
+    RETURNS(expected, tsc_counter_get_caps(handle->counter, &caps));
+    EQUAL(expected == 0 ? handle->model->attr.kind : UNTOUCHED, kind);
+    EQUAL(expected == 0 ? (int64_t)model_counter_caps(handle->model) : UNTOUCHED, (int64_t)caps);
+}
+
 static struct handle *query(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -47,6 +61,7 @@ static struct handle *query(struct program *program, uint8_t choice)
     const char *name;
     const char *help;
 
+    query_kind_and_caps(handle);
     RETURNS(-EINVAL, tsc_counter_get_backend(handle->counter, NULL));
     LEAVES_ERRNO(name = tsc_counter_get_name(handle->counter));
     LEAVES_ERRNO(help = tsc_counter_get_help(handle->counter));
@@ -79,15 +94,23 @@ static bool can_be_delayed(const struct model_counter *counter)
     return owner->queued < owner->capacity && owner->delayed_count < MODEL_DELAYED_MAX;
 }
 
+/* Then the library queues an addition of 0 before it refuses: it waits for room, as other additions do. */
+static bool would_lower_a_total(const struct model_counter *counter, int64_t delta)
+{
+    return counter->reference.total && delta < 0;
+}
+
 static int expect_delayed(struct model_counter *counter, int64_t delta)
 {
+    bool refused = would_lower_a_total(counter, delta);
+
     if (counter->reference.closed && delta > 0)
         return -ESHUTDOWN;
     if (!can_be_delayed(counter))
         return WOULD_HANG;
-    model_delay(counter, delta);
+    model_delay(counter, refused ? 0 : delta);
     counter->owner->queued++;
-    return 0;
+    return refused ? -ERANGE : 0;
 }
 
 /* The result that an addition must return. Applies it to the model. */
@@ -101,7 +124,7 @@ static int expect_addition(struct program *program, struct handle *handle, int64
     if (expected != 0)
         return expected;
     expected = reference_add(&handle->model->reference, delta, &previous);
-    if (expected == 0 && is_message(handle))
+    if (expected != -ESHUTDOWN && is_message(handle))
         handle->model->owner->queued++;
     return expected;
 }
@@ -172,6 +195,7 @@ static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy
 {
     struct model_counter *model = handle->model;
     struct model_owner *owner = model->owner;
+    bool refused = would_lower_a_total(model, delta);
     bool has_room = owner->queued < owner->capacity;
     bool is_full = owner_is_busy && owner->delayed_count >= owner->capacity;
     int64_t previous;
@@ -183,10 +207,10 @@ static void try_message(struct handle *handle, int64_t delta, bool owner_is_busy
         program_check_result("tsc_counter_try_add, queue full", -EAGAIN, result, errno);
         return;
     }
-    program_check_result("tsc_counter_try_add, a message", 0, result, errno);
+    program_check_result("tsc_counter_try_add, a message", refused ? -ERANGE : 0, result, errno);
     owner->queued++;
     if (owner_is_busy)
-        model_delay(model, delta);
+        model_delay(model, refused ? 0 : delta);
     else
         (void)reference_add(&model->reference, delta, &previous);
 }
@@ -316,6 +340,24 @@ static struct handle *get_peak(struct program *program, uint8_t choice)
     return handle;
 }
 
+static struct handle *take_peak(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t peak = UNTOUCHED;
+    int64_t expected_peak = UNTOUCHED;
+    int expected = program_obstacle(program, handle, choice == NO_OUTPUT, 0);
+
+    if (expected != -EINVAL && !handle->model->attr.track_peak)
+        expected = -ENOTSUP;
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = reference_take_peak(&handle->model->reference, &expected_peak);
+    RETURNS(expected, tsc_counter_take_peak(handle->counter, choice == NO_OUTPUT ? NULL : &peak));
+    EQUAL(expected_peak, peak);
+    return handle;
+}
+
 static struct handle *get_bounds(struct program *program, uint8_t choice)
 {
     struct handle *handle = program_choose_handle(program, choice);
@@ -333,6 +375,23 @@ static struct handle *get_bounds(struct program *program, uint8_t choice)
             tsc_counter_get_bounds(handle->counter, without_min ? NULL : &min, without_max ? NULL : &max));
     EQUAL(expected == 0 ? handle->model->reference.bounds.min : UNTOUCHED, min);
     EQUAL(expected == 0 ? handle->model->reference.bounds.max : UNTOUCHED, max);
+    return handle;
+}
+
+static struct handle *set_bounds(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t min = program_take_number(program, handle->model);
+    int64_t max = program_take_number(program, handle->model);
+    int expected = program_obstacle(program, handle, min > max, TSC_CAP_BOUNDS);
+
+    if (expected != -EINVAL && !handle->model->reference.bounds.set)
+        expected = -ENOTSUP;
+    if (expected == WOULD_HANG)
+        return NULL;
+    if (expected == 0)
+        expected = reference_set_bounds(&handle->model->reference, min, max);
+    RETURNS(expected, tsc_counter_set_bounds(handle->counter, min, max));
     return handle;
 }
 
@@ -560,6 +619,43 @@ static struct handle *wait_at_most(struct program *program, uint8_t choice)
     return handle;
 }
 
+/* While a callback has the counter, what is impossible may be found to be so, or time out. */
+static void wait_beside_a_callback(struct handle *handle, int64_t delta, int64_t timeout)
+{
+    struct reference copy = handle->model->reference;
+    int expected = reference_wait_add(&copy, delta);
+    int result;
+
+    if (delta != 0 && !would_lower_a_total(handle->model, delta) && is_long(timeout))
+        return;
+    errno = UNTOUCHED;
+    result = tsc_counter_wait_add(handle->counter, delta, timeout);
+    if (delta != 0 && !would_lower_a_total(handle->model, delta) && !(expected == -ERANGE && result == expected))
+        expected = -ETIMEDOUT;
+    program_check_result("tsc_counter_wait_add beside a callback", expected, result, errno);
+}
+
+static struct handle *wait_add(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    int64_t delta = program_take_number(program, handle->model);
+    int64_t timeout = take_timeout(program);
+    int expected = program_obstacle(program, handle, false, TSC_CAP_BOUNDS);
+
+    if (expected != -EINVAL && (!handle->model->reference.bounds.set || handle->model->reference.bounds.clamp))
+        expected = -ENOTSUP;
+    if (expected == WOULD_HANG) {
+        wait_beside_a_callback(handle, delta, timeout);
+        return NULL;
+    }
+    if (expected == 0)
+        expected = reference_wait_add(&handle->model->reference, delta);
+    if (expected == -ETIMEDOUT && is_long(timeout))
+        return NULL;
+    RETURNS(expected, tsc_counter_wait_add(handle->counter, delta, timeout));
+    return handle;
+}
+
 const struct operation counter_operations[] = {
     {"ref", ref},
     {"unref", unref},
@@ -574,7 +670,9 @@ const struct operation counter_operations[] = {
     {"get_interval", get_interval},
     {"get_delta", get_delta},
     {"get_peak", get_peak},
+    {"take_peak", take_peak},
     {"get_bounds", get_bounds},
+    {"set_bounds", set_bounds},
     {"set", set},
     {"exchange", exchange},
     {"compare_exchange", compare_exchange},
@@ -582,5 +680,6 @@ const struct operation counter_operations[] = {
     {"flush", flush},
     {"close", close_counter},
     {"wait_at_most", wait_at_most},
+    {"wait_add", wait_add},
 };
 const size_t counter_operation_count = sizeof counter_operations / sizeof counter_operations[0];

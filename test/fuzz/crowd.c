@@ -260,8 +260,61 @@ static struct handle *wait_for_a_change(struct program *program, uint8_t choice)
     return handle;
 }
 
+/* -------- a thread that waits for admission, and a change that makes room -------- */
+
+struct adder {
+    tsc_counter_t *counter;
+    int64_t delta;
+    int result;
+    int error_number;
+};
+
+static void wait_for_admission(void *arg)
+{
+    struct adder *adder = arg;
+
+    errno = UNTOUCHED;
+    adder->result = tsc_counter_wait_add(adder->counter, adder->delta, -1);
+    adder->error_number = errno;
+}
+
+/* The change that leaves most room for an addition which waits for room; false if there is none. */
+static bool find_room(const struct reference *reference, int64_t delta, int64_t *change)
+{
+    struct reference copy = *reference;
+    int64_t emptiest = delta > 0 ? reference->bounds.min : reference->bounds.max;
+
+    if (!reference->bounds.set || reference->bounds.clamp || reference_wait_add(&copy, delta) != -ETIMEDOUT)
+        return false;
+    return !__builtin_sub_overflow(emptiest, reference->value, change) && !(*change > 0 && reference->closed) &&
+           !(*change < 0 && reference->total);
+}
+
+static struct handle *wait_for_room(struct program *program, uint8_t choice)
+{
+    struct handle *handle = program_choose_handle(program, choice);
+    struct adder adder = {.counter = handle->counter, .delta = program_take_number(program, handle->model)};
+    unsigned yields = input_byte(&program->input) % YIELDS_MAX;
+    struct hand *hand = hands_find_idle(&program->hands, choice);
+    int64_t room;
+    int64_t previous;
+
+    if (hand == NULL || program_obstacle(program, handle, false, TSC_CAP_BOUNDS) != 0 ||
+        !find_room(&handle->model->reference, adder.delta, &room))
+        return NULL;
+    hand_begin(hand, wait_for_admission, &adder);
+    for (unsigned i = 0; i < yields; i++)
+        sched_yield();
+    RETURNS(reference_add(&handle->model->reference, room, &previous), tsc_counter_add(handle->counter, room));
+    hand_end(hand);
+    program_check_result("tsc_counter_wait_add", reference_wait_add(&handle->model->reference, adder.delta),
+                         adder.result, adder.error_number);
+    return handle;
+}
+
 const struct operation crowd_operations[] = {
     {"add_together", add_together},
     {"wait_for_a_change", wait_for_a_change},
+    {"wait_for_room", wait_for_room},
 };
 const size_t crowd_operation_count = sizeof crowd_operations / sizeof crowd_operations[0];

@@ -49,6 +49,14 @@ int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uin
     return 0;
 }
 
+int model_attr_set_kind(struct model_attr *attr, tsc_kind_t kind)
+{
+    if (kind > TSC_KIND_HELD)
+        return -EINVAL;
+    attr->kind = kind;
+    return 0;
+}
+
 /* Returns the code point at `*text`, which moves past it; -1 if there is none. */
 static int32_t decode_utf8(const unsigned char **text)
 {
@@ -119,13 +127,27 @@ int model_create(struct model_counter *counter, tsc_backend_t backend, const str
         return -ENOTSUP;
     if (bounds->set && (attr->initial < bounds->min || attr->initial > bounds->max))
         return -ERANGE;
+    if (attr->kind == TSC_KIND_TOTAL && attr->initial < 0)
+        return -ERANGE;
     *counter = (struct model_counter){
         .backend = backend,
         .attr = *attr,
         .owner = attr->owner,
-        .reference = {.bounds = attr->bounds, .value = attr->initial, .peak = attr->initial},
+        .reference = {.bounds = attr->bounds,
+                      .total = attr->kind == TSC_KIND_TOTAL,
+                      .value = attr->initial,
+                      .peak = attr->initial},
     };
     return 0;
+}
+
+uint64_t model_counter_caps(const struct model_counter *counter)
+{
+    uint64_t caps = model_caps(counter->backend);
+
+    if (!counter->attr.track_peak)
+        caps &= ~TSC_CAP_PEAK;
+    return caps & ~(counter->attr.bounds.set ? TSC_CAP_ASYNC : TSC_CAP_BOUNDS);
 }
 
 int64_t model_delta(const struct model_counter *counter, int64_t cursor)

@@ -32,6 +32,7 @@ struct model_owner {
 
 struct model_attr {
     int64_t initial;
+    tsc_kind_t kind;
     struct reference_bounds bounds;
     bool track_peak;
     size_t capacity;
@@ -58,6 +59,7 @@ extern const size_t model_default_capacity;
 
 void model_attr_init(struct model_attr *attr);
 int model_attr_set_bounds(struct model_attr *attr, int64_t min, int64_t max, uint32_t policy);
+int model_attr_set_kind(struct model_attr *attr, tsc_kind_t kind);
 int model_attr_set_name(struct model_attr *attr, const char *name);
 int model_attr_set_help(struct model_attr *attr, const char *help);
 int model_check_capacity(size_t messages);
@@ -65,6 +67,7 @@ size_t model_capacity(size_t messages);
 
 /* If a queue counter has an owner of its own, the caller sets it. */
 int model_create(struct model_counter *counter, tsc_backend_t backend, const struct model_attr *attr);
+uint64_t model_counter_caps(const struct model_counter *counter);
 int64_t model_delta(const struct model_counter *counter, int64_t cursor);
 
 void model_delay(struct model_counter *counter, int64_t delta);
