@@ -46,6 +46,25 @@ static inline int64_t tsc_sequential_read(struct tsc_sequential *state)
     return atomic_load_explicit(&state->value, memory_order_acquire);
 }
 
+/*
+ * For any thread. A change stores the value before the peak, so the higher of the two is the peak. A peak that is
+ * the same before and after has not been taken in between.
+ */
+static inline int64_t tsc_sequential_read_peak(struct tsc_sequential *state)
+{
+    /* acquire: pairs with the release in raise_peak and take_peak; keeps the loads in this order. */
+    int64_t peak = atomic_load_explicit(&state->peak, memory_order_acquire);
+
+    for (;;) {
+        int64_t value = tsc_sequential_read(state);
+        int64_t again = atomic_load_explicit(&state->peak, memory_order_acquire);
+
+        if (tsc_likely(again == peak))
+            return value > peak ? value : peak;
+        peak = again;
+    }
+}
+
 static inline void tsc_sequential_raise_peak(struct tsc_sequential *state, int64_t value)
 {
     if (state->track_peak && value > atomic_load_explicit(&state->peak, memory_order_relaxed))

@@ -62,9 +62,9 @@ typedef int (*tsc_write_fn)(const char *text, size_t bytes, void *arg);
  * It reads all of them, as tsc_counter_next() lists them, and then calls `write` with the text, piece by piece.
  * Both formats have the same samples. OpenMetrics ends with `# EOF`, so a text that was cut short is noticed.
  *
- * A read waits as tsc_counter_get() and tsc_counter_get_peak() do. The call holds a reference on each counter
- * while it reads it. If that was the last one, the call waits as tsc_counter_unref() does. It holds none during
- * `write`. If cancellation or a C++ exception leaves `write`, its memory is freed.
+ * A read waits where tsc_counter_get() does. The call holds a reference on each counter while it reads it. If that
+ * was the last one, the call waits as tsc_counter_unref() does. It holds none during `write`. If cancellation or a
+ * C++ exception leaves `write`, its memory is freed.
  *
  * @param format TSC_METRICS_OPENMETRICS or TSC_METRICS_TEXT
  * @param segment NULL: the counters of this process

@@ -150,15 +150,12 @@ static int mutex_get(struct tsc_counter *counter, int64_t *value)
 static int mutex_get_peak(struct tsc_counter *counter, int64_t *peak)
 {
     struct mutex_counter *mutex = to_mutex(counter);
-    int error;
 
     if (!mutex->state.track_peak)
         return -ENOTSUP;
-    error = lock(mutex);
-    if (error)
-        return error;
-    *peak = atomic_load_explicit(&mutex->state.peak, memory_order_relaxed);
-    tsc_lock_release(&mutex->lock);
+    if (inside_own_callback(mutex))
+        return -EDEADLK;
+    *peak = tsc_sequential_read_peak(&mutex->state);
     return 0;
 }
 

@@ -290,7 +290,7 @@ static int queue_get_peak(struct tsc_counter *counter, int64_t *peak)
         return -ENOTSUP;
     error = queue_flush(counter);
     if (!error)
-        *peak = atomic_load_explicit(&queue->state.peak, memory_order_acquire);
+        *peak = tsc_sequential_read_peak(&queue->state);
     return error;
 }
 

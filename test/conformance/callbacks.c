@@ -307,8 +307,8 @@ enum { COMMITTED = 7, UNCOMMITTED = 99, POLLS = 5 };
 
 struct reading {
     tsc_counter_t *counter;
-    int results[3];
-    int64_t value, low, high, delta, cursor;
+    int results[4];
+    int64_t value, low, high, delta, cursor, peak;
     int polls[POLLS];
 };
 
@@ -320,6 +320,7 @@ static void *read_and_poll(void *arg)
     reading->results[0] = tsc_counter_get(counter, &reading->value);
     reading->results[1] = tsc_counter_get_interval(counter, &reading->low, &reading->high);
     reading->results[2] = tsc_counter_get_delta(counter, &reading->cursor, &reading->delta);
+    reading->results[3] = tsc_counter_get_peak(counter, &reading->peak);
     reading->polls[0] = tsc_counter_wait_at_most(counter, COMMITTED, 0);
     reading->polls[1] = tsc_counter_wait_at_most(counter, COMMITTED, 1);
     reading->polls[2] = tsc_counter_wait_at_most(counter, COMMITTED, -1);
@@ -338,13 +339,15 @@ static int have_another_thread_read(int64_t *value, void *arg)
 
 START_TEST(readers_of_a_mutex_wait_for_no_callback)
 {
-    tsc_counter_t *counter = make_counter(&variants[_i], &(struct options){.initial = COMMITTED});
+    tsc_counter_t *counter =
+        make_counter(&variants[_i], &(struct options){.initial = COMMITTED, .track_peak = true});
     struct reading reading = {.counter = counter, .cursor = 2};
 
     RETURNS(0, tsc_counter_update(counter, have_another_thread_read, &reading));
-    for (int i = 0; i < 3; i++)
+    for (int i = 0; i < 4; i++)
         ck_assert_int_eq(reading.results[i], 0);
     ck_assert_int_eq(reading.value, COMMITTED);
+    ck_assert_int_eq(reading.peak, COMMITTED);
     ck_assert(reading.low == COMMITTED && reading.high == COMMITTED);
     ck_assert(reading.delta == COMMITTED - 2 && reading.cursor == COMMITTED);
     for (int i = 0; i < POLLS; i++)

@@ -73,6 +73,18 @@ START_TEST(new_bounds_leave_the_value)
 }
 END_TEST
 
+/* As between the two stores of a change. */
+START_TEST(peak_is_never_below_the_value)
+{
+    begin(3);
+    ck_assert_int_eq(tsc_sequential_read_peak(&state), 3);
+    atomic_store(&state.value, 5);
+    ck_assert_int_eq(tsc_sequential_read_peak(&state), 5);
+    atomic_store(&state.value, 2);
+    ck_assert_int_eq(tsc_sequential_read_peak(&state), 3);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sequential");
@@ -82,5 +94,6 @@ int main(void)
     tcase_add_test(tcase, closed_refuses_an_increment_whether_it_fits_or_not);
     tcase_add_test(tcase, taken_peak_begins_at_the_value);
     tcase_add_test(tcase, new_bounds_leave_the_value);
+    tcase_add_test(tcase, peak_is_never_below_the_value);
     return support_run_suite(suite);
 }
