@@ -13,7 +13,7 @@
 #include "support/threads.h"
 
 /* A call with fewer instructions was not stepped through; a call with more does not end. */
-enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 3000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000 };
+enum { INSTRUCTIONS_MIN = 10, INSTRUCTIONS_MAX = 10000, LOOKS_AT_A_SLEEPER = 4, PAUSE_NS = 50000 };
 
 static void begin(struct walk *walk)
 {
