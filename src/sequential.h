@@ -48,7 +48,7 @@ static inline int64_t tsc_sequential_read(struct tsc_sequential *state)
 
 /*
  * For any thread. A change stores the value before the peak, so the higher of the two is the peak. A peak that is
- * the same before and after has not been taken in between.
+ * the same before and after was neither raised nor taken in between.
  */
 static inline int64_t tsc_sequential_read_peak(struct tsc_sequential *state)
 {
@@ -56,8 +56,12 @@ static inline int64_t tsc_sequential_read_peak(struct tsc_sequential *state)
     int64_t peak = atomic_load_explicit(&state->peak, memory_order_acquire);
 
     for (;;) {
-        int64_t value = tsc_sequential_read(state);
-        int64_t again = atomic_load_explicit(&state->peak, memory_order_acquire);
+        int64_t value;
+        int64_t again;
+
+        TSC_TEST_POINT(sequential_peak_loaded);
+        value = tsc_sequential_read(state);
+        again = atomic_load_explicit(&state->peak, memory_order_acquire);
 
         if (tsc_likely(again == peak))
             return value > peak ? value : peak;

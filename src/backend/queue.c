@@ -383,15 +383,12 @@ static int queue_wait_add(struct tsc_counter *counter, int64_t delta, int64_t ti
 }
 
 /* An addition of wait_add that did not see the counter closed has been made then: see add_in_turn(). */
-static int close_admission(struct queue_counter *queue)
+static void close_admission(struct queue_counter *queue)
 {
-    int error = tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
-
-    if (error)
-        return error;
+    /* It waits for ever, and the caller is in no callback: there is no error. */
+    (void)tsc_owner_begin_exclusive(queue->owner, TSC_NEVER);
     tsc_admission_close(&queue->admission);
     tsc_owner_end_exclusive(queue->owner);
-    return 0;
 }
 
 static int queue_close(struct tsc_counter *counter)
@@ -406,8 +403,10 @@ static int queue_close(struct tsc_counter *counter)
     fix_close_position(queue);
     TSC_TEST_POINT(queue_fixed_close);
     if (queue->bounded)
-        return close_admission(queue);
-    return tsc_owner_flush(queue->owner, TSC_NEVER);
+        close_admission(queue);
+    else
+        tsc_owner_flush(queue->owner, TSC_NEVER);
+    return 0;
 }
 
 static int queue_wait_at_most(struct tsc_counter *counter, int64_t threshold, int64_t timeout_ns)

@@ -142,6 +142,27 @@ START_TEST(thread_that_leaves_the_queue_takes_no_room_of_those_behind)
 }
 END_TEST
 
+/* -------- mutex: the peak -------- */
+
+/* A reader that has loaded the former peak finds that the new one is not the value any more. */
+START_TEST(peak_that_is_raised_meanwhile_is_read)
+{
+    tsc_counter_t *counter = make_with_peak(TSC_BACKEND_MUTEX, 0);
+    struct call raise = {.make = add, .counter = counter, .operand = 5};
+    struct call reader = {.make = get_peak, .counter = counter};
+
+    ck_assert(call_stops(&raise, "sequential_stored"));
+    ck_assert(call_stops(&reader, "sequential_peak_loaded"));
+    call_continues(&raise);
+    ck_assert_int_eq(call_ends(&raise), 0);
+    RETURNS(0, tsc_counter_sub(counter, 5));
+    call_continues(&reader);
+    ck_assert_int_eq(call_ends(&reader), 0);
+    ck_assert_int_eq(reader.output, 5);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* -------- atomic: totals -------- */
 
 START_TEST(exchange_lowers_no_total_that_has_grown_meanwhile)
@@ -1101,7 +1122,10 @@ static void add_atomic_tests(Suite *suite)
 
 static void add_mutex_tests(Suite *suite)
 {
-    tcase_add_test(support_add_case(suite, "mutex", CASE_SECONDS), woken_waiter_sleeps_again_if_the_lock_is_held);
+    TCase *tcase = support_add_case(suite, "mutex", CASE_SECONDS);
+
+    tcase_add_test(tcase, woken_waiter_sleeps_again_if_the_lock_is_held);
+    tcase_add_test(tcase, peak_that_is_raised_meanwhile_is_read);
 }
 
 static void add_percpu_tests(Suite *suite)

@@ -144,6 +144,8 @@ enum { ALL = PAUSE | YIELD | SIGNAL | FORK, NO_FORK = PAUSE | YIELD | SIGNAL };
     ROW(lock_found_free, none, ALL, false) \
     /* the value is stored, the peak is not */ \
     ROW(sequential_stored, is_careful_sequential, ALL, false) \
+    /* loaded the peak, about to read the value */ \
+    ROW(sequential_peak_loaded, none, ALL, false) \
     /* has set one of the bounds, not the other */ \
     ROW(sequential_setting_bounds, is_bounded_sequential, NO_FORK, false) \
     /* found the counter open, about to reserve */ \

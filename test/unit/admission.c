@@ -181,10 +181,10 @@ static void change_value(int64_t value)
 START_TEST(sum_ahead_that_overflows_does_not_fit)
 {
     bool up = _i == 0;
-    struct waiter ahead[] = {{.delta = up ? INT64_MAX : INT64_MIN}, {.delta = up ? INT64_MAX : INT64_MIN}};
+    struct waiter ahead[] = {{.delta = up ? INT64_MAX - 5 : INT64_MIN + 5}, {.delta = up ? 10 : -10}};
     int64_t much_room = up ? INT64_MIN + 10 : INT64_MAX - 10;
 
-    begin(INT64_MIN, INT64_MAX, up ? 1 : -1);
+    begin(INT64_MIN, INT64_MAX, up ? 6 : -6);
     fall_asleep(ahead, 2);
     atomic_store(&subject.value, much_room);
     RETURNS(-ETIMEDOUT, wait_for_admission(up ? 1 : -1, 1));
@@ -346,6 +346,21 @@ START_TEST(forgotten_threads_are_not_waited_for)
 }
 END_TEST
 
+START_TEST(each_trace_of_another_thread_is_forgotten)
+{
+    begin(0, 10, 0);
+    if (_i == 0)
+        tsc_lock_acquire(&admission.lock);
+    else
+        atomic_store(&admission.pending, true);
+    tsc_admission_forget_waiters(&admission, 0, 10);
+    ck_assert(!tsc_lock_is_held(&admission.lock));
+    ck_assert(!atomic_load(&admission.pending));
+    tsc_admission_forget_waiters(&admission, 0, 10);
+    RETURNS(0, wait_for_admission(10, 0));
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("admission");
@@ -362,5 +377,6 @@ int main(void)
     tcase_add_test(tcase, nobody_is_woken_without_need);
     tcase_add_test(tcase, new_bounds_wake_no_thread_in_vain);
     tcase_add_test(tcase, forgotten_threads_are_not_waited_for);
+    tcase_add_loop_test(tcase, each_trace_of_another_thread_is_forgotten, 0, 2);
     return support_run_suite(suite);
 }
