@@ -21,6 +21,19 @@ static _Thread_local int64_t ahead_tried;
 
 static struct tsc_admission admission;
 
+/* Protects the bounds. */
+static pthread_mutex_t bounds_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static struct tsc_bounds read_bounds(void)
+{
+    struct tsc_bounds bounds;
+
+    pthread_mutex_lock(&bounds_lock);
+    bounds = subject.bounds;
+    pthread_mutex_unlock(&bounds_lock);
+    return bounds;
+}
+
 /* Makes room for 3 when this many attempts have failed. */
 static int attempts_until_room;
 
@@ -34,6 +47,7 @@ static int64_t read_value(void *unused)
 
 static int try_add(void *unused, int64_t delta, int64_t ahead, int64_t deadline)
 {
+    const struct tsc_bounds bounds = read_bounds();
     int64_t value = atomic_load(&subject.value);
     int64_t sum = value;
     int result;
@@ -42,7 +56,7 @@ static int try_add(void *unused, int64_t delta, int64_t ahead, int64_t deadline)
     (void)deadline;
     ahead_tried = ahead;
     do
-        result = tsc_bounds_add_behind(&subject.bounds, value, delta, ahead, &sum);
+        result = tsc_bounds_add_behind(&bounds, value, delta, ahead, &sum);
     while (result == 0 && !atomic_compare_exchange_weak(&subject.value, &value, sum));
     if (tsc_admission_has_waiters(&admission))
         tsc_admission_check(&admission, delta);
@@ -304,7 +318,9 @@ END_TEST
 
 static void change_max(int64_t max)
 {
+    pthread_mutex_lock(&bounds_lock);
     subject.bounds.max = max;
+    pthread_mutex_unlock(&bounds_lock);
     tsc_admission_set_bounds(&admission, 0, max);
 }
 

@@ -142,7 +142,8 @@ END_TEST
 
 /* -------- attempts with a deadline -------- */
 
-static struct {
+/* This thread. */
+static _Thread_local struct {
     int64_t deadline; /* of the last sleep */
     int sleeps;
 } slept;
