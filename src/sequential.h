@@ -53,20 +53,17 @@ static inline int64_t tsc_sequential_read(struct tsc_sequential *state)
 static inline int64_t tsc_sequential_read_peak(struct tsc_sequential *state)
 {
     /* acquire: pairs with the release in raise_peak and take_peak; keeps the loads in this order. */
-    int64_t peak = atomic_load_explicit(&state->peak, memory_order_acquire);
+    int64_t again = atomic_load_explicit(&state->peak, memory_order_acquire);
+    int64_t peak;
+    int64_t value;
 
-    for (;;) {
-        int64_t value;
-        int64_t again;
-
+    do {
+        peak = again;
         TSC_TEST_POINT(sequential_peak_loaded);
         value = tsc_sequential_read(state);
         again = atomic_load_explicit(&state->peak, memory_order_acquire);
-
-        if (tsc_likely(again == peak))
-            return value > peak ? value : peak;
-        peak = again;
-    }
+    } while (tsc_unlikely(again != peak)); /* GCOVR_EXCL_BR_LINE: test/points stops in between */
+    return value > peak ? value : peak;
 }
 
 static inline void tsc_sequential_raise_peak(struct tsc_sequential *state, int64_t value)

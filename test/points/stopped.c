@@ -24,6 +24,16 @@ static struct tsc_test_point *point_named(const char *name)
     ck_abort_msg("there is no point %s", name);
 }
 
+/* A point is no cancellation point of the library, but sem_wait() is one. */
+static void wait_to_continue(sem_t *may_continue)
+{
+    int state;
+
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+    support_sem_wait(may_continue);
+    pthread_setcancelstate(state, NULL);
+}
+
 void tsc_test_point_reached(struct tsc_test_point *point)
 {
     struct tsc_test_point *stop = point;
@@ -31,11 +41,11 @@ void tsc_test_point_reached(struct tsc_test_point *point)
     if (own_call != NULL) {
         if (atomic_compare_exchange_strong(&own_call->stop, &stop, NULL)) {
             sem_post(&own_call->has_changed);
-            support_sem_wait(&own_call->may_continue);
+            wait_to_continue(&own_call->may_continue);
         }
     } else if (atomic_compare_exchange_strong(&others.stop, &stop, NULL)) {
         sem_post(&others.has_stopped);
-        support_sem_wait(&others.may_continue);
+        wait_to_continue(&others.may_continue);
     }
 }
 
