@@ -146,32 +146,8 @@ static inline bool lowers_a_total(const struct tsc_counter *counter, int64_t del
     return delta < 0 && tsc_unlikely(counter->kind == TSC_KIND_TOTAL);
 }
 
-TSC_COLD static int refuse_add(struct tsc_counter *counter)
+static int refusal(int error)
 {
-    int error = counter->ops->add(counter, 0);
-
-    return error ? error : -ERANGE;
-}
-
-TSC_COLD static int refuse_try_add(struct tsc_counter *counter)
-{
-    int error = counter->ops->try_add(counter, 0);
-
-    return error ? error : -ERANGE;
-}
-
-TSC_COLD static int refuse_wait_add(struct tsc_counter *counter)
-{
-    int error = counter->ops->wait_add(counter, 0, 0);
-
-    return error ? error : -ERANGE;
-}
-
-TSC_COLD static int refuse_fetch_add(struct tsc_counter *counter)
-{
-    int64_t previous;
-    int error = counter->ops->fetch_add(counter, 0, &previous);
-
     return error ? error : -ERANGE;
 }
 
@@ -190,7 +166,7 @@ int tsc_counter_add(tsc_counter_t *counter, int64_t delta)
     if (tsc_unlikely(counter == NULL))
         return -EINVAL;
     if (lowers_a_total(counter, delta))
-        return refuse_add(counter);
+        return refusal(counter->ops->add(counter, 0));
     return counter->ops->add(counter, delta);
 }
 
@@ -206,7 +182,7 @@ int tsc_counter_try_add(tsc_counter_t *counter, int64_t delta)
     if (tsc_unlikely(counter == NULL))
         return -EINVAL;
     if (lowers_a_total(counter, delta))
-        return refuse_try_add(counter);
+        return refusal(counter->ops->try_add(counter, 0));
     return counter->ops->try_add(counter, delta);
 }
 
@@ -292,18 +268,20 @@ int tsc_counter_wait_add(tsc_counter_t *counter, int64_t delta, int64_t timeout_
     if (tsc_unlikely(counter->ops->wait_add == NULL))
         return -ENOTSUP;
     if (lowers_a_total(counter, delta))
-        return refuse_wait_add(counter);
+        return refusal(counter->ops->wait_add(counter, 0, 0));
     return counter->ops->wait_add(counter, delta, timeout_ns);
 }
 
 int tsc_counter_fetch_add(tsc_counter_t *counter, int64_t delta, int64_t *previous)
 {
+    int64_t unused;
+
     if (tsc_unlikely(counter == NULL || previous == NULL))
         return -EINVAL;
     if (tsc_unlikely(counter->ops->fetch_add == NULL))
         return -ENOTSUP;
     if (lowers_a_total(counter, delta))
-        return refuse_fetch_add(counter);
+        return refusal(counter->ops->fetch_add(counter, 0, &unused));
     return counter->ops->fetch_add(counter, delta, previous);
 }
 
