@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sync/admission.h"
 
+#include "bounds.h"
 #include "sync/deadline.h"
 #include "sync/futex.h"
 #include "test-point.h"
@@ -43,19 +44,17 @@ static int64_t saturating_add(int64_t a, int64_t b)
 
 /* -------- under the lock -------- */
 
-static bool fits(const struct tsc_admission *admission, int64_t value, int64_t ahead, int64_t delta)
+static struct tsc_bounds bounds_of(const struct tsc_admission *admission)
 {
-    int64_t sum;
-
-    if (__builtin_add_overflow(ahead, delta, &sum) || __builtin_add_overflow(value, sum, &sum))
-        return false;
-    return delta > 0 ? sum <= admission->max : sum >= admission->min;
+    return (struct tsc_bounds){.min = admission->min, .max = admission->max, .bounded = true};
 }
 
-/* Whether the addition fits at the value within the bounds that leaves it most room. */
-static bool is_possible(const struct tsc_admission *admission, int64_t delta)
+static bool fits(const struct tsc_admission *admission, int64_t value, int64_t ahead, int64_t delta)
 {
-    return fits(admission, delta > 0 ? admission->min : admission->max, 0, delta);
+    const struct tsc_bounds bounds = bounds_of(admission);
+    int64_t sum;
+
+    return tsc_bounds_add_behind(&bounds, value, delta, ahead, &sum) == 0;
 }
 
 static void append(struct tsc_admission *admission, struct tsc_waiter *waiter)
@@ -388,10 +387,13 @@ void tsc_admission_close(struct tsc_admission *admission)
     make_pending_checks(admission);
 }
 
+/* Nobody waits on a total, so the value does not matter. */
 static void wake_impossible(struct tsc_admission *admission, enum tsc_direction direction)
 {
+    const struct tsc_bounds bounds = bounds_of(admission);
+
     for (struct tsc_waiter *waiter = admission->first[direction]; waiter != NULL; waiter = waiter->next)
-        if (!is_possible(admission, waiter->delta))
+        if (!tsc_bounds_ever_admit(&bounds, 0, waiter->delta))
             wake(waiter);
 }
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 # From the bottom up, as CONTRIBUTING.md lists them: files, and folders. `*` are the other files of src/ itself.
 LAYERS = [
-    ['compiler.h', 'sanitizer.h', 'test-point.h'],
+    ['bounds.h', 'compiler.h', 'sanitizer.h', 'test-point.h'],
     ['sync'],
-    ['attr.h', 'bounds.h', 'join.h'],
+    ['attr.h', 'join.h'],
     ['percpu', 'queue'],
     ['backend', 'sequential.h', 'counter-internal.h'],
     ['*'],
