@@ -42,11 +42,6 @@ static tsc_counter_t *make(tsc_backend_t backend, int64_t initial)
     return make_with(backend, initial, false);
 }
 
-static int add(struct call *call)
-{
-    return tsc_counter_add(call->counter, call->operand);
-}
-
 static int wait_add(struct call *call)
 {
     return tsc_counter_wait_add(call->counter, call->operand, -1);
@@ -301,7 +296,7 @@ START_TEST(thread_whose_time_is_up_tries_once_more)
 {
     tsc_counter_t *counter = make(backends[_i], MAX);
     struct call waiter = {.make = wait_add_shortly, .counter = counter, .operand = 1};
-    struct call release = {.make = add, .counter = counter, .operand = -1};
+    struct call release = {.make = call_add, .counter = counter, .operand = -1};
 
     ck_assert(call_stops(&waiter, "admission_falling_asleep"));
     ck_assert(call_stops(&release, "admission_pending"));
@@ -433,7 +428,7 @@ static void release_twice(tsc_backend_t backend, const char *point, void (*relea
 {
     tsc_counter_t *counter = make(backend, MAX);
     struct call waiters[] = {waiter_of(counter, 1), waiter_of(counter, 1)};
-    struct call first = {.make = add, .counter = counter, .operand = -1};
+    struct call first = {.make = call_add, .counter = counter, .operand = -1};
 
     all_fall_asleep(waiters, 2);
     ck_assert(call_stops(&first, point));
@@ -478,42 +473,6 @@ END_TEST
 
 /* -------- the mutex and the queue: callbacks -------- */
 
-struct occupation {
-    struct call call;
-    sem_t begun;
-    sem_t may_end;
-};
-
-static int hold_callback(int64_t *value, void *arg)
-{
-    struct occupation *occupation = arg;
-
-    (void)value;
-    sem_post(&occupation->begun);
-    support_sem_wait(&occupation->may_end);
-    return 0;
-}
-
-static int occupy(struct call *call)
-{
-    return tsc_counter_update(call->counter, hold_callback, call->arg);
-}
-
-static void prepare_occupation(struct occupation *occupation, tsc_counter_t *counter)
-{
-    occupation->call = (struct call){.make = occupy, .counter = counter, .arg = occupation};
-    ck_assert_int_eq(sem_init(&occupation->begun, 0, 0), 0);
-    ck_assert_int_eq(sem_init(&occupation->may_end, 0, 0), 0);
-}
-
-static void end_occupation(struct occupation *occupation)
-{
-    sem_post(&occupation->may_end);
-    ck_assert_int_eq(call_ends(&occupation->call), 0);
-    sem_destroy(&occupation->begun);
-    sem_destroy(&occupation->may_end);
-}
-
 /* These two have callbacks. */
 static const tsc_backend_t with_callbacks[] = {TSC_BACKEND_MUTEX, TSC_BACKEND_QUEUE};
 
@@ -522,13 +481,12 @@ START_TEST(callback_does_not_delay_a_timeout)
     tsc_counter_t *counter = make(with_callbacks[_i], 0);
     struct occupation occupation;
 
-    prepare_occupation(&occupation, counter);
-    call_falls_asleep(&occupation.call);
-    support_sem_wait(&occupation.begun);
+    occupation_prepare(&occupation, counter);
+    occupation_begins(&occupation);
     RETURNS(-ETIMEDOUT, tsc_counter_wait_add(counter, 1, 0));
     RETURNS(-ETIMEDOUT, tsc_counter_wait_add(counter, MAX + 1, 0));
     RETURNS(-ETIMEDOUT, tsc_counter_wait_add(counter, 1, SHORT_TIMEOUT_NS));
-    end_occupation(&occupation);
+    occupation_ends(&occupation);
     RETURNS(0, tsc_counter_wait_add(counter, 1, 0));
     tsc_counter_unref(counter);
 }
@@ -540,11 +498,10 @@ START_TEST(addition_follows_a_callback_that_ends)
     struct call waiter = waiter_of(counter, 1);
     struct occupation occupation;
 
-    prepare_occupation(&occupation, counter);
-    call_falls_asleep(&occupation.call);
-    support_sem_wait(&occupation.begun);
+    occupation_prepare(&occupation, counter);
+    occupation_begins(&occupation);
     call_falls_asleep(&waiter);
-    end_occupation(&occupation);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&waiter), 0);
     HOLDS(counter, 1);
     tsc_counter_unref(counter);
@@ -555,7 +512,7 @@ END_TEST
 START_TEST(short_critical_section_is_waited_for)
 {
     tsc_counter_t *counter = make(TSC_BACKEND_MUTEX, 0);
-    struct call holder = {.make = add, .counter = counter, .operand = 1};
+    struct call holder = {.make = call_add, .counter = counter, .operand = 1};
     struct call waiter = {.make = try_once, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&holder, "mutex_locked"));
@@ -575,13 +532,13 @@ START_TEST(callback_that_begins_later_does_not_delay_a_timeout)
     struct call waiter = {.make = wait_add_shortly, .counter = counter, .operand = 1};
     struct occupation occupation;
 
-    prepare_occupation(&occupation, counter);
+    occupation_prepare(&occupation, counter);
     ck_assert(call_stops(&occupation.call, "mutex_locked"));
     call_falls_asleep(&waiter);
     call_continues(&occupation.call);
     support_sem_wait(&occupation.begun);
     ck_assert_int_eq(call_ends(&waiter), -ETIMEDOUT);
-    end_occupation(&occupation);
+    occupation_ends(&occupation);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -591,22 +548,12 @@ static int read_bounds(struct call *call)
     return tsc_counter_get_bounds(call->counter, &call->output, &call->output);
 }
 
-static int take_peak(struct call *call)
-{
-    return tsc_counter_take_peak(call->counter, &call->output);
-}
-
-static int set_bounds(struct call *call)
-{
-    return tsc_counter_set_bounds(call->counter, 0, call->operand);
-}
-
 /* The thread that makes room has the lock to hand on, too, to one that changes nothing. */
 START_TEST(contended_release_wakes)
 {
     tsc_counter_t *counter = make(TSC_BACKEND_MUTEX, MAX);
     struct call waiter = waiter_of(counter, 1);
-    struct call release = {.make = add, .counter = counter, .operand = -1};
+    struct call release = {.make = call_add, .counter = counter, .operand = -1};
     struct call reader = {.make = read_bounds, .counter = counter};
 
     call_falls_asleep(&waiter);
@@ -623,17 +570,16 @@ END_TEST
 /* An exclusive operation comes between the flush and the callback that begins just then. */
 START_TEST(callback_excludes_exclusive_operations)
 {
-    static int (*const operations[])(struct call * call) = {set_bounds, read_bounds, take_peak, wait_add};
+    static int (*const operations[])(struct call * call) = {call_set_max, read_bounds, call_take_peak, wait_add};
     tsc_counter_t *counter = make_with(TSC_BACKEND_QUEUE, 0, true);
     struct call exclusive = {.make = operations[_i], .counter = counter, .operand = MAX};
     struct occupation occupation;
 
-    prepare_occupation(&occupation, counter);
+    occupation_prepare(&occupation, counter);
     ck_assert(call_stops(&exclusive, "exclusive_flushed"));
-    call_falls_asleep(&occupation.call);
-    support_sem_wait(&occupation.begun);
+    occupation_begins(&occupation);
     call_continues_and_sleeps(&exclusive);
-    end_occupation(&occupation);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&exclusive), 0);
     tsc_counter_unref(counter);
 }
@@ -689,7 +635,7 @@ END_TEST
 START_TEST(child_has_whole_bounds_of_an_atomic)
 {
     tsc_counter_t *counter = make(TSC_BACKEND_ATOMIC, 0);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
     struct call setter = {.make = move_bounds, .counter = counter};
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
@@ -720,7 +666,7 @@ START_TEST(child_forgets_the_threads_that_wait)
     static const char *const points_of_check[] = {"admission_pending", "admission_checking", "admission_unlocked"};
     tsc_counter_t *counter = make(backends[_i / 3], MAX);
     struct call waiter = waiter_of(counter, 2);
-    struct call first = {.make = add, .counter = counter, .operand = -1};
+    struct call first = {.make = call_add, .counter = counter, .operand = -1};
 
     call_falls_asleep(&waiter);
     ck_assert(call_stops(&first, points_of_check[_i % 3]));

@@ -67,24 +67,9 @@ static tsc_counter_t *make_total(tsc_backend_t backend)
     return make(backend, attr);
 }
 
-static int add(struct call *call)
-{
-    return tsc_counter_add(call->counter, call->operand);
-}
-
 static int fetch_add(struct call *call)
 {
     return tsc_counter_fetch_add(call->counter, call->operand, &call->output);
-}
-
-static int exchange(struct call *call)
-{
-    return tsc_counter_exchange(call->counter, call->operand, &call->output);
-}
-
-static int close_it(struct call *call)
-{
-    return tsc_counter_close(call->counter);
 }
 
 static int drain(struct call *call)
@@ -148,7 +133,7 @@ END_TEST
 START_TEST(peak_that_is_raised_meanwhile_is_read)
 {
     tsc_counter_t *counter = make_with_peak(TSC_BACKEND_MUTEX, 0);
-    struct call raise = {.make = add, .counter = counter, .operand = 5};
+    struct call raise = {.make = call_add, .counter = counter, .operand = 5};
     struct call reader = {.make = get_peak, .counter = counter};
 
     ck_assert(call_stops(&raise, "sequential_stored"));
@@ -168,7 +153,7 @@ END_TEST
 START_TEST(exchange_lowers_no_total_that_has_grown_meanwhile)
 {
     tsc_counter_t *counter = make_total(TSC_BACKEND_ATOMIC);
-    struct call change = {.make = exchange, .counter = counter, .operand = 5, .output = UNTOUCHED};
+    struct call change = {.make = call_exchange, .counter = counter, .operand = 5, .output = UNTOUCHED};
 
     ck_assert(call_stops(&change, "atomic_swapping"));
     RETURNS(0, tsc_counter_add(counter, 9));
@@ -185,7 +170,7 @@ END_TEST
 START_TEST(refused_addition_wakes_the_drain)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
     struct call drainer = {.make = drain, .counter = counter};
 
     ck_assert(call_stops(&inc, "atomic_added"));
@@ -201,7 +186,7 @@ END_TEST
 START_TEST(addition_after_the_close_changes_nothing)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_ATOMIC);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
 
     RETURNS(0, tsc_counter_close(counter));
     ck_assert(!call_stops(&inc, "atomic_added"));
@@ -213,9 +198,9 @@ END_TEST
 START_TEST(close_waits_for_all_admitted_changes)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
-    struct call first = {.make = add, .counter = counter, .operand = 1};
+    struct call first = {.make = call_add, .counter = counter, .operand = 1};
     struct call second = first;
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&first, "atomic_swapping"));
     ck_assert(call_stops(&second, "atomic_swapping"));
@@ -235,8 +220,8 @@ END_TEST
 START_TEST(close_is_woken_after_the_last_change_has_left)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
     call_falls_asleep(&closer);
@@ -253,8 +238,8 @@ END_TEST
 START_TEST(close_rechecks_before_it_sleeps)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
     ck_assert(call_stops(&closer, "eventcount_counted"));
@@ -269,8 +254,8 @@ END_TEST
 START_TEST(waiting_close_admits_no_change)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&closer, "atomic_closed"));
     ck_assert(!call_stops(&inc, "atomic_swapping"));
@@ -285,8 +270,8 @@ END_TEST
 START_TEST(change_refused_at_admission_leaves)
 {
     tsc_counter_t *counter = make_bounded(TSC_BACKEND_ATOMIC, 10);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&inc, "phase_counted"));
     call_falls_asleep(&closer);
@@ -400,7 +385,7 @@ enum { LOW = 5, BETWEEN = 7, HIGH = 10 };
 START_TEST(late_change_does_not_lower_the_peak)
 {
     tsc_counter_t *counter = make_with_peak(TSC_BACKEND_ATOMIC, LOW);
-    struct call stale = {.make = add, .counter = counter, .operand = -1};
+    struct call stale = {.make = call_add, .counter = counter, .operand = -1};
     int64_t peak = UNTOUCHED;
 
     RETURNS(0, tsc_counter_add(counter, BETWEEN - LOW));
@@ -433,7 +418,7 @@ static void have_no_slot_for_this_cpu(void)
 
 static void close_before_the_recheck(tsc_counter_t *counter)
 {
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&inc, "percpu_added"));
     RETURNS(0, tsc_counter_close(counter));
@@ -499,7 +484,7 @@ END_TEST
 START_TEST(woken_waiter_sleeps_again_if_the_lock_is_held)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_MUTEX);
-    struct call first = {.make = add, .counter = counter, .operand = 1};
+    struct call first = {.make = call_add, .counter = counter, .operand = 1};
     struct call woken = first;
     struct call quicker = first;
 
@@ -524,7 +509,7 @@ END_TEST
 START_TEST(refusal_fixes_the_close)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call closer = {.make = call_close, .counter = counter};
     int64_t expected = 0;
 
     ck_assert(call_stops(&closer, "queue_closed"));
@@ -541,7 +526,7 @@ END_TEST
 START_TEST(refusal_of_try_add_fixes_the_close)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
-    struct call closer = {.make = close_it, .counter = counter};
+    struct call closer = {.make = call_close, .counter = counter};
 
     ck_assert(call_stops(&closer, "queue_closed"));
     RETURNS(-ESHUTDOWN, tsc_counter_try_add(counter, 1));
@@ -552,29 +537,8 @@ START_TEST(refusal_of_try_add_fixes_the_close)
 }
 END_TEST
 
-struct held_update {
-    sem_t begun;
-    sem_t may_end;
-};
-
-static int hold_callback(int64_t *value, void *arg)
-{
-    struct held_update *hold = arg;
-
-    (void)value;
-    sem_post(&hold->begun);
-    support_sem_wait(&hold->may_end);
-    return 0;
-}
-
-static int occupy(struct call *call)
-{
-    return tsc_counter_update(call->counter, hold_callback, call->arg);
-}
-
 /* The owner of both counters is inside a callback of the first. */
-static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct call *occupation,
-                          struct held_update *hold)
+static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct occupation *occupation)
 {
     tsc_counter_attr_t *attr = new_attr();
     tsc_owner_t *owner;
@@ -586,23 +550,7 @@ static void make_occupied(tsc_counter_t **first, tsc_counter_t **second, struct 
     ck_assert_int_eq(tsc_counter_create(first, TSC_BACKEND_QUEUE, attr), 0);
     ck_assert_int_eq(tsc_counter_create(second, TSC_BACKEND_QUEUE, attr), 0);
     tsc_counter_attr_destroy(attr);
-    ck_assert_int_eq(sem_init(&hold->begun, 0, 0), 0);
-    ck_assert_int_eq(sem_init(&hold->may_end, 0, 0), 0);
-    *occupation = (struct call){.make = occupy, .counter = *first, .arg = hold};
-}
-
-static void occupation_begins(struct call *occupation, struct held_update *hold)
-{
-    call_falls_asleep(occupation);
-    support_sem_wait(&hold->begun);
-}
-
-static void occupation_ends(struct call *occupation, struct held_update *hold)
-{
-    sem_post(&hold->may_end);
-    ck_assert_int_eq(call_ends(occupation), 0);
-    sem_destroy(&hold->begun);
-    sem_destroy(&hold->may_end);
+    occupation_prepare(occupation, *first);
 }
 
 /* An admitted update is applied before the close returns, also if it began during the close. */
@@ -610,18 +558,17 @@ START_TEST(close_waits_for_messages_before_its_position)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
-    struct call closer = {.make = close_it};
+    struct occupation occupation;
+    struct call closer = {.make = call_close};
     struct call updater = {.make = update, .operand = 1};
 
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     closer.counter = updater.counter = second;
     ck_assert(call_stops(&closer, "queue_closed"));
-    occupation_begins(&occupation, &hold);
+    occupation_begins(&occupation);
     call_falls_asleep(&updater);
     call_continues_and_sleeps(&closer);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&closer), 0);
     ck_assert_int_eq(call_ends(&updater), 0);
     HOLDS(second, 1);
@@ -634,17 +581,16 @@ START_TEST(peak_includes_all_earlier_adds)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
+    struct occupation occupation;
     struct call reader = {.make = get_peak};
 
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     reader.counter = second;
-    occupation_begins(&occupation, &hold);
+    occupation_begins(&occupation);
     RETURNS(0, tsc_counter_add(second, HIGH));
     RETURNS(0, tsc_counter_add(second, -HIGH));
     call_falls_asleep(&reader);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&reader), 0);
     ck_assert_int_eq(reader.output, HIGH);
     tsc_counter_unref(first);
@@ -663,16 +609,15 @@ START_TEST(last_unref_waits_for_sent_messages)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
+    struct occupation occupation;
     struct call dropper = {.make = drop};
 
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     dropper.counter = second;
-    occupation_begins(&occupation, &hold);
+    occupation_begins(&occupation);
     RETURNS(0, tsc_counter_inc(second));
     call_falls_asleep(&dropper);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&dropper), 0);
     tsc_counter_unref(first);
 }
@@ -683,7 +628,7 @@ END_TEST
 START_TEST(two_senders_reserve_at_the_same_time)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
-    struct call slower = {.make = add, .counter = counter, .operand = 1};
+    struct call slower = {.make = call_add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&slower, "ring_reserving"));
     RETURNS(0, tsc_counter_add(counter, 2));
@@ -699,7 +644,7 @@ END_TEST
 START_TEST(owner_awaits_a_reserved_message)
 {
     tsc_counter_t *counter = make_plain(TSC_BACKEND_QUEUE);
-    struct call first = {.make = add, .counter = counter, .operand = 1};
+    struct call first = {.make = call_add, .counter = counter, .operand = 1};
 
     others_stop("owner_awaits_publication");
     ck_assert(call_stops(&first, "message_reserved"));
@@ -718,8 +663,8 @@ START_TEST(delivering_sender_has_blocked_senders_woken)
 {
     tsc_counter_attr_t *attr = new_attr();
     tsc_counter_t *counter;
-    struct call first = {.make = add, .operand = 1};
-    struct call second = {.make = add, .operand = 1};
+    struct call first = {.make = call_add, .operand = 1};
+    struct call second = {.make = call_add, .operand = 1};
 
     ck_assert_int_eq(tsc_counter_attr_set_queue_capacity(attr, 1), 0);
     others_stop("parker_falling_asleep");
@@ -762,8 +707,8 @@ START_TEST(counted_sender_looks_for_room_again)
 {
     tsc_owner_t *owner;
     tsc_counter_t *counter;
-    struct call first = {.make = add, .operand = 1};
-    struct call second = {.make = add, .operand = 1};
+    struct call first = {.make = call_add, .operand = 1};
+    struct call second = {.make = call_add, .operand = 1};
 
     others_stop("parker_falling_asleep");
     owner = make_owner_with_one_cell();
@@ -814,7 +759,7 @@ START_TEST(flush_rechecks_before_it_sleeps)
 {
     tsc_owner_t *owner = make_owner_with_one_cell();
     tsc_counter_t *counter = make_on(owner);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
     struct call flusher = {.make = flush, .counter = counter};
 
     ck_assert(call_stops(&inc, "message_reserved"));
@@ -834,7 +779,7 @@ END_TEST
 START_TEST(delivery_is_released_before_it_is_notified)
 {
     tsc_counter_t *counter;
-    struct call inc = {.make = add, .operand = 1};
+    struct call inc = {.make = call_add, .operand = 1};
     struct call sleeping = {.make = flush};
     struct call late = {.make = flush};
 
@@ -879,19 +824,18 @@ START_TEST(counted_flush_looks_for_a_callback_again)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
+    struct occupation occupation;
     struct call drainer = {.make = drain_until_timeout};
 
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     drainer.counter = second;
-    ck_assert(call_stops(&occupation, "message_reserved"));
+    ck_assert(call_stops(&occupation.call, "message_reserved"));
     ck_assert(call_stops(&drainer, "eventcount_counted"));
-    call_continues(&occupation);
-    support_sem_wait(&hold.begun);
+    call_continues(&occupation.call);
+    support_sem_wait(&occupation.begun);
     call_continues(&drainer);
     ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
 }
@@ -903,24 +847,23 @@ START_TEST(callback_is_marked_before_flushes_wake)
 {
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
+    struct occupation occupation;
     struct call flusher = {.make = flush};
     struct call drainer = {.make = drain_until_timeout};
 
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     flusher.counter = drainer.counter = second;
-    ck_assert(call_stops(&occupation, "message_reserved"));
+    ck_assert(call_stops(&occupation.call, "message_reserved"));
     call_falls_asleep(&flusher);
     others_stop("eventcount_waking");
-    call_continues(&occupation);
+    call_continues(&occupation.call);
     others_have_stopped();
     ck_assert(call_stops(&drainer, "eventcount_falling_asleep"));
     others_continue();
-    support_sem_wait(&hold.begun);
+    support_sem_wait(&occupation.begun);
     call_continues(&drainer);
     ck_assert_int_eq(call_ends(&drainer), -ETIMEDOUT);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     ck_assert_int_eq(call_ends(&flusher), 0);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
@@ -960,23 +903,22 @@ START_TEST(reply_has_its_result_when_it_is_notified)
     const struct sigaction ignoring = {.sa_handler = ignore};
     tsc_counter_t *first;
     tsc_counter_t *second;
-    struct held_update hold;
-    struct call occupation;
+    struct occupation occupation;
     struct call updater = {.make = update_without_success};
 
     ck_assert_int_eq(sigaction(SIGUSR1, &ignoring, NULL), 0);
-    make_occupied(&first, &second, &occupation, &hold);
+    make_occupied(&first, &second, &occupation);
     updater.counter = second;
-    occupation_begins(&occupation, &hold);
+    occupation_begins(&occupation);
     call_falls_asleep(&updater);
     others_stop("parker_waking");
-    sem_post(&hold.may_end);
+    sem_post(&occupation.may_end);
     others_have_stopped();
     others_stop_again("parker_waking");
     ck_assert(support_eventually(returns_when_interrupted, &updater));
     others_continue();
     ck_assert_int_eq(call_ends(&updater), -ERANGE);
-    occupation_ends(&occupation, &hold);
+    occupation_ends(&occupation);
     tsc_counter_unref(first);
     tsc_counter_unref(second);
 }

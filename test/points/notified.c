@@ -23,11 +23,6 @@ struct scene {
     struct call wait;
 };
 
-static int add(struct call *call)
-{
-    return tsc_counter_add(call->counter, call->operand);
-}
-
 static int notify(struct call *call)
 {
     const struct channel *channel = call->arg;
@@ -48,7 +43,7 @@ static bool open_scene(struct scene *scene, int backend, int64_t initial)
         return false;
     ck_assert_int_eq(tsc_counter_create(&scene->counter, (tsc_backend_t)backend, NULL), 0);
     RETURNS(0, tsc_counter_add(scene->counter, initial));
-    scene->lower = (struct call){.make = add, .counter = scene->counter, .operand = -1};
+    scene->lower = (struct call){.make = call_add, .counter = scene->counter, .operand = -1};
     scene->replace = (struct call){.make = notify, .counter = scene->counter, .arg = &scene->second};
     scene->take_back = (struct call){.make = notify, .counter = scene->counter};
     scene->wait = (struct call){.make = wait_briefly, .counter = scene->counter};

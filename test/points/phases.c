@@ -26,16 +26,6 @@ static tsc_counter_t *make(bool track_peak)
     return counter;
 }
 
-static int add(struct call *call)
-{
-    return tsc_counter_add(call->counter, call->operand);
-}
-
-static int exchange(struct call *call)
-{
-    return tsc_counter_exchange(call->counter, call->operand, &call->output);
-}
-
 static int compare_exchange(struct call *call)
 {
     call->output = MIDDLE;
@@ -47,26 +37,11 @@ static int wait_add(struct call *call)
     return tsc_counter_wait_add(call->counter, call->operand, -1);
 }
 
-static int (*const changes[])(struct call *call) = {add, exchange, compare_exchange, wait_add};
+static int (*const changes[])(struct call *call) = {call_add, call_exchange, compare_exchange, wait_add};
 
 enum { CHANGES = sizeof changes / sizeof *changes };
 
-static int set_max(struct call *call)
-{
-    return tsc_counter_set_bounds(call->counter, 0, call->operand);
-}
-
-static int take_peak(struct call *call)
-{
-    return tsc_counter_take_peak(call->counter, &call->output);
-}
-
-static int close_it(struct call *call)
-{
-    return tsc_counter_close(call->counter);
-}
-
-static int (*const controls[])(struct call *call) = {set_max, take_peak, close_it};
+static int (*const controls[])(struct call *call) = {call_set_max, call_take_peak, call_close};
 
 enum { CONTROLS = sizeof controls / sizeof *controls };
 
@@ -106,9 +81,9 @@ END_TEST
 START_TEST(controller_does_not_wait_for_the_next_phase)
 {
     tsc_counter_t *counter = make(false);
-    struct call former = {.make = add, .counter = counter, .operand = 1};
-    struct call next = {.make = add, .counter = counter, .operand = 1};
-    struct call setter = {.make = set_max, .counter = counter, .operand = MAX};
+    struct call former = {.make = call_add, .counter = counter, .operand = 1};
+    struct call next = {.make = call_add, .counter = counter, .operand = 1};
+    struct call setter = {.make = call_set_max, .counter = counter, .operand = MAX};
 
     ck_assert(call_stops(&former, "atomic_swapping"));
     call_falls_asleep(&setter);
@@ -129,8 +104,8 @@ START_TEST(late_change_goes_by_the_new_bounds)
 {
     static const char *const points_before[] = {"phase_entering", "phase_counted"};
     tsc_counter_t *counter = make(false);
-    struct call inc = {.make = add, .counter = counter, .operand = MAX - MIDDLE};
-    struct call setter = {.make = set_max, .counter = counter, .operand = MAX - 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = MAX - MIDDLE};
+    struct call setter = {.make = call_set_max, .counter = counter, .operand = MAX - 1};
 
     ck_assert(call_stops(&inc, points_before[_i]));
     if (_i == 0)
@@ -150,7 +125,7 @@ END_TEST
 START_TEST(refused_change_leaves_its_phase)
 {
     tsc_counter_t *counter = make(false);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
 
     ck_assert(call_stops(&inc, "phase_entering"));
     RETURNS(0, tsc_counter_close(counter));
@@ -166,8 +141,8 @@ END_TEST
 START_TEST(controller_is_woken_after_the_last_change_has_left)
 {
     tsc_counter_t *counter = make(false);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call setter = {.make = set_max, .counter = counter, .operand = MAX};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call setter = {.make = call_set_max, .counter = counter, .operand = MAX};
 
     ck_assert(call_stops(&inc, "atomic_swapping"));
     call_falls_asleep(&setter);
@@ -184,8 +159,8 @@ END_TEST
 START_TEST(controllers_exclude_each_other)
 {
     tsc_counter_t *counter = make(true);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call first = {.make = set_max, .counter = counter, .operand = MAX + 1};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call first = {.make = call_set_max, .counter = counter, .operand = MAX + 1};
     struct call second = {.make = controls[_i], .counter = counter, .operand = MAX + 2};
     int64_t min;
     int64_t max = UNTOUCHED;
@@ -198,7 +173,7 @@ START_TEST(controllers_exclude_each_other)
     ck_assert_int_eq(call_ends(&first), 0);
     ck_assert_int_eq(call_ends(&second), 0);
     RETURNS(0, tsc_counter_get_bounds(counter, &min, &max));
-    ck_assert_int_eq(max, second.make == set_max ? MAX + 2 : MAX + 1);
+    ck_assert_int_eq(max, second.make == call_set_max ? MAX + 2 : MAX + 1);
     tsc_counter_unref(counter);
 }
 END_TEST
@@ -207,7 +182,7 @@ END_TEST
 START_TEST(decrement_without_a_peak_is_not_waited_for)
 {
     tsc_counter_t *counter = make(false);
-    struct call dec = {.make = add, .counter = counter, .operand = -1};
+    struct call dec = {.make = call_add, .counter = counter, .operand = -1};
 
     RETURNS(0, tsc_counter_set_bounds(counter, 0, MAX + 1));
     ck_assert(call_stops(&dec, "atomic_swapping"));
@@ -225,8 +200,8 @@ END_TEST
 START_TEST(decrement_is_waited_for_after_a_new_minimum)
 {
     tsc_counter_t *counter = make(false);
-    struct call dec = {.make = add, .counter = counter, .operand = -1};
-    struct call setter = {.make = set_max, .counter = counter, .operand = MAX};
+    struct call dec = {.make = call_add, .counter = counter, .operand = -1};
+    struct call setter = {.make = call_set_max, .counter = counter, .operand = MAX};
 
     RETURNS(0, tsc_counter_set_bounds(counter, -1, MAX));
     ck_assert(call_stops(&dec, "atomic_swapping"));
@@ -312,8 +287,8 @@ END_TEST
 START_TEST(value_replaced_in_the_former_phase_counts_there)
 {
     tsc_counter_t *counter = make(true);
-    struct call dec = {.make = add, .counter = counter, .operand = -1};
-    struct call taker = {.make = take_peak, .counter = counter};
+    struct call dec = {.make = call_add, .counter = counter, .operand = -1};
+    struct call taker = {.make = call_take_peak, .counter = counter};
 
     RETURNS(0, tsc_counter_set(counter, MAX));
     ck_assert_int_eq(taken_from(counter), MAX);
@@ -332,7 +307,7 @@ END_TEST
 START_TEST(value_replaced_in_the_next_phase_counts_twice)
 {
     tsc_counter_t *counter = make(true);
-    struct call taker = {.make = take_peak, .counter = counter};
+    struct call taker = {.make = call_take_peak, .counter = counter};
 
     ck_assert(call_stops(&taker, "phase_advanced"));
     rise_and_fall(counter, MAX, 1);
@@ -349,7 +324,7 @@ START_TEST(peak_is_read_while_it_is_taken)
 {
     static const char *const moments[] = {"phase_advanced", "atomic_peak_begun"};
     tsc_counter_t *counter = make(true);
-    struct call taker = {.make = take_peak, .counter = counter};
+    struct call taker = {.make = call_take_peak, .counter = counter};
 
     rise_and_fall(counter, MAX, 1);
     ck_assert(call_stops(&taker, moments[_i]));
@@ -384,7 +359,7 @@ START_TEST(child_has_the_peak_that_its_parent_takes)
 {
     static const char *const moments[] = {"phase_advanced", "atomic_peak_begun"};
     tsc_counter_t *counter = make(true);
-    struct call taker = {.make = take_peak, .counter = counter};
+    struct call taker = {.make = call_take_peak, .counter = counter};
 
     rise_and_fall(counter, MAX, 1);
     ck_assert(call_stops(&taker, moments[_i]));
@@ -400,8 +375,8 @@ END_TEST
 START_TEST(child_forgets_a_change_and_the_thread_that_waits_for_it)
 {
     tsc_counter_t *counter = make(true);
-    struct call inc = {.make = add, .counter = counter, .operand = 1};
-    struct call taker = {.make = take_peak, .counter = counter};
+    struct call inc = {.make = call_add, .counter = counter, .operand = 1};
+    struct call taker = {.make = call_take_peak, .counter = counter};
 
     rise_and_fall(counter, MAX, 1);
     ck_assert(call_stops(&inc, "atomic_swapping"));

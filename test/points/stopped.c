@@ -132,6 +132,67 @@ int call_ends(struct call *call)
     return call->result;
 }
 
+int call_add(struct call *call)
+{
+    return tsc_counter_add(call->counter, call->operand);
+}
+
+int call_exchange(struct call *call)
+{
+    return tsc_counter_exchange(call->counter, call->operand, &call->output);
+}
+
+int call_close(struct call *call)
+{
+    return tsc_counter_close(call->counter);
+}
+
+int call_take_peak(struct call *call)
+{
+    return tsc_counter_take_peak(call->counter, &call->output);
+}
+
+int call_set_max(struct call *call)
+{
+    return tsc_counter_set_bounds(call->counter, 0, call->operand);
+}
+
+static int hold_callback(int64_t *value, void *arg)
+{
+    struct occupation *occupation = arg;
+
+    (void)value;
+    sem_post(&occupation->begun);
+    support_sem_wait(&occupation->may_end);
+    return 0;
+}
+
+static int occupy(struct call *call)
+{
+    return tsc_counter_update(call->counter, hold_callback, call->arg);
+}
+
+void occupation_prepare(struct occupation *occupation, tsc_counter_t *counter)
+{
+    occupation->call = (struct call){.make = occupy, .counter = counter, .arg = occupation};
+    ck_assert_int_eq(sem_init(&occupation->begun, 0, 0), 0);
+    ck_assert_int_eq(sem_init(&occupation->may_end, 0, 0), 0);
+}
+
+void occupation_begins(struct occupation *occupation)
+{
+    call_falls_asleep(&occupation->call);
+    support_sem_wait(&occupation->begun);
+}
+
+void occupation_ends(struct occupation *occupation)
+{
+    sem_post(&occupation->may_end);
+    ck_assert_int_eq(call_ends(&occupation->call), 0);
+    sem_destroy(&occupation->begun);
+    sem_destroy(&occupation->may_end);
+}
+
 void others_stop(const char *point)
 {
     ck_assert_int_eq(sem_init(&others.has_stopped, 0, 0), 0);

@@ -47,6 +47,26 @@ void call_continues(struct call *call);
 /* Waits for the call, and returns its result. */
 int call_ends(struct call *call);
 
+/* Calls for `make`. They add or set the operand; the last sets it as the upper bound, with 0 as the lower. */
+int call_add(struct call *call);
+int call_exchange(struct call *call);
+int call_close(struct call *call);
+int call_take_peak(struct call *call);
+int call_set_max(struct call *call);
+
+/* An update whose callback ends when the test lets it. */
+struct occupation {
+    struct call call;
+    sem_t begun;
+    sem_t may_end;
+};
+
+void occupation_prepare(struct occupation *occupation, tsc_counter_t *counter);
+
+/* Starts the call, and waits for its callback. */
+void occupation_begins(struct occupation *occupation);
+void occupation_ends(struct occupation *occupation);
+
 /* The next thread that runs no call, such as an owner's, stops at the point until others_continue(). */
 void others_stop(const char *point);
 void others_have_stopped(void);
