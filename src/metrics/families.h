@@ -8,7 +8,7 @@
 
 #include <tscounter/attr.h>
 
-/* What was read of a counter, or of several with the same name. */
+/* The numbers of one counter, or of several with the same name. */
 struct tsc_metrics_sample {
     struct tsc_metrics_sample *next; /* in the order of creation */
     size_t number;
