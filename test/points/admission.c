@@ -76,7 +76,24 @@ static void call_is_cancelled(struct call *call)
 
 /* -------- a waiter and a release -------- */
 
-/* Between the points at which the waiter has queued, has declared that it sleeps, and is about to sleep. */
+/* A plain addition takes the room before the thread does. */
+START_TEST(thread_that_is_woken_in_vain_sleeps_again)
+{
+    tsc_counter_t *counter = make(backends[_i], MAX);
+    struct call waiter = waiter_of(counter, 1);
+
+    ck_assert(call_stops(&waiter, "admission_falling_asleep"));
+    RETURNS(0, tsc_counter_dec(counter));
+    RETURNS(0, tsc_counter_inc(counter));
+    call_continues_and_sleeps(&waiter);
+    RETURNS(0, tsc_counter_dec(counter));
+    ck_assert_int_eq(call_ends(&waiter), 0);
+    HOLDS(counter, MAX);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
+/* The waiter has queued, is about to make an attempt, and is about to sleep. */
 static const char *const moments[] = {"admission_entered", "admission_awake", "admission_falling_asleep"};
 
 enum { MOMENTS = sizeof moments / sizeof *moments };
@@ -685,6 +702,7 @@ END_TEST
 static void add_turns(TCase *tcase, int first, int last)
 {
     tcase_add_loop_test(tcase, release_during_a_wait_is_seen, first * MOMENTS, last * MOMENTS);
+    tcase_add_loop_test(tcase, thread_that_is_woken_in_vain_sleeps_again, first, last);
     tcase_add_loop_test(tcase, each_release_wakes, first * WAYS_TO_RELEASE, last * WAYS_TO_RELEASE);
     tcase_add_loop_test(tcase, increment_wakes_a_thread_that_waits_to_subtract, first, last);
     tcase_add_loop_test(tcase, addition_in_turn_wakes_the_other_direction, first, last);
