@@ -124,12 +124,10 @@ struct wakes {
 /* False if there is no more place. */
 static bool mark_woken(struct wakes *wakes, struct tsc_waiter *waiter)
 {
-    /* relaxed: the waiter acquires the lock before it acts. */
-    if (atomic_load_explicit(&waiter->state, memory_order_relaxed) == WOKEN)
-        return true;
     if (wakes->count == sizeof(wakes->words) / sizeof(wakes->words[0]))
         return false;
-    /* relaxed: the same. A read-modify-write: either this finds the thread asleep, or fall_asleep() finds this. */
+    /* relaxed: the waiter acquires the lock before it acts. A read-modify-write: either this finds the thread
+     * asleep, or fall_asleep() finds this. */
     if (atomic_exchange_explicit(&waiter->state, WOKEN, memory_order_relaxed) == ASLEEP)
         wakes->words[wakes->count++] = &waiter->state;
     return true;

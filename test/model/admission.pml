@@ -161,18 +161,14 @@ inline unlock()
 
 inline mark_woken(waiter)
 {
-    load(STATE + waiter, word, RELAXED);
-    if
-    :: word != WOKEN ->
 #ifdef MARK_STORED
-        store(STATE + waiter, WOKEN, RELAXED);
+    load(STATE + waiter, word, RELAXED);
+    store(STATE + waiter, WOKEN, RELAXED);
 #else
-        exchange(STATE + waiter, word, WOKEN, RELAXED);
+    exchange(STATE + waiter, word, WOKEN, RELAXED);
 #endif
-        if
-        :: word == ASLEEP -> wakes = wakes | BIT(waiter)
-        :: else
-        fi
+    if
+    :: word == ASLEEP -> wakes = wakes | BIT(waiter)
     :: else
     fi;
     word = 0

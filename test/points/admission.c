@@ -76,6 +76,23 @@ static void call_is_cancelled(struct call *call)
 
 /* -------- a waiter and a release -------- */
 
+/* The attempt has failed, and the thread is not asleep yet. */
+START_TEST(release_after_an_attempt_is_seen)
+{
+    static const char *const ends[] = {
+        [TSC_BACKEND_MUTEX] = "mutex_unlocked", [TSC_BACKEND_ATOMIC] = "phase_left"};
+    tsc_counter_t *counter = make(backends[_i], MAX);
+    struct call waiter = waiter_of(counter, 1);
+
+    ck_assert(call_stops(&waiter, "admission_awake"));
+    ck_assert(call_stops_again(&waiter, ends[backends[_i]]));
+    RETURNS(0, tsc_counter_dec(counter));
+    call_continues(&waiter);
+    ck_assert_int_eq(call_ends(&waiter), 0);
+    tsc_counter_unref(counter);
+}
+END_TEST
+
 /* A plain addition takes the room before the thread does. */
 START_TEST(thread_that_is_woken_in_vain_sleeps_again)
 {
@@ -721,6 +738,7 @@ static void add_turns(TCase *tcase, int first, int last)
 
 static void add_checks(TCase *tcase, int backend)
 {
+    tcase_add_loop_test(tcase, release_after_an_attempt_is_seen, backend, backend + 1);
     tcase_add_loop_test(tcase, thread_whose_time_is_up_tries_once_more, backend, backend + 1);
     tcase_add_loop_test(tcase, release_during_a_check_is_checked_too, backend * CHECKS, (backend + 1) * CHECKS);
     tcase_add_loop_test(tcase, leaving_thread_makes_the_check_of_a_release, backend * 2, (backend + 1) * 2);
